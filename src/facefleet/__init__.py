@@ -1,0 +1,1 @@
+"""Face fusion as a service: the engine, and the system around it."""

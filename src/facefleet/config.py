@@ -1,0 +1,184 @@
+"""Settings: frozen sections, read once by each program's composition root.
+
+This module is the sole reader of the environment. A value comes from, in this order: a keyword (the command line's flags),
+``FACEFLEET_<SECTION>__<FIELD>``, the TOML file that ``FACEFLEET_CONFIG`` names, the default. Secrets are ``SecretStr``
+and print as stars.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from facefleet.errors import ConfigInvalid
+
+_PREFIX = "FACEFLEET_"
+_FILE_VARIABLE = f"{_PREFIX}CONFIG"
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Records(_Section):
+    """Where the task records live."""
+
+    url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; empty: an SQLite file in the data folder")
+    busy_timeout: Seconds = Field(10.0, description="s to wait for SQLite's write lock")
+
+
+class Objects(_Section):
+    """Where photos and results live."""
+
+    url: SecretStr = Field(SecretStr(""), description="obstore URL; empty: a folder in the data folder")
+
+
+class Queue(_Section):
+    """The broker."""
+
+    url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey URL")
+    prefix: str = Field("facefleet", description="first part of every key in the broker", pattern=r"^[a-z0-9-]+$")
+    lower_lane_every: Count = Field(5, description="every k-th turn looks at the lower lanes first")
+    visibility_timeout: Seconds = Field(3600.0, description="s until the broker redelivers an unacknowledged message")
+
+
+class Gateway(_Section):
+    """The HTTP program."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=0, le=65535, description="0: any free port")
+    threads: Count = Field(16, description="threads for records, store and queue calls")
+
+
+class Worker(_Section):
+    """The program that fuses."""
+
+    threads: Count = Field(2, description="tasks at once in this process")
+    lease: Seconds = Field(30.0, description="s a claim holds without a heartbeat")
+    metrics_host: str = Field("127.0.0.1", description="address of the worker's /metrics and /readyz")
+    metrics_port: int = Field(0, ge=0, le=65535, description="0: not served")
+
+
+class Tasks(_Section):
+    """The life of a task."""
+
+    max_failures: Count = Field(3, description="retryable failures before attempts_exhausted")
+    retry_after: Seconds = Field(2.0, description="s before the first retry; doubles each time")
+    deadline: Seconds = Field(900.0, description="s from creation until a task fails as deadline_exceeded")
+
+
+class Sweeper(_Section):
+    """What puts right what was lost."""
+
+    interval: Seconds = Field(1.0, description="s between rounds")
+    grace: Seconds = Field(5.0, description="s before a queued record can count as lost by the broker")
+
+
+class Images(_Section):
+    """Limits on one photo, checked before it is decoded."""
+
+    max_bytes: Count = Field(20_000_000, description="bytes of one file")
+    max_pixels: Count = Field(50_000_000, description="width × height")
+    max_side: Count = Field(16_000, description="px of the long side")
+    min_side: Count = Field(64, description="px of the short side")
+
+
+class Engine(_Section):
+    """Models and how many threads they use."""
+
+    cache: Path = Field(Path(platformdirs.user_cache_dir("facefleet")), description="folder of fetched models and samples")
+    manifest: Path | None = Field(None, description="a TOML manifest whose entries add to or replace the built-in ones")
+    runtime_threads: Count = Field(1, description="threads inside one model call")
+
+
+class Marks(_Section):
+    """What every output says of itself."""
+
+    producer: str = Field("facefleet", min_length=1, description="AIGC ContentProducer: the provider's name or code")
+
+
+class Logs(_Section):
+    """What is written about the running program."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line that is written")
+    format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else JSON lines")
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    data: Path = Field(Path(platformdirs.user_data_dir("facefleet")), description="folder of the embedded records, objects and queue")
+    records: Records = Records()
+    objects: Objects = Objects()
+    queue: Queue = Queue()
+    gateway: Gateway = Gateway()
+    worker: Worker = Worker()
+    tasks: Tasks = Tasks()
+    sweeper: Sweeper = Sweeper()
+    images: Images = Images()
+    engine: Engine = Engine()
+    marks: Marks = Marks()
+    logs: Logs = Logs()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the framework's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keywords, environment, then the TOML file."""
+        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings]
+        if path := os.environ.get(_FILE_VARIABLE):
+            if not Path(path).is_file():
+                raise ConfigInvalid(f"{_FILE_VARIABLE} names {path}, which is not a file.", setting=_FILE_VARIABLE)
+            sources.append(TomlConfigSettingsSource(settings_cls, toml_file=path))
+        return tuple(sources)
+
+    @property
+    def records_url(self) -> str:
+        """SQLAlchemy URL of the records."""
+        return self.records.url.get_secret_value() or f"sqlite:///{self.data.absolute() / 'records.db'}"
+
+    @property
+    def objects_url(self) -> str:
+        """Obstore URL of the objects."""
+        return self.objects.url.get_secret_value() or (self.data.absolute() / "objects").as_uri()
+
+
+def load(**overrides: Any) -> Settings:
+    """The effective settings.
+
+    Args:
+        overrides: Values that win over the environment; a nested section is a dict.
+
+    Raises:
+        ConfigInvalid: A value is missing, unknown or out of range; ``detail["settings"]`` lists each with its reason.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        found = [(".".join(str(part) for part in e["loc"]), e["msg"]) for e in error.errors(include_input=False)]
+        lines = "; ".join(f"{name}: {reason}" for name, reason in found)
+        raise ConfigInvalid(
+            f"{len(found)} setting(s) cannot be used: {lines}.", settings=[{"name": n, "reason": r} for n, r in found]
+        ) from None
+    except (OSError, ValueError) as error:  # the TOML file, or a section that is not JSON
+        raise ConfigInvalid(f"Settings cannot be read: {error}.") from None
+
+
+def environment() -> dict[str, str]:
+    """A copy of this process's environment, for a child process."""
+    return dict(os.environ)

@@ -1,0 +1,1 @@
+"""Face fusion: arrays and bytes in, arrays and bytes out."""

@@ -1,0 +1,1 @@
+"""Weights: manifest, sources, cache, interpreters."""

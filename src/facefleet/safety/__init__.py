@@ -1,0 +1,1 @@
+"""Who may, what may not, what is marked."""

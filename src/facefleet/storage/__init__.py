@@ -1,0 +1,1 @@
+"""Photos and results in an object store."""

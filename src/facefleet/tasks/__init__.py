@@ -1,0 +1,1 @@
+"""The task record, its states and its table."""
