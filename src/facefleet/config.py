@@ -1,8 +1,8 @@
 """Settings: frozen sections, read once by each program's composition root.
 
-This module is the sole reader of the environment. A value comes from, in this order: a keyword (the command line's flags),
-``FACEFLEET_<SECTION>__<FIELD>``, the TOML file that ``FACEFLEET_CONFIG`` names, the default. Secrets are ``SecretStr``
-and print as stars.
+This module is the sole reader of the environment. A value comes from, in this order: a keyword (the command line's
+flags), ``FACEFLEET_<SECTION>__<FIELD>``, the TOML file that ``FACEFLEET_CONFIG`` names, the default. Secrets are
+``SecretStr`` and print as stars.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ class Images(_Section):
 class Engine(_Section):
     """Models and how many threads they use."""
 
-    cache: Path = Field(Path(platformdirs.user_cache_dir("facefleet")), description="folder of fetched models and samples")
+    cache: Path = Field(
+        Path(platformdirs.user_cache_dir("facefleet")), description="folder of fetched models and samples"
+    )
     manifest: Path | None = Field(None, description="a TOML manifest whose entries add to or replace the built-in ones")
     runtime_threads: Count = Field(1, description="threads inside one model call")
 
@@ -109,7 +111,9 @@ class Logs(_Section):
     """What is written about the running program."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line that is written")
-    format: Literal["auto", "json", "console"] = Field("auto", description="auto: console on a terminal, else JSON lines")
+    format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto: console on a terminal, else JSON lines"
+    )
 
 
 class Settings(BaseSettings):
@@ -117,7 +121,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
 
-    data: Path = Field(Path(platformdirs.user_data_dir("facefleet")), description="folder of the embedded records, objects and queue")
+    data: Path = Field(
+        Path(platformdirs.user_data_dir("facefleet")), description="folder of the embedded records, objects and queue"
+    )
     records: Records = Records()
     objects: Objects = Objects()
     queue: Queue = Queue()

@@ -130,7 +130,7 @@ def sniff(data: bytes, limits: Limits | None = None) -> Header:
         )  # fmt: skip
     if width * height > limits.max_pixels or max(width, height) > limits.max_side:
         raise ImageTooLargePixels(
-            f"The image is {width} × {height} px; at most {limits.max_pixels:,} pixels and {limits.max_side:,} px a side.",
+            f"The image is {width} × {height} px; at most {limits.max_pixels:,} pixels, {limits.max_side:,} px a side.",
             width=width, height=height, max_pixels=limits.max_pixels, max_side=limits.max_side,
         )  # fmt: skip
     return Header(kind, width, height, orientation)

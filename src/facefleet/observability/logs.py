@@ -1,0 +1,63 @@
+"""Logs: structlog, one JSON line an event; what is bound to a task is on every line of it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import Processor
+
+_QUIET = ("httpx", "httpcore", "kombu", "amqp", "alembic", "uvicorn.access")
+
+
+def configure(level: str = "info", style: str = "auto") -> None:
+    """Set up logging for this process: ours, and that of the libraries, in one shape on stderr.
+
+    Args:
+        level: ``debug``, ``info``, ``warning`` or ``error``.
+        style: ``json``, ``console``, or ``auto``: console on a terminal, else JSON lines.
+    """
+    console = style == "console" or (style == "auto" and sys.stderr.isatty())
+    severity = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.processors.StackInfoRenderer(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_renderers(console)))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(severity)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(severity, logging.WARNING))
+
+
+def _renderers(console: bool) -> list[Processor]:
+    drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if console:
+        return [drop, structlog.dev.ConsoleRenderer()]
+    return [drop, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+
+
+def logger(name: str, **bound: Any) -> structlog.stdlib.BoundLogger:
+    """The logger of a module."""
+    found: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name, **bound)
+    return found
+
+
+bound = structlog.contextvars.bound_contextvars

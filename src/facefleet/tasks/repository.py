@@ -1,0 +1,231 @@
+"""The one repository of task records: every change is one conditional UPDATE, so any number of processes may race.
+
+A worker holds a task by its ``fence``: ``claim`` raises it, and every later change names it. A change that finds
+another fence changes nothing and says so. Synchronous; the gateway calls it from threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+
+from facefleet.errors import FacefleetError, TaskNotFound
+from facefleet.tasks.database import Database
+from facefleet.tasks.table import row_of, task_of, tasks
+from facefleet.tasks.task import Failure, Route, State, Task
+
+Clock = Callable[[], datetime]
+BATCH = 500  # records one round of the sweeper looks at
+
+_HAS_RUN = (State.RUNNING, State.SUCCEEDED, State.FAILED)
+_LIST = (tasks.c.track, tasks.c.lane, tasks.c.shard)
+
+
+def failure_of(error: FacefleetError) -> Failure:
+    """What the record keeps of an error."""
+    return Failure(error.code, error.message, error.detail)
+
+
+class TaskRepository:
+    """Records of one database.
+
+    Every method raises ``RecordsUnavailable`` when the database does not answer.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    # ── the gateway ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def add(self, task: Task) -> None:
+        """Commit a new record."""
+        with self._database.write() as connection:
+            connection.execute(insert(tasks).values(row_of(task)))
+
+    def get(self, tenant: str, task_id: str) -> Task:
+        """The record.
+
+        Raises:
+            TaskNotFound: None of this id for this tenant.
+        """
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(tasks).where(tasks.c.id == task_id, tasks.c.tenant == tenant)
+            ).mappings().one_or_none()  # fmt: skip
+        if row is None:
+            raise TaskNotFound(f"There is no task {task_id[:64]!r}.", task_id=task_id[:64])
+        return task_of(row)
+
+    def mark_sent(self, task_ids: Sequence[str], epoch: str | None) -> None:
+        """Remember that their messages went to the broker of this epoch."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(tasks).where(tasks.c.id.in_(task_ids), tasks.c.state == State.QUEUED)
+                .values(sent_at=self._clock(), sent_epoch=epoch)
+            )  # fmt: skip
+
+    def mark_unsent(self, task_ids: Sequence[str]) -> None:
+        """Remember that their messages did not reach the broker; the sweeper sends them."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(tasks).where(tasks.c.id.in_(task_ids), tasks.c.state == State.QUEUED)
+                .values(sent_at=None, sent_epoch=None)
+            )  # fmt: skip
+
+    # ── the worker ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def claim(self, task_id: str, lease: timedelta, models: Mapping[str, str]) -> Task | None:
+        """Take a queued task whose time has come.
+
+        Args:
+            task_id: Which.
+            lease: How long the claim holds without a heartbeat.
+            models: Name → version of what this run will use.
+
+        Returns:
+            The record under its new fence; none when it is not there, not queued or not due (a duplicate message).
+        """
+        now = self._clock()
+        changes = {
+            "state": State.RUNNING, "fence": tasks.c.fence + 1, "version": tasks.c.version + 1,
+            "lease_until": now + lease, "started_at": func.coalesce(tasks.c.started_at, now),
+            "models": dict(models), "progress": 0.0, "step": None,
+        }  # fmt: skip
+        due = and_(tasks.c.id == task_id, tasks.c.state == State.QUEUED, tasks.c.run_at <= now)
+        with self._database.write() as connection:
+            row = connection.execute(update(tasks).where(due).values(changes).returning(tasks)).mappings().one_or_none()
+        return None if row is None else task_of(row)
+
+    def renew(self, held: Mapping[str, int], lease: timedelta) -> set[str]:
+        """Heartbeat for all tasks of a process in one transaction.
+
+        Args:
+            held: Task id → fence.
+            lease: From now.
+
+        Returns:
+            The ids still held; the others were taken away.
+        """
+        until = self._clock() + lease
+        kept = set()
+        with self._database.write() as connection:
+            for task_id, fence in held.items():
+                done = connection.execute(update(tasks).where(_held(task_id, fence)).values(lease_until=until))
+                if done.rowcount:
+                    kept.add(task_id)
+        return kept
+
+    def succeed(self, task: Task, result: str, result_type: str, timings_ms: Mapping[str, float]) -> bool:
+        """Name the winner; false when this run no longer holds the task."""
+        return self._finish(
+            task, State.SUCCEEDED,
+            result=result, result_type=result_type, timings_ms=dict(timings_ms), progress=1.0, step=None,
+        )  # fmt: skip
+
+    def fail(self, task: Task, error: FacefleetError) -> bool:
+        """End the task with an error; false when this run no longer holds it."""
+        return self._finish(task, State.FAILED, **_error_columns(error))
+
+    def retry(self, task: Task, error: FacefleetError, run_at: datetime) -> bool:
+        """Spend one failure and queue the task for later; false when this run no longer holds it.
+
+        The message is sent by the sweeper when ``run_at`` has come.
+        """
+        return self._update(_held(task.id, task.fence), failures=tasks.c.failures + 1, **_back_in_queue(run_at),
+                            **_error_columns(error)) > 0  # fmt: skip
+
+    def _finish(self, task: Task, state: State, **changes: Any) -> bool:
+        ended = {"state": state, "finished_at": self._clock(), "lease_until": None, "version": tasks.c.version + 1}
+        return self._update(_held(task.id, task.fence), **ended, **changes) > 0
+
+    # ── the sweeper ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def expired(self) -> list[Task]:
+        """Running tasks whose lease is over."""
+        return self._select(and_(tasks.c.state == State.RUNNING, tasks.c.lease_until < self._clock()))
+
+    def requeue_lost(self, task: Task) -> bool:
+        """Queue a task again whose lease expired, and count the loss; false when another did, or it came back."""
+        held = and_(_held(task.id, task.fence), tasks.c.lease_until < self._clock())
+        return self._update(held, lost=tasks.c.lost + 1, **_back_in_queue(self._clock())) > 0
+
+    def fail_overdue(self, task: Task, error: FacefleetError) -> bool:
+        """End a task that nobody holds by a valid lease."""
+        same = and_(tasks.c.id == task.id, tasks.c.version == task.version, tasks.c.state == task.state)
+        ended = {"state": State.FAILED, "finished_at": self._clock(), "version": tasks.c.version + 1}
+        return self._update(same, lease_until=None, **ended, **_error_columns(error)) > 0
+
+    def overdue(self) -> list[Task]:
+        """Queued tasks past their deadline."""
+        return self._select(and_(tasks.c.state == State.QUEUED, tasks.c.deadline_at < self._clock()))
+
+    def unsent(self) -> list[Task]:
+        """Queued tasks whose time has come and whose message was never sent."""
+        waiting = and_(tasks.c.state == State.QUEUED, tasks.c.sent_at.is_(None), tasks.c.run_at <= self._clock())
+        return self._select(waiting)
+
+    def sent_under_another_epoch(self, epoch: str) -> list[Task]:
+        """Queued tasks whose message went to a broker that has lost everything since."""
+        other = or_(tasks.c.sent_epoch.is_(None), tasks.c.sent_epoch != epoch)
+        return self._select(and_(tasks.c.state == State.QUEUED, tasks.c.sent_at.is_not(None), other))
+
+    def overtaken(self, grace: timedelta) -> list[Task]:
+        """Queued tasks when one sent ``grace`` later through the same list has already been claimed."""
+        other = tasks.alias("other")
+        later = select(func.max(other.c.sent_at)).where(
+            other.c.track == tasks.c.track, other.c.lane == tasks.c.lane, other.c.shard == tasks.c.shard,
+            other.c.state.in_(_HAS_RUN), other.c.fence > 0,
+        ).scalar_subquery()  # fmt: skip
+        lists = select(*_LIST, later.label("claimed")).where(tasks.c.state == State.QUEUED).group_by(*_LIST)
+        with self._database.read() as connection:
+            claimed = connection.execute(lists).all()
+        found: list[Task] = []
+        for track, lane, shard, newest in claimed:
+            if newest is not None:
+                before = tasks.c.sent_at < newest - grace
+                found += self._select(and_(_queued_in(Route(track, lane, shard)), before))
+        return found
+
+    def older_than(self, grace: timedelta) -> dict[Route, list[Task]]:
+        """Queued tasks sent longer than ``grace`` ago, by list."""
+        found: dict[Route, list[Task]] = {}
+        old = and_(tasks.c.state == State.QUEUED, tasks.c.sent_at < self._clock() - grace)
+        for task in self._select(old):
+            found.setdefault(task.route, []).append(task)
+        return found
+
+    # ── shared ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _select(self, condition: ColumnElement[bool]) -> list[Task]:
+        oldest_first = select(tasks).where(condition).order_by(tasks.c.id).limit(BATCH)
+        with self._database.read() as connection:
+            return [task_of(row) for row in connection.execute(oldest_first).mappings()]
+
+    def _update(self, condition: ColumnElement[bool], **changes: Any) -> int:
+        with self._database.write() as connection:
+            return connection.execute(update(tasks).where(condition).values(changes)).rowcount
+
+
+def _held(task_id: str, fence: int) -> ColumnElement[bool]:
+    return and_(tasks.c.id == task_id, tasks.c.fence == fence, tasks.c.state == State.RUNNING)
+
+
+def _queued_in(route: Route) -> ColumnElement[bool]:
+    here = and_(tasks.c.track == route.track, tasks.c.lane == route.lane, tasks.c.shard == route.shard)
+    return and_(tasks.c.state == State.QUEUED, here)
+
+
+def _back_in_queue(run_at: datetime) -> dict[str, Any]:
+    return {
+        "state": State.QUEUED, "version": tasks.c.version + 1, "lease_until": None, "run_at": run_at,
+        "sent_at": None, "sent_epoch": None, "progress": 0.0, "step": None,
+    }  # fmt: skip
+
+
+def _error_columns(error: FacefleetError) -> dict[str, Any]:
+    failure = failure_of(error)
+    return {"error_code": failure.code, "error_message": failure.message, "error_detail": dict(failure.detail)}

@@ -1,0 +1,147 @@
+"""The table of tasks: columns, indexes, and how a row becomes a ``Task``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from facefleet.tasks.task import Consent, Failure, Kind, Route, State, Task, Webhook
+
+metadata = MetaData()
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time on every database; SQLite keeps none of the zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To the database."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return value.replace(tzinfo=UTC) if value is not None and dialect.name == "sqlite" else value
+
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("track", String(16), nullable=False),
+    Column("lane", String(16), nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("inputs", JSON, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("lease_until", UtcDateTime),
+    Column("run_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("sent_epoch", String(36)),
+    Column("deadline_at", UtcDateTime, nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("step", String(32)),
+    Column("result", String(255)),
+    Column("result_type", String(32)),
+    Column("error_code", String(64)),
+    Column("error_message", String),
+    Column("error_detail", JSON),
+    Column("models", JSON, nullable=False),
+    Column("timings_ms", JSON, nullable=False),
+    Column("consent_subject", String(255), nullable=False),
+    Column("consent_at", UtcDateTime, nullable=False),
+    Column("webhook_url", String),
+    Column("webhook_events", JSON),
+    Column("idempotency_key", String(255)),
+    Column("request_digest", String(64)),
+    Column("traceparent", String(64)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
+    Index("ix_tasks_tenant", "tenant", "id"),
+    Index("ix_tasks_state_lease", "state", "lease_until"),
+    Index("ix_tasks_state_run", "state", "run_at"),
+    Index("ix_tasks_state_sent", "state", "track", "lane", "shard", "sent_at"),
+)
+
+
+def row_of(task: Task) -> dict[str, Any]:
+    """The columns of a record."""
+    failure, webhook = task.failure, task.webhook
+    return {
+        "id": task.id, "tenant": task.tenant, "subject": task.subject, "kind": task.kind.value,
+        "track": task.route.track, "lane": task.route.lane, "shard": task.route.shard, "state": task.state.value,
+        "options": dict(task.options), "inputs": dict(task.inputs),
+        "fence": task.fence, "failures": task.failures, "lost": task.lost, "version": task.version,
+        "lease_until": task.lease_until, "run_at": task.run_at,
+        "sent_at": task.sent_at, "sent_epoch": task.sent_epoch, "deadline_at": task.deadline_at,
+        "progress": task.progress, "step": task.step, "result": task.result, "result_type": task.result_type,
+        "error_code": failure.code if failure else None,
+        "error_message": failure.message if failure else None,
+        "error_detail": dict(failure.detail) if failure else None,
+        "models": dict(task.models), "timings_ms": dict(task.timings_ms),
+        "consent_subject": task.consent.subject, "consent_at": task.consent.at,
+        "webhook_url": webhook.url if webhook else None,
+        "webhook_events": list(webhook.events) if webhook else None,
+        "idempotency_key": task.idempotency_key, "request_digest": task.request_digest,
+        "traceparent": task.traceparent,
+        "created_at": task.created_at, "started_at": task.started_at, "finished_at": task.finished_at,
+    }  # fmt: skip
+
+
+def task_of(row: RowMapping) -> Task:
+    """The record of a row."""
+    return Task(
+        id=row["id"], tenant=row["tenant"], subject=row["subject"], kind=Kind(row["kind"]),
+        route=Route(row["track"], row["lane"], row["shard"]), state=State(row["state"]),
+        options=row["options"], inputs=row["inputs"],
+        fence=row["fence"], failures=row["failures"], lost=row["lost"], version=row["version"],
+        lease_until=row["lease_until"], run_at=row["run_at"],
+        sent_at=row["sent_at"], sent_epoch=row["sent_epoch"], deadline_at=row["deadline_at"],
+        progress=row["progress"], step=row["step"], result=row["result"], result_type=row["result_type"],
+        failure=_failure_of(row), models=row["models"], timings_ms=row["timings_ms"],
+        consent=Consent(row["consent_subject"], row["consent_at"]), webhook=_webhook_of(row),
+        idempotency_key=row["idempotency_key"], request_digest=row["request_digest"],
+        traceparent=row["traceparent"],
+        created_at=row["created_at"], started_at=row["started_at"], finished_at=row["finished_at"],
+    )  # fmt: skip
+
+
+def _failure_of(row: RowMapping) -> Failure | None:
+    if row["error_code"] is None:
+        return None
+    return Failure(row["error_code"], row["error_message"] or "", row["error_detail"] or {})
+
+
+def _webhook_of(row: RowMapping) -> Webhook | None:
+    if row["webhook_url"] is None:
+        return None
+    return Webhook(row["webhook_url"], tuple(row["webhook_events"] or ()))

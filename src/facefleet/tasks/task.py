@@ -1,0 +1,178 @@
+"""The task record: its states, their transitions, and what it remembers. Everything else asks the record."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import uuid_utils.compat
+
+SHARDS = 8
+Json = Mapping[str, object]
+
+
+class Kind(StrEnum):
+    """What a task does."""
+
+    FUSE = "fuse"
+    AGE = "age"
+    DETECT = "detect"
+    VIDEO = "video"
+
+
+class State(StrEnum):
+    """Where a task is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the task has ended."""
+        return not TRANSITIONS[self]
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.FAILED, State.CANCELED}),
+    State.RUNNING: frozenset({State.QUEUED, State.SUCCEEDED, State.FAILED, State.CANCELED}),
+    State.SUCCEEDED: frozenset(),
+    State.FAILED: frozenset(),
+    State.CANCELED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Who attested, and when, that the people shown agree.
+
+    Attributes:
+        subject: The principal's subject.
+        at: UTC.
+    """
+
+    subject: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Whom to tell, and of what."""
+
+    url: str
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task did not succeed: the error's code, message and detail."""
+
+    code: str
+    message: str
+    detail: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The list of the broker a task travels through.
+
+    Attributes:
+        track: Release track (``stable``, ``canary``).
+        lane: Priority.
+        shard: 0 to ``SHARDS`` − 1, by tenant, so that one tenant's flood fills one shard only.
+    """
+
+    track: str
+    lane: str
+    shard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One record.
+
+    Attributes:
+        id: UUIDv7, so ids sort by time.
+        tenant: Whose bytes these are.
+        subject: Who asked.
+        inputs: Role (``source``, ``target``) → object key.
+        fence: Rises with every claim; names the run.
+        failures: Retryable failures so far: the retry budget.
+        lost: Leases that expired so far: the crash budget.
+        version: Rises with every change; it is the event id.
+        lease_until: While running: until when the claim holds without a heartbeat.
+        run_at: Not before this time; a delayed retry waits here, never in the broker.
+        sent_at: When its message was last sent; none: waiting to be sent.
+        sent_epoch: The broker's epoch at that time.
+        deadline_at: The task fails when it has not ended by then.
+        progress: 0 to 1.
+        step: The step the progress speaks of.
+        result: Object key of the winner's result.
+        result_type: Media type of the result.
+        models: Name → version, pinned at claim.
+        timings_ms: Step → ms.
+        idempotency_key: Unique per tenant.
+        request_digest: SHA-256 over the digests of the inputs and the canonical options.
+        traceparent: W3C trace context of the request.
+    """
+
+    id: str
+    tenant: str
+    subject: str
+    kind: Kind
+    route: Route
+    options: Json
+    inputs: Mapping[str, str]
+    consent: Consent
+    created_at: datetime
+    run_at: datetime
+    deadline_at: datetime
+    state: State = State.QUEUED
+    fence: int = 0
+    failures: int = 0
+    lost: int = 0
+    version: int = 1
+    lease_until: datetime | None = None
+    sent_at: datetime | None = None
+    sent_epoch: str | None = None
+    progress: float = 0.0
+    step: str | None = None
+    result: str | None = None
+    result_type: str | None = None
+    failure: Failure | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    webhook: Webhook | None = None
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+    traceparent: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @classmethod
+    def new(
+        cls, *, id: str, tenant: str, subject: str, kind: Kind, lane: str, track: str, options: Json,  # noqa: A002
+        inputs: Mapping[str, str], consent: Consent, now: datetime, deadline: timedelta,
+        request_digest: str | None = None, traceparent: str | None = None,
+    ) -> Task:  # fmt: skip
+        """A queued task that may run at once."""
+        return cls(
+            id=id, tenant=tenant, subject=subject, kind=kind, route=Route(track, lane, shard_of(tenant)),
+            options=options, inputs=inputs, consent=consent, created_at=now, run_at=now, deadline_at=now + deadline,
+            request_digest=request_digest, traceparent=traceparent,
+        )  # fmt: skip
+
+
+def new_id() -> str:
+    """A fresh UUIDv7 (RFC 9562)."""
+    return str(uuid_utils.compat.uuid7())
+
+
+def shard_of(tenant: str) -> int:
+    """The tenant's shard; the same on every machine and in every release."""
+    return int.from_bytes(hashlib.sha256(tenant.encode()).digest()[:4], "big") % SHARDS
