@@ -155,7 +155,8 @@ class TaskRepository:
 
     def fail_overdue(self, task: Task, error: FacefleetError) -> bool:
         """End a task that nobody holds by a valid lease."""
-        same = and_(tasks.c.id == task.id, tasks.c.version == task.version, tasks.c.state == task.state)
+        free = or_(tasks.c.lease_until.is_(None), tasks.c.lease_until < self._clock())
+        same = and_(tasks.c.id == task.id, tasks.c.version == task.version, tasks.c.state == task.state, free)
         ended = {"state": State.FAILED, "finished_at": self._clock(), "version": tasks.c.version + 1}
         return self._update(same, lease_until=None, **ended, **_error_columns(error)) > 0
 

@@ -1,0 +1,83 @@
+"""Who asks. Today every caller on loopback is the one local principal; tokens and API keys take its place here."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from facefleet.errors import ConfigInvalid, RequestError
+
+_LOCAL_NAMES = frozenset({"localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller.
+
+    Attributes:
+        tenant: Whose bytes the caller's uploads are.
+        subject: Who it is.
+    """
+
+    tenant: str
+    subject: str
+
+
+LOCAL = Principal(tenant="local", subject="local")
+
+
+class LocalAuthentication:
+    """Gives every request the local principal.
+
+    Without credentials, the one thing that tells the owner of this machine from a web page open in their browser is the
+    name the request was sent to and the page it came from; both must be this machine (DNS rebinding, cross-site forms).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request in, or refuse it."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            for name in ("host", "origin"):
+                value = headers.get(name)
+                if value is not None and not _names_this_machine(value):
+                    raise RequestError(
+                        f"Without authentication only this machine may ask; {name} is {value[:200]!r}.", header=name
+                    )
+            scope.setdefault("state", {})["principal"] = LOCAL
+        await self._app(scope, receive, send)
+
+
+def require_loopback(host: str) -> None:
+    """Refuse to listen where others can reach us without authentication.
+
+    Raises:
+        ConfigInvalid: The address is not a loopback address.
+    """
+    if not is_loopback(host):
+        raise ConfigInvalid(
+            f"gateway.host is {host}: without authentication the gateway listens on loopback only; use 127.0.0.1.",
+            setting="gateway.host",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address or name can only be this machine."""
+    try:
+        return host in _LOCAL_NAMES or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _names_this_machine(value: str) -> bool:
+    try:
+        host = urlsplit(value if "//" in value else f"//{value}").hostname
+    except ValueError:
+        return False
+    return host is not None and is_loopback(host)

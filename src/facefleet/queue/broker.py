@@ -1,0 +1,90 @@
+"""What the broker knows: its epoch, how much waits in each lane, and which messages are in a worker's hands."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from facefleet.errors import QueueUnavailable
+from facefleet.queue.lanes import list_name, routes
+from facefleet.tasks.task import Route
+
+_EPOCH = "epoch"
+_UNACKED = "unacked"
+_UNACKED_INDEX = "unacked_index"
+
+
+class Broker:
+    """A read-mostly view beside Celery's own connection.
+
+    Every method raises ``QueueUnavailable`` when the broker does not answer.
+    """
+
+    def __init__(self, url: str, *, prefix: str) -> None:
+        self._prefix = prefix
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=2.0, socket_connect_timeout=2.0, decode_responses=True, retry=Retry(NoBackoff(), 0)
+        )
+
+    def epoch(self) -> str:
+        """The name of the broker's present memory; a broker that came back empty gets a new one."""
+        with _outages():
+            key = self._key(_EPOCH)
+            self._redis.set(key, str(uuid.uuid4()), nx=True)
+            return str(self._redis.get(key))
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        with _outages():
+            self._redis.ping()
+
+    def depths(self, track: str) -> dict[Route, int]:
+        """Messages waiting in each list of a track."""
+        found = routes(track)
+        with _outages(), self._redis.pipeline(transaction=False) as pipe:
+            for route in found:
+                pipe.llen(self._key(list_name(route)))
+            return dict(zip(found, pipe.execute(), strict=True))
+
+    def waiting(self, route: Route) -> int:
+        """Messages waiting in one list."""
+        with _outages():
+            return int(self._redis.llen(self._key(list_name(route))))
+
+    def in_hand(self, since: float) -> set[str]:
+        """Ids of the tasks whose message a worker took after ``since`` and has not acknowledged.
+
+        Args:
+            since: s since the epoch of Unix; a message taken earlier and still not claimed has lost its worker.
+        """
+        with _outages():
+            tags = [str(tag) for tag in self._redis.zrangebyscore(self._key(_UNACKED_INDEX), since, "+inf")]
+            held = self._redis.hmget(self._key(_UNACKED), tags) if tags else []
+        return {_task_id(str(message)) for message in held if message}
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._redis.close()
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}:{name}"
+
+
+def _task_id(message: str) -> str:
+    raw, _exchange, _routing_key = json.loads(message)
+    return str(raw["headers"]["id"])
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise QueueUnavailable("The broker did not answer; try again.", cause=type(error).__name__) from error

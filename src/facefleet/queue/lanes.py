@@ -1,0 +1,88 @@
+"""Lanes: the order in which workers look at the broker's lists.
+
+One list per (track, lane, shard). Workers take lanes in order and rotate over the shards inside a lane, so one tenant's
+flood delays only the tenants of its shard; every k-th turn looks at the lower lanes first, so nothing waits for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from facefleet.tasks.task import SHARDS, Route
+
+STABLE = "stable"
+
+
+class Lane(StrEnum):
+    """Priorities, highest first."""
+
+    INTERACTIVE = "interactive"
+    STANDARD = "standard"
+    BULK = "bulk"
+
+
+_ORDER = tuple(Lane)
+
+
+def list_name(route: Route) -> str:
+    """The broker's list of a route: ``<track>.<lane>.<shard>``."""
+    return f"{route.track}.{route.lane}.{route.shard}"
+
+
+def route_of(name: str) -> Route:
+    """The route of a list."""
+    track, lane, shard = name.split(".")
+    return Route(track, lane, int(shard))
+
+
+def routes(track: str) -> list[Route]:
+    """Every list of a track."""
+    return [Route(track, lane, shard) for lane in _ORDER for shard in range(SHARDS)]
+
+
+class LaneCycle:
+    """Which lists to look at, in order; plugged into kombu's ``queue_order_strategy``.
+
+    kombu asks with ``consume`` before each blocking pop, and tells with ``rotate`` which list gave a message.
+    """
+
+    def __init__(self, *, every: int) -> None:
+        """Every ``every``-th message, the lower lanes are looked at first."""
+        self._every = every
+        self._turn = 0
+        self._lanes: dict[Lane, list[str]] = {}
+
+    def update(self, names: Iterable[str]) -> None:
+        """Take these lists; those already known keep their place in the rotation."""
+        wanted = dict.fromkeys(names)
+        known = {lane: [name for name in shards if name in wanted] for lane, shards in self._lanes.items()}
+        for name in wanted:
+            shards = known.setdefault(_lane(name), [])
+            if name not in shards:
+                shards.append(name)
+        self._lanes = known
+
+    def consume(self, count: int) -> list[str]:
+        """The first ``count`` lists in the order of this turn."""
+        return [name for lane in self._order() for name in self._lanes.get(lane, ())][:count]
+
+    def rotate(self, last_used: str) -> str:
+        """A message came from this list: the other shards of its lane go first next time."""
+        self._turn += 1
+        shards = self._lanes.get(_lane(last_used), [])
+        if last_used in shards:
+            after = shards.index(last_used) + 1
+            shards[:] = shards[after:] + shards[:after]
+        return last_used
+
+    def _order(self) -> tuple[Lane, ...]:
+        if self._turn % self._every != self._every - 1:
+            return _ORDER
+        # The lower lanes take turns at being first, so that the lowest is not starved by the one above it.
+        first = 1 + self._turn // self._every % (len(_ORDER) - 1)
+        return _ORDER[first:] + _ORDER[:first]
+
+
+def _lane(name: str) -> Lane:
+    return Lane(route_of(name).lane)

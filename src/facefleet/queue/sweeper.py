@@ -1,0 +1,106 @@
+"""The sweeper: makes the queue agree with the records, whatever the broker forgot and whichever worker died.
+
+It runs in every gateway. Any number may run: each change is a conditional UPDATE, and a message sent twice is claimed
+once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from facefleet.errors import DeadlineExceeded, FacefleetError, QueueUnavailable, WorkerLost
+from facefleet.observability.logs import logger
+from facefleet.observability.metrics import Metrics
+from facefleet.queue.broker import Broker
+from facefleet.queue.submit import Submitter
+from facefleet.tasks.repository import Clock, TaskRepository
+from facefleet.tasks.task import Task
+
+MAX_LOST = 3  # leases that may expire before a task counts as what kills its workers
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper:
+    """One round after another, each complete in itself."""
+
+    records: TaskRepository
+    broker: Broker
+    submitter: Submitter
+    metrics: Metrics
+    clock: Clock
+    grace: timedelta
+
+    def run(self, wait: Callable[[float], bool], interval: float) -> None:
+        """Rounds until ``wait(interval)`` says stop; an outage ends a round, never the loop."""
+        stopped = False
+        while not stopped:
+            try:
+                self.round()
+            except FacefleetError as error:
+                _log.warning("sweep.interrupted", code=error.code, cause=error.detail.get("cause"))
+            except Exception:  # noqa: BLE001 - a bug in one round must not stop the ones after it
+                _log.exception("sweep.failed")
+            stopped = wait(interval)
+
+    def round(self) -> None:
+        """Everything once.
+
+        Raises:
+            OutageError: The records do not answer, or the broker does not.
+        """
+        self._give_back_expired()
+        self._fail_overdue()
+        epoch = self.broker.epoch()
+        self.submitter.epoch = epoch
+        self._send("epoch", self.records.sent_under_another_epoch(epoch))
+        self._send("due", self.records.unsent())
+        self._send("overtaken", self.records.overtaken(self.grace))
+        self._send("vanished", self._vanished())
+
+    def _give_back_expired(self) -> None:
+        for task in self.records.expired():
+            if task.lost + 1 >= MAX_LOST:
+                lost = WorkerLost(
+                    f"The worker was lost {MAX_LOST} times while it ran this task.", lost=MAX_LOST
+                )  # fmt: skip
+                self._count("worker_lost", self.records.fail_overdue(task, lost), task)
+            else:
+                self._count("lease_expired", self.records.requeue_lost(task), task)
+
+    def _fail_overdue(self) -> None:
+        for task in self.records.overdue():
+            seconds = (task.deadline_at - task.created_at).total_seconds()
+            late = DeadlineExceeded(f"The task did not finish within {seconds:.0f} s.", deadline_seconds=seconds)
+            self._count("deadline", self.records.fail_overdue(task, late), task)
+
+    def _vanished(self) -> list[Task]:
+        """Old records of an empty list, unless a worker took the message just now."""
+        old = self.records.older_than(self.grace)
+        empty = [task for route, found in old.items() if self.broker.waiting(route) == 0 for task in found]
+        if not empty:
+            return []
+        in_hand = self.broker.in_hand((self.clock() - self.grace).timestamp())
+        return [task for task in empty if task.id not in in_hand]
+
+    def _send(self, action: str, found: Iterable[Task]) -> None:
+        sent: list[str] = []
+        try:
+            for task in found:
+                self.submitter.send(task)
+                sent.append(task.id)
+                self._count(action, True, task)
+        except QueueUnavailable as error:
+            _log.warning("sweep.broker_away", sent=len(sent), cause=error.detail.get("cause"))
+            raise
+        finally:
+            if sent:
+                self.records.mark_sent(sent, self.submitter.epoch)
+
+    def _count(self, action: str, done: bool, task: Task) -> None:
+        if done:
+            self.metrics.sweeps.labels(action).inc()
+            _log.info("sweep." + action, task_id=task.id, tenant=task.tenant, fence=task.fence)

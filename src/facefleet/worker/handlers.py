@@ -1,0 +1,136 @@
+"""One message, top to bottom: claim → load → fuse → mark → store → complete."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from facefleet.engine.fusion import Engine
+from facefleet.engine.types import FuseOptions, Fusion
+from facefleet.errors import FacefleetError, InternalError, OutageError
+from facefleet.observability.logs import bound, logger
+from facefleet.observability.metrics import Metrics
+from facefleet.queue.retries import RetryPolicy
+from facefleet.safety.labels import mark
+from facefleet.storage.keys import result_key
+from facefleet.storage.store import Store
+from facefleet.tasks.repository import Clock, TaskRepository
+from facefleet.tasks.task import Task
+from facefleet.worker.leases import Leases
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """Runs the task of a message.
+
+    Attributes:
+        models: Name → version of what this worker has loaded.
+        producer: Provider's name in the marks.
+    """
+
+    records: TaskRepository
+    store: Store
+    engine: Engine
+    leases: Leases
+    retries: RetryPolicy
+    metrics: Metrics
+    clock: Clock
+    models: Mapping[str, str]
+    producer: str
+    jitter: random.Random = field(default_factory=random.SystemRandom)
+
+    def __call__(self, task_id: str) -> None:
+        """Claim the task and bring this run to its end; the record has the outcome, whatever it is."""
+        with bound(task_id=task_id):
+            try:
+                task = self.records.claim(task_id, self.leases.lease, self.models)
+            except OutageError as error:  # the record is still queued, the sweeper sends it again
+                _log.warning("task.claim_failed", code=error.code, cause=error.detail.get("cause"))
+                return
+            if task is None:
+                _log.info("task.duplicate")
+                return
+            with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task):
+                self._attempt(task)
+
+    def _attempt(self, task: Task) -> None:
+        started = time.perf_counter()
+        outcome = "error"
+        _log.info("task.claimed", failures=task.failures, lost=task.lost)
+        try:
+            outcome = self._settled(task)
+        except OutageError as error:  # not even the outcome could be written: the lease expires, the sweeper goes on
+            _log.warning("task.outcome_not_written", code=error.code, cause=error.detail.get("cause"))
+        finally:
+            self.metrics.process_seconds.labels(task.kind.value, outcome).observe(time.perf_counter() - started)
+
+    def _settled(self, task: Task) -> str:
+        try:
+            return self._fuse(task)
+        except FacefleetError as error:
+            return self._give_up_or_retry(task, error)
+        except Exception as error:  # noqa: BLE001 - a bug of ours ends this task, not the worker
+            _log.exception("task.internal_error")
+            cause = type(error).__name__
+            return self._give_up_or_retry(task, InternalError("The worker met an internal error.", cause=cause))
+
+    def _fuse(self, task: Task) -> str:
+        """The work itself.
+
+        Returns:
+            ``succeeded``, or ``fenced`` when another run took the task over meanwhile.
+        """
+        timings = {"queued": (self.clock() - task.created_at).total_seconds() * 1000}
+        with _timed(timings, "load"):
+            source, target = (self.store.get(task.inputs[role]) for role in ("source", "target"))
+        fusion = self.engine.fuse(source, target, FuseOptions(**_options(task)))
+        timings |= fusion.timings_ms
+        with _timed(timings, "mark"):
+            image = mark(fusion.image, fusion.media_type, producer=self.producer, content_id=task.id)
+        return self._complete(task, fusion, image, timings)
+
+    def _complete(self, task: Task, fusion: Fusion, image: bytes, timings: dict[str, float]) -> str:
+        key = result_key(task.tenant, task.id, task.fence)
+        with _timed(timings, "store"):
+            self.store.put(key, image)
+        rounded = {step: round(ms, 2) for step, ms in timings.items()}
+        if not self.records.succeed(task, key, str(fusion.media_type), rounded):
+            self.store.delete(key)
+            _log.warning("task.fenced_out")
+            return "fenced"
+        _log.info("task.succeeded", bytes=len(image), timings_ms=rounded)
+        return "succeeded"
+
+    def _give_up_or_retry(self, task: Task, error: FacefleetError) -> str:
+        failures = task.failures + 1
+        verdict = self.retries.verdict(error, failures)
+        if verdict is not None:
+            kept = self.records.fail(task, verdict)
+            _log.info("task.failed", code=verdict.code, reason=verdict.message, kept=kept)
+            return "failed"
+        delay = self.retries.delay(failures, self.jitter)
+        kept = self.records.retry(task, error, self.clock() + delay)
+        _log.info("task.retry", code=error.code, seconds=round(delay.total_seconds(), 2), kept=kept)
+        return "retried"
+
+
+def _options(task: Task) -> Mapping[str, Any]:
+    return task.options
+
+
+class _timed:  # noqa: N801 - reads as a word in a with statement
+    """Adds the ms of a block to the timings under its step."""
+
+    def __init__(self, timings: dict[str, float], step: str) -> None:
+        self._timings, self._step = timings, step
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._timings[self._step] = (time.perf_counter() - self._started) * 1000

@@ -1,0 +1,47 @@
+"""What an orchestrator asks a worker over HTTP: ``/healthz``, ``/readyz`` and ``/metrics``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from threading import Event, Thread
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+
+
+class Probe:
+    """A small server on a thread of its own.
+
+    Raises:
+        OSError: The address is taken.
+    """
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, ready: Event) -> None:
+        self._ready = ready
+        self._metrics = make_wsgi_app(registry)
+        self._server = make_server(host, port, self._answer, handler_class=_Silent)
+        self._thread = Thread(target=self._server.serve_forever, name="probe", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop answering and free the address."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            return self._metrics(environ, start_response)
+        status = {"/healthz": "200 OK", "/readyz": "200 OK" if self._ready.is_set() else "503 Service Unavailable"}
+        line = status.get(path, "404 Not Found")
+        start_response(line, [("Content-Type", "text/plain; charset=utf-8")])
+        return [line.partition(" ")[2].encode()]
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
+        return
