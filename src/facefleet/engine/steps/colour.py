@@ -1,0 +1,65 @@
+"""The target's light on the source's skin: what to add to each pixel of the warped face, at the working size.
+
+Two corrections, both measured on skin: mean and spread of L*a*b* (Reinhard et al., "Color Transfer between Images",
+2001), then the difference of the low frequencies, which carries the target's shading.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from facefleet.engine.types import Floats, Pixels
+
+LIGHT_SIGMA = 0.13  # face widths
+SPREAD_LOW, SPREAD_HIGH = 0.7, 1.4  # bounds of the contrast change
+_LIGHT_SHRINK = 4  # light is smooth: a quarter of the working size shows all of it
+
+
+def to_lab(pixels: Pixels) -> Floats:
+    """``(h, w, 3)`` float32 CIE L*a*b* of uint8 BGR."""
+    return np.asarray(cv2.cvtColor(np.asarray(pixels, np.float32) / np.float32(255), cv2.COLOR_BGR2LAB), np.float32)
+
+
+def correction(warped: Pixels, warped_lab: Floats, target_lab: Floats, skin: Floats, width: float) -> Floats:
+    """What to add to the warped face.
+
+    Args:
+        warped: ``(h, w, 3)`` uint8 BGR, the source's face in place.
+        warped_lab: The same in L*a*b*.
+        target_lab: The target there.
+        skin: ``(h, w)`` float32, weight of each pixel in the measurement.
+        width: Of the face, px.
+
+    Returns:
+        ``(h, w, 3)`` float32 BGR levels.
+    """
+    lab = _match_spread(warped_lab, target_lab, skin)
+    lab += _light(target_lab - lab, skin, LIGHT_SIGMA * width)
+    bgr = cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
+    return np.asarray(bgr * np.float32(255) - warped, np.float32)
+
+
+def _match_spread(warped: Floats, target: Floats, skin: Floats) -> Floats:
+    mean, spread = _moments(warped, skin)
+    target_mean, target_spread = _moments(target, skin)
+    gain = np.clip(target_spread / np.maximum(spread, 1e-3), SPREAD_LOW, SPREAD_HIGH)
+    return np.asarray((warped - mean) * gain + target_mean, np.float32)
+
+
+def _moments(lab: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    flat, w = lab.reshape(-1, 3), weight.ravel() / max(float(weight.sum()), 1e-6)
+    mean = w @ flat
+    spread = np.sqrt(np.maximum(w @ (flat - mean) ** 2, 0))
+    return np.asarray(mean, np.float32), np.asarray(spread, np.float32)
+
+
+def _light(difference: Floats, skin: Floats, sigma: float) -> Floats:
+    """Low frequencies of a difference, taken from skin alone (normalised convolution) and continued over the rest."""
+    height, width = skin.shape
+    size = max(8, width // _LIGHT_SHRINK), max(8, height // _LIGHT_SHRINK)
+    sigma = max(0.5, sigma * size[0] / width)
+    weighted = np.dstack([difference * skin[..., None], skin])
+    small = cv2.GaussianBlur(cv2.resize(weighted, size, interpolation=cv2.INTER_AREA), (0, 0), sigma)
+    light = small[..., :3] / (small[..., 3:] + np.float32(1e-3))
+    return np.asarray(cv2.resize(light, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)

@@ -1,0 +1,190 @@
+"""Where the faces are: BlazeFace on a shrunk image, with second looks for tight head shots and small faces.
+
+Method: Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs" (2019), with the anchor and
+decoding options that MediaPipe documents for its full-range and short-range models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facefleet.engine.models.session import Session
+from facefleet.engine.steps.geometry import Square
+from facefleet.engine.types import Floats, Pixels
+
+MIN_SCORE = 0.5
+MERGE_OVERLAP = 0.3  # intersection over union from which two boxes are one face
+PAD_SHARE = 0.5  # of the long side, added around a tight head shot
+TILE_MIN_SIDE = 640  # px; below, tiles show nothing that the whole image does not
+_RAW_SCORE_LIMIT = 80.0  # keeps exp() in float32
+_EYE_RIGHT, _EYE_LEFT = 0, 1  # key points of the models, the subject's sides
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detection:
+    """A face the detector saw.
+
+    Attributes:
+        corners: ``(4,)`` float32: left, top, right, bottom, px of the image.
+        points: ``(6, 2)`` float32: eyes, nose tip, mouth, ears, px of the image.
+        score: 0 to 1.
+    """
+
+    corners: Floats
+    points: Floats
+    score: float
+
+    def square(self, margin: float = 1.5) -> Square:
+        """Where the landmark model should look: ``margin`` times the box, turned so that the eyes are level."""
+        left, top, right, bottom = (float(v) for v in self.corners)
+        eye_x, eye_y = (float(v) for v in self.points[_EYE_LEFT] - self.points[_EYE_RIGHT])
+        side = margin * max(right - left, bottom - top)
+        return Square((left + right) / 2, (top + bottom) / 2, side, float(np.arctan2(eye_y, eye_x)))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A square part of the image, px; parts outside the image read as black."""
+
+    x: float
+    y: float
+    side: float
+
+
+class Detector:
+    """Two BlazeFace models that look at an image again and again until one sees a face.
+
+    Args:
+        full_range: 192 px input, 2304 anchors; sees small faces.
+        short_range: 128 px input, 896 anchors; sees large ones.
+    """
+
+    def __init__(self, full_range: Session, short_range: Session) -> None:
+        self._full = full_range
+        self._short = short_range
+        self._full_anchors = anchors(192, ((4, 1),))
+        self._short_anchors = anchors(128, ((8, 2), (16, 6)))
+
+    def detect(self, image: Pixels) -> list[Detection]:
+        """Every face, best score first; an empty list when no look finds one.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 BGR.
+        """
+        for look in self._looks(image):
+            found = merge(look)
+            if found:
+                return found
+        return []
+
+    def _looks(self, image: Pixels) -> Iterator[list[Detection]]:
+        """From the cheapest to the most thorough; the caller stops at the first that finds something."""
+        height, width = image.shape[:2]
+        side = float(max(height, width))
+        whole = _View((width - side) / 2, (height - side) / 2, side)
+        pad = PAD_SHARE * side
+        padded = _View(whole.x - pad, whole.y - pad, side + 2 * pad)
+        yield self._full_look(image, whole)
+        yield self._full_look(image, padded) + self._short_look(image, whole) + self._short_look(image, padded)
+        if side >= TILE_MIN_SIDE:
+            yield [found for tile in _tiles(width, height) for found in self._full_look(image, tile)]
+
+    def _full_look(self, image: Pixels, view: _View) -> list[Detection]:
+        return _look(image, view, self._full, self._full_anchors)
+
+    def _short_look(self, image: Pixels, view: _View) -> list[Detection]:
+        return _look(image, view, self._short, self._short_anchors)
+
+
+def anchors(size: int, layers: tuple[tuple[int, int], ...]) -> Floats:
+    """Anchor centres, as the models order them.
+
+    Args:
+        size: Side of the input, px.
+        layers: Stride in px and anchors per cell, for each feature map.
+
+    Returns:
+        ``(N, 2)`` float32 in px of the input; every anchor is one input wide (fixed anchor size).
+    """
+    centres = []
+    for stride, per_cell in layers:
+        at = (np.arange(size // stride, dtype=np.float32) + 0.5) * stride
+        y, x = np.meshgrid(at, at, indexing="ij")
+        centres.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), per_cell, axis=0))
+    return np.concatenate(centres)
+
+
+def merge(found: list[Detection]) -> list[Detection]:
+    """Weighted non-maximum suppression: overlapping boxes become their mean by score (BlazeFace, section 3.3)."""
+    rest = sorted(found, key=lambda one: -one.score)
+    merged = []
+    while rest:
+        same = [one for one in rest if overlap(rest[0].corners, one.corners) >= MERGE_OVERLAP]
+        merged.append(_mean(same))
+        rest = [one for one in rest if overlap(same[0].corners, one.corners) < MERGE_OVERLAP]
+    return merged
+
+
+def overlap(a: Floats, b: Floats) -> float:
+    """Intersection over union of two boxes given as left, top, right, bottom."""
+    shared = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
+    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared
+    return float(shared / max(union, 1e-6))
+
+
+def _mean(same: list[Detection]) -> Detection:
+    weights = np.array([one.score for one in same], np.float32)
+    weights /= weights.sum()
+    corners = np.einsum("n,ni->i", weights, np.stack([one.corners for one in same]))
+    points = np.einsum("n,nij->ij", weights, np.stack([one.points for one in same]))
+    return Detection(corners.astype(np.float32), points.astype(np.float32), same[0].score)
+
+
+def _look(image: Pixels, view: _View, session: Session, centres: Floats) -> list[Detection]:
+    regressors, scores = session.run(_tensor(image, view, session.size))
+    score = 1 / (1 + np.exp(-np.clip(scores[0, :, 0], -_RAW_SCORE_LIMIT, _RAW_SCORE_LIMIT)))
+    hits = np.flatnonzero(score >= MIN_SCORE)
+    raw = regressors[0, hits]
+    scale = view.side / session.size
+    shift = np.array([view.x, view.y], np.float32)
+    # Model coordinates are edges (0 is the left edge of pixel 0), image coordinates are pixel centres.
+    points = (raw.reshape(-1, 8, 2) + centres[hits, None]) * scale + shift - 0.5
+    half = raw[:, 2:4] * scale / 2
+    corners = np.concatenate([points[:, 0] - half, points[:, 0] + half], axis=1)
+    return [Detection(corners[i], points[i, 2:], float(score[hit])) for i, hit in enumerate(hits)]
+
+
+def _tensor(image: Pixels, view: _View, size: int) -> Floats:
+    """The view as ``(1, size, size, 3)`` float32 RGB from -1 to 1, shrunk before anything else touches it."""
+    height, width = image.shape[:2]
+    x0, y0 = max(0, round(view.x)), max(0, round(view.y))
+    x1, y1 = min(width, round(view.x + view.side)), min(height, round(view.y + view.side))
+    part = image[y0:y1, x0:x1]
+    scale = size / view.side
+    step = int(max(1, view.side // (3 * size)))  # skipping pixels first: the exact mean of 12 MP costs 30 ms more
+    part = np.ascontiguousarray(part[::step, ::step])
+    inside = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
+    small = cv2.resize(part, inside, interpolation=cv2.INTER_AREA)
+    left, top = round((x0 - view.x) * scale), round((y0 - view.y) * scale)
+    canvas = np.zeros((size, size, 3), np.uint8)
+    fits = small[: size - top, : size - left]
+    canvas[top : top + fits.shape[0], left : left + fits.shape[1]] = fits
+    rgb = cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB)
+    return np.asarray(rgb[None], np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def _tiles(width: int, height: int) -> list[_View]:
+    """Overlapping squares of half the long side (two thirds of a tile apart at most)."""
+    side = max(width, height) / 2
+    return [_View(x, y, side) for y in _starts(height, side) for x in _starts(width, side)]
+
+
+def _starts(length: int, side: float) -> list[float]:
+    if length <= side:
+        return [(length - side) / 2]
+    count = int(np.ceil((length - side) / (side * 2 / 3))) + 1
+    return [float(at) for at in np.linspace(0, length - side, count)]

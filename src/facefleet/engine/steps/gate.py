@@ -1,0 +1,93 @@
+"""What the swapper is not asked to do: a typed refusal is better than an ugly picture. Between landmarks and align."""
+
+from __future__ import annotations
+
+from facefleet.engine.types import Face, Faces, TargetFace
+from facefleet.errors import (
+    FaceError,
+    FaceIndexInvalid,
+    FaceNotFound,
+    FaceOutOfFrame,
+    FacePoseUnsupported,
+    FaceTooSmall,
+)
+
+MIN_FACE_PX = 34  # short side of the box; below, the landmark model guesses
+MAX_SOURCE_YAW = 35.0  # degrees; a source in profile has no second half to show
+MAX_TARGET_YAW = 50.0  # degrees
+MAX_OUTSIDE = 0.12  # share of the landmarks beyond the edge
+
+
+def choose_source(faces: Faces, index: int | None) -> Face:
+    """The face to take.
+
+    Raises:
+        FaceError: There is none, or it cannot be fused.
+    """
+    face = _pick(faces, index, "source")
+    _check(face, faces, "source", MAX_SOURCE_YAW)
+    return face
+
+
+def choose_targets(faces: Faces, which: TargetFace) -> tuple[Face, ...]:
+    """The faces to replace.
+
+    With ``"all"``, faces that cannot be fused are left as they are, unless that is true of every one.
+
+    Raises:
+        FaceError: There is none, or it cannot be fused.
+    """
+    if which != "all":
+        face = _pick(faces, which, "target")
+        _check(face, faces, "target", MAX_TARGET_YAW)
+        return (face,)
+    first = _pick(faces, None, "target")
+    fit = tuple(face for face in faces.faces if _fits(face, faces))
+    if not fit:
+        _check(first, faces, "target", MAX_TARGET_YAW)
+    return fit
+
+
+def _pick(faces: Faces, index: int | None, image: str) -> Face:
+    if not faces.faces:
+        raise FaceNotFound(f"No face was found in the {image} photo; use one that shows a face.", image=image)
+    if index is not None and index >= len(faces.faces):
+        raise FaceIndexInvalid(
+            f"The {image} photo has {len(faces.faces)} faces, counted from 0; there is no face {index}.",
+            image=image, index=index, faces=len(faces.faces),
+        )  # fmt: skip
+    return faces.faces[index or 0]
+
+
+def _fits(face: Face, faces: Faces) -> bool:
+    try:
+        _check(face, faces, "target", MAX_TARGET_YAW)
+    except FaceError:
+        return False
+    return True
+
+
+def _check(face: Face, faces: Faces, image: str, max_yaw: float) -> None:
+    if face.box.short_side < MIN_FACE_PX:
+        size = round(face.box.short_side)
+        raise FaceTooSmall(
+            f"Face {face.index} of the {image} photo is {size} px; it must be at least {MIN_FACE_PX} px.",
+            image=image, index=face.index, size=size, min_size=MIN_FACE_PX,
+        )  # fmt: skip
+    outside = _outside(face, faces)
+    if outside > MAX_OUTSIDE:
+        raise FaceOutOfFrame(
+            f"Face {face.index} of the {image} photo is cut by its edge ({outside:.0%} of it is outside).",
+            image=image, index=face.index, outside=round(outside, 3), max_outside=MAX_OUTSIDE,
+        )  # fmt: skip
+    if abs(face.pose.yaw) > max_yaw:
+        raise FacePoseUnsupported(
+            f"Face {face.index} of the {image} photo is turned {abs(face.pose.yaw):.0f}°; the limit is {max_yaw:.0f}°.",
+            image=image, index=face.index, yaw=round(face.pose.yaw, 1), max_yaw=max_yaw,
+        )  # fmt: skip
+
+
+def _outside(face: Face, faces: Faces) -> float:
+    """Share of the landmarks beyond the edge of the photo."""
+    x, y = face.landmarks[:, 0], face.landmarks[:, 1]
+    return float(((x < 0) | (y < 0) | (x > faces.width - 1) | (y > faces.height - 1)).mean())

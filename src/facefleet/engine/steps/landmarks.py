@@ -1,0 +1,109 @@
+"""468 points of a face in three dimensions: the MediaPipe face mesh model, run twice.
+
+Method: Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs" (2019). The second
+run looks at a crop centred and turned by the first, which is where the model is most exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from facefleet.engine.models.session import Session
+from facefleet.engine.steps.geometry import Square, apply_affine
+from facefleet.engine.types import LANDMARKS, Floats, Pixels
+
+MIN_PRESENCE = 0.5
+CROP_MARGIN = 1.5  # of the face's long side, as the model was trained
+_EYE_CORNERS = ((33, 133), (362, 263))  # subject's right, subject's left
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mesh:
+    """What the landmark model says about one crop.
+
+    Attributes:
+        points: ``(468, 3)`` float32 px of the image, z in the same scale.
+        presence: 0 to 1, how sure the model is that it looked at a face.
+    """
+
+    points: Floats
+    presence: float
+
+    @property
+    def corners(self) -> Floats:
+        """``(4,)`` float32: left, top, right, bottom."""
+        xy = self.points[:, :2]
+        return np.concatenate([xy.min(axis=0), xy.max(axis=0)])
+
+    def square(self) -> Square:
+        """Where a second look should be."""
+        xy = self.points[:, :2]
+        right, left = (xy[list(pair)].mean(axis=0) for pair in _EYE_CORNERS)
+        eye_x, eye_y = (float(v) for v in left - right)
+        angle = float(np.arctan2(eye_y, eye_x))
+        # The box is measured along the head's own axes, else a tilted head would get too large a crop.
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], np.float32)
+        level = xy @ turn.T
+        low, high = level.min(axis=0), level.max(axis=0)
+        x, y = (float(v) for v in (low + high) / 2 @ turn)
+        return Square(x, y, CROP_MARGIN * float((high - low).max()), angle)
+
+
+class Landmarker:
+    """The face mesh model.
+
+    Args:
+        session: 192 px input; outputs 1404 numbers and a presence score.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def locate(self, image: Pixels, square: Square) -> Mesh | None:
+        """The mesh of the face in a square, or None where the model sees no face.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 BGR.
+            square: From the detector.
+        """
+        first = self._look(image, square)
+        if first.presence < MIN_PRESENCE:
+            return None
+        second = self._look(image, first.square())
+        return second if second.presence >= MIN_PRESENCE else None
+
+    def _look(self, image: Pixels, square: Square) -> Mesh:
+        size = self._session.size
+        raw, presence = self._session.run(_tensor(image, square, size))
+        points = raw.reshape(LANDMARKS, 3)
+        step = square.side / size
+        xy = apply_affine(square.to_image(size), points[:, :2] - np.float32(0.5))
+        mesh = np.concatenate([xy, points[:, 2:] * np.float32(step)], axis=1)
+        return Mesh(mesh.astype(np.float32), float(1 / (1 + np.exp(-float(presence.ravel()[0])))))
+
+
+def _tensor(image: Pixels, square: Square, size: int) -> Floats:
+    """``(1, size, size, 3)`` float32 RGB from 0 to 1; every second, third, … pixel where the face is large.
+
+    A crop of a large face touches a few thousand pixels instead of a few million: a 12 MP portrait costs what a
+    1 MP portrait costs.
+    """
+    affine = square.to_image(size)
+    corners = apply_affine(affine, np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32))
+    x0, y0 = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 2, 0)
+    x1, y1 = np.ceil(corners.max(axis=0)).astype(int) + 3
+    step = max(1, int(square.side // (2 * size)))
+    part = np.ascontiguousarray(image[y0:max(y1, y0 + 1):step, x0:max(x1, x0 + 1):step])  # fmt: skip
+    if part.size == 0:
+        return np.zeros((1, size, size, 3), np.float32)
+    local = affine.copy()
+    local[:, 2] -= (x0, y0)
+    local /= np.float32(step)
+    if square.side / step > size * 1.25:  # a mean over the pixels that one output pixel covers, against aliasing
+        part = np.asarray(cv2.blur(part, (2, 2), anchor=(0, 0)), np.uint8)
+        local[:, 2] -= 0.5
+    crop = cv2.warpAffine(part, local, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB)[None], np.float32) / np.float32(255)
