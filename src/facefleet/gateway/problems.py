@@ -8,6 +8,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -70,6 +71,8 @@ class Problems:
 
         try:
             await self._app(scope, receive, noting)
+        except ClientDisconnect:
+            _log.info("request.client_went_away", path=scope["path"])
         except Exception as error:
             answer = error if isinstance(error, FacefleetError) else _bug(scope, error)
             if begun:

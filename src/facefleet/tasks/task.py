@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -166,6 +166,14 @@ class Task:
             options=options, inputs=inputs, consent=consent, created_at=now, run_at=now, deadline_at=now + deadline,
             request_digest=request_digest, traceparent=traceparent,
         )  # fmt: skip
+
+    def sent(self, at: datetime, epoch: str | None) -> Task:
+        """The same record as if its message had been sent.
+
+        A new record is committed like this: should its gateway die between the commit and the message, the sweeper
+        misses the message as it would one that the broker lost, and no second write is spent on the usual case.
+        """
+        return replace(self, sent_at=at, sent_epoch=epoch)
 
 
 def new_id() -> str:

@@ -1,0 +1,196 @@
+"""The gateway program: builds everything once, starts the sweeper, answers HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from threading import Event, Thread
+
+import anyio.to_thread
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
+
+from facefleet.config import Settings
+from facefleet.errors import ConfigInvalid, OutageError
+from facefleet.gateway import problems
+from facefleet.gateway.access import AccessLog
+from facefleet.gateway.intake import Intake
+from facefleet.gateway.limits import BodyLimit
+from facefleet.gateway.principal import LocalAuthentication, require_loopback
+from facefleet.gateway.routes import fuse, health, tasks
+from facefleet.gateway.uploads import MAX_TEXT_BYTES, PHOTOS, TEXTS
+from facefleet.media.sniff import Limits
+from facefleet.observability import logs
+from facefleet.observability.metrics import Depths, Metrics
+from facefleet.queue.app import build_app
+from facefleet.queue.broker import Broker
+from facefleet.queue.lanes import STABLE
+from facefleet.queue.submit import Submitter
+from facefleet.queue.sweeper import Sweeper
+from facefleet.storage.store import Store, open_store
+from facefleet.tasks import schema
+from facefleet.tasks.database import Database
+from facefleet.tasks.repository import TaskRepository
+
+_FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
+_GRACEFUL_SECONDS = 10
+
+_log = logs.logger(__name__)
+
+
+def now() -> datetime:
+    """UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the gateway is made of."""
+
+    database: Database
+    records: TaskRepository
+    store: Store
+    broker: Broker
+    submitter: Submitter
+    metrics: Metrics
+
+    @classmethod
+    def build(cls, settings: Settings) -> Parts:
+        """Open everything; the broker may be away.
+
+        Raises:
+            OutageError: Records or store cannot be opened.
+        """
+        database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)
+        schema.require_current(database)
+        queue = settings.queue
+        url = queue.url.get_secret_value()
+        celery = build_app(
+            url, prefix=queue.prefix, lower_lane_every=queue.lower_lane_every,
+            visibility_timeout=queue.visibility_timeout,
+        )  # fmt: skip
+        broker = Broker(url, prefix=queue.prefix)
+        metrics = Metrics(CollectorRegistry())
+        metrics.watch_queue(_depths(broker))
+        return cls(
+            database,
+            TaskRepository(database, now),
+            open_store(settings.objects_url),
+            broker,
+            Submitter(celery),
+            metrics,
+        )
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.broker.close()
+        self.database.close()
+
+
+def create(settings: Settings, parts: Parts) -> FastAPI:
+    """The ASGI application.
+
+    Args:
+        settings: Of this process.
+        parts: Opened by the caller, who closes them.
+    """
+    limits = Limits(**settings.images.model_dump())
+    app = FastAPI(
+        title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
+        lifespan=_lifespan(settings, parts), middleware=_middleware(limits), docs_url=None, redoc_url=None,
+    )  # fmt: skip
+    problems.install(app)
+    deadline = timedelta(seconds=settings.tasks.deadline)
+    intake = Intake(parts.records, parts.store, parts.submitter, now, deadline)
+    app.include_router(fuse.router(intake, limits, parts.metrics))
+    app.include_router(tasks.router(parts.records, parts.store))
+    needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
+    app.include_router(health.router(needed, {"queue": parts.broker.ping}, parts.metrics))
+    return app
+
+
+def _middleware(limits: Limits) -> list[Middleware]:
+    """Outermost first: a failure anywhere is a problem document, and every request is logged, refused ones too."""
+    body = len(PHOTOS) * limits.max_bytes + len(TEXTS) * MAX_TEXT_BYTES + _FORM_OVERHEAD_BYTES
+    return [
+        Middleware(AccessLog),
+        Middleware(problems.Problems),
+        Middleware(LocalAuthentication),
+        Middleware(BodyLimit, max_bytes=body),
+    ]
+
+
+def _lifespan(settings: Settings, parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = settings.gateway.threads
+        grace = timedelta(seconds=settings.sweeper.grace)
+        sweeper = Sweeper(parts.records, parts.broker, parts.submitter, parts.metrics, now, grace)
+        stop = Event()
+        thread = Thread(target=sweeper.run, args=(stop.wait, settings.sweeper.interval), name="sweeper", daemon=True)
+        thread.start()
+        yield
+        # The sweeper stops before its parts are closed by whoever opened them.
+        stop.set()
+        await asyncio.to_thread(thread.join, _GRACEFUL_SECONDS)
+
+    return lifespan
+
+
+def _depths(broker: Broker) -> Callable[[], Depths]:
+    def read() -> Depths:
+        found: Counter[tuple[str, str]] = Counter()
+        try:
+            for route, waiting in broker.depths(STABLE).items():
+                found[route.track, route.lane] += waiting
+        except OutageError:
+            return {}  # no sample is honest; a zero would say that nothing waits
+        return found
+
+    return read
+
+
+def run(settings: Settings) -> int:
+    """Serve until told to stop.
+
+    Raises:
+        ConfigInvalid: The address is not ours, not loopback, or taken.
+        OutageError: Records or store cannot be opened.
+    """
+    logs.configure(settings.logs.level, settings.logs.format)
+    require_loopback(settings.gateway.host)
+    listener = _listen(settings.gateway.host, settings.gateway.port)
+    parts = Parts.build(settings)
+    try:
+        config = uvicorn.Config(
+            create(settings, parts), log_config=None, access_log=False, server_header=False,
+            timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+        )  # fmt: skip
+        _log.info("gateway.listening", host=settings.gateway.host, port=listener.getsockname()[1])
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        parts.close()
+        listener.close()
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigInvalid(
+            f"Cannot listen on {host}:{port}: {error.strerror}; choose another port.", setting="gateway.port", port=port
+        ) from error
+    return listener

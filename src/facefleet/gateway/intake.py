@@ -1,0 +1,101 @@
+"""Accepting a fusion: consent → objects stored → record committed → message sent. Only then is there a 202."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from facefleet.errors import FacefleetError, OutageError, QueueUnavailable
+from facefleet.gateway.principal import Principal
+from facefleet.gateway.uploads import Form
+from facefleet.observability.logs import bound, logger
+from facefleet.queue.lanes import STABLE, Lane
+from facefleet.queue.submit import Submitter
+from facefleet.safety.consent import attest
+from facefleet.storage.keys import input_key
+from facefleet.storage.store import Store
+from facefleet.tasks.repository import Clock, TaskRepository
+from facefleet.tasks.task import Kind, Task, new_id
+
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The door through which every task comes in. Synchronous: routes call it from a thread."""
+
+    records: TaskRepository
+    store: Store
+    submitter: Submitter
+    clock: Clock
+    deadline: timedelta
+
+    def accept(self, principal: Principal, form: Form, options: Mapping[str, object], traceparent: str | None) -> Task:
+        """Make the task of a request.
+
+        Raises:
+            ConsentRequired: The caller did not attest it.
+            OutageError: Store or records are away; nothing is kept.
+        """
+        task = self._task(principal, form, options, traceparent)
+        with bound(task_id=task.id, tenant=task.tenant):
+            try:
+                for role, key in task.inputs.items():
+                    self.store.put(key, form.photos[role].data)
+                self.records.add(task)
+            except FacefleetError:
+                self._forget(task)
+                raise
+            _log.info("task.accepted", kind=task.kind.value, lane=task.route.lane, digest=task.request_digest)
+            self._send(task)
+        return task
+
+    def _task(self, principal: Principal, form: Form, options: Mapping[str, object], traceparent: str | None) -> Task:
+        now, task_id = self.clock(), new_id()
+        task = Task.new(
+            id=task_id, tenant=principal.tenant, subject=principal.subject, kind=Kind.FUSE,
+            lane=Lane.STANDARD, track=STABLE, options=options,
+            inputs={role: input_key(principal.tenant, task_id, role) for role in form.photos},
+            consent=attest(form.texts.get("consent"), subject=principal.subject, now=now),
+            now=now, deadline=self.deadline,
+            request_digest=_digest(form, options), traceparent=_trace_context(traceparent),
+        )  # fmt: skip
+        return task.sent(now, self.submitter.epoch)
+
+    def _send(self, task: Task) -> None:
+        """A 202 does not depend on the broker: what it does not take now, the sweeper sends later."""
+        try:
+            self.submitter.send(task)
+        except QueueUnavailable as away:
+            _log.warning("task.not_sent", cause=away.detail.get("cause"))
+            try:
+                self.records.mark_unsent([task.id])
+            except OutageError as error:
+                _log.warning("task.not_marked_unsent", code=error.code)
+
+    def _forget(self, task: Task) -> None:
+        for key in task.inputs.values():
+            try:
+                self.store.delete(key)
+            except OutageError as error:  # the sweeper removes orphans
+                _log.warning("upload.not_deleted", code=error.code)
+
+
+def _digest(form: Form, options: Mapping[str, object]) -> str:
+    photos = {role: hashlib.sha256(photo.data).hexdigest() for role, photo in form.photos.items()}
+    canonical = json.dumps({"inputs": photos, "options": options}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _trace_context(traceparent: str | None) -> str:
+    """The caller's trace context (W3C Trace Context), or a new one."""
+    if traceparent and _TRACEPARENT.fullmatch(traceparent):
+        return traceparent
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"

@@ -1,0 +1,69 @@
+"""``POST /v1/fuse``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from facefleet.errors import FacefleetError
+from facefleet.gateway.intake import Intake
+from facefleet.gateway.principal import Principal
+from facefleet.gateway.uploads import read_form
+from facefleet.gateway.views import Accepted, FuseOptionsBody, accepted, parse_options
+from facefleet.media.sniff import Limits
+from facefleet.observability.metrics import Metrics
+from facefleet.tasks.task import Kind
+
+_PHOTO = {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP"}
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["source", "target", "consent"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "source": _PHOTO | {"title": "The photo whose face is taken"},
+                        "target": _PHOTO | {"title": "The photo whose face is replaced"},
+                        "consent": {
+                            "type": "string",
+                            "enum": ["true"],
+                            "description": "attests that the people shown agree",
+                        },
+                        "options": FuseOptionsBody.model_json_schema(),
+                    },
+                },
+                "encoding": {"options": {"contentType": "application/json"}},
+            }
+        },
+    }
+}
+
+
+def router(intake: Intake, limits: Limits, metrics: Metrics) -> APIRouter:
+    """The routes of fusion."""
+    routes = APIRouter()
+
+    @routes.post("/fuse", include_in_schema=False, status_code=202)
+    @routes.post("/v1/fuse", status_code=202, response_model=Accepted, openapi_extra=_BODY, tags=["fusion"])
+    async def fuse(request: Request, response: Response) -> Accepted:
+        """Fuse the face of `source` into `target`: answers at once with a task."""
+        try:
+            form = await read_form(request.headers.get("content-type", ""), request.stream(), limits)
+            options = parse_options(form.texts.get("options"))
+            principal: Principal = request.state.principal
+            traceparent = request.headers.get("traceparent")
+            task = await run_in_threadpool(intake.accept, principal, form, options, traceparent)
+        except FacefleetError as error:
+            metrics.requests.labels(Kind.FUSE.value, error.code).inc()
+            raise
+        metrics.requests.labels(Kind.FUSE.value, "accepted").inc()
+        answer = accepted(task)
+        response.headers["Location"] = answer.links.self
+        return answer
+
+    return routes

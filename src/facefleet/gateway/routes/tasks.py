@@ -1,0 +1,62 @@
+"""``GET /v1/tasks/{id}`` and its result."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from facefleet.errors import ObjectMissing, ResultNotReady, ResultUnavailable
+from facefleet.gateway.principal import Principal
+from facefleet.gateway.views import TaskView, view
+from facefleet.media.sniff import ImageType
+from facefleet.storage.store import Store
+from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.task import Task
+
+_PICTURES = {200: {"content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType}}}
+
+
+def router(records: TaskRepository, store: Store) -> APIRouter:
+    """The routes of tasks."""
+    routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+
+    @routes.get("/{task_id}", response_model=TaskView)
+    async def show(task_id: str, request: Request) -> TaskView:
+        """The task as it stands."""
+        principal: Principal = request.state.principal
+        return view(await run_in_threadpool(records.get, principal.tenant, task_id))
+
+    @routes.get("/{task_id}/result", response_class=Response, responses=_PICTURES)  # type: ignore[arg-type]
+    async def result(task_id: str, request: Request) -> Response:
+        """The fused photo of a task that succeeded."""
+        principal: Principal = request.state.principal
+        return await run_in_threadpool(_result, records, store, principal, task_id)
+
+    return routes
+
+
+def _result(records: TaskRepository, store: Store, principal: Principal, task_id: str) -> Response:
+    task = records.get(principal.tenant, task_id)
+    if task.result is None or task.result_type is None:
+        raise _absence(task)
+    try:
+        data = store.get(task.result)
+    except ObjectMissing:
+        raise ResultUnavailable("The result has been deleted.", task_id=task.id) from None
+    name = f"{task.id}{ImageType(task.result_type).extension}"
+    headers = {
+        "Content-Disposition": f'inline; filename="{name}"',
+        "Cache-Control": "private, no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(data, media_type=task.result_type, headers=headers)
+
+
+def _absence(task: Task) -> ResultNotReady | ResultUnavailable:
+    if not task.state.terminal:
+        return ResultNotReady(f"The task is {task.state}; ask again.", task_id=task.id, status=task.state.value)
+    cause = task.failure.code if task.failure else None
+    reason = f": {task.failure.message}" if task.failure else "."
+    return ResultUnavailable(
+        f"The task {task.state} and has no result{reason}", task_id=task.id, status=task.state.value, cause=cause
+    )

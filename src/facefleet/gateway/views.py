@@ -1,0 +1,110 @@
+"""What the API shows of a task: the shapes of its JSON, for the answers and for OpenAPI."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from facefleet.errors import OptionInvalid
+from facefleet.tasks.task import Kind, State, Task
+
+Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Index = Annotated[int, Field(ge=0, le=1000)]
+
+
+class FuseOptionsBody(BaseModel):
+    """Options of a fusion."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    strength: Share = Field(1.0, description="share of the fused face in the blend; 0 leaves the target untouched")
+    shape: Share = Field(0.5, description="share of the source's face shape; 0 keeps the target's")
+    source_face: Index | None = Field(None, description="index of the face to take; the largest where not given")
+    target_face: Index | Literal["all"] | None = Field(
+        None, description="index of the face to replace, or all; the largest where not given"
+    )
+
+
+class Links(BaseModel):
+    """Where to go on."""
+
+    self: str
+    result: str
+
+
+class Accepted(BaseModel):
+    """A task that is safe with us."""
+
+    task_id: str
+    status: State
+    links: Links
+
+
+class Problem(BaseModel):
+    """Why a task failed."""
+
+    code: str
+    message: str
+    detail: dict[str, Any]
+
+
+class TaskView(BaseModel):
+    """A task."""
+
+    task_id: str
+    kind: Kind
+    status: State
+    lane: str
+    progress: float = Field(description="0 to 1")
+    attempts: int = Field(description="runs so far")
+    version: int = Field(description="rises with every change")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    options: dict[str, Any]
+    models: dict[str, str] = Field(description="name to version of the models of the last run")
+    timings_ms: dict[str, float] = Field(description="step to milliseconds of the run that succeeded")
+    error: Problem | None = Field(description="of a failed task, or of the attempt before the next")
+    links: Links
+
+
+def parse_options(text: str | None) -> dict[str, object]:
+    """The options of a form, with their defaults.
+
+    Raises:
+        OptionInvalid: Not a JSON object, an unknown option, or a value out of its range.
+    """
+    try:
+        return FuseOptionsBody.model_validate_json(text or "{}").model_dump()
+    except ValidationError as error:
+        found = [_reason(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)]
+        raise OptionInvalid("; ".join(found) + ".", field="options") from None
+
+
+def _reason(location: tuple[int | str, ...], message: str) -> str:
+    return f"{location[0] if location else 'options'}: {message}"
+
+
+def links_of(task: Task) -> Links:
+    """Relative, so that they hold behind any host name."""
+    return Links(self=f"/v1/tasks/{task.id}", result=f"/v1/tasks/{task.id}/result")
+
+
+def accepted(task: Task) -> Accepted:
+    """The body of a 202."""
+    return Accepted(task_id=task.id, status=task.state, links=links_of(task))
+
+
+def view(task: Task) -> TaskView:
+    """The task as its owner sees it."""
+    failure = task.failure if task.state != State.SUCCEEDED else None
+    return TaskView(
+        task_id=task.id, kind=task.kind, status=task.state, lane=task.route.lane,
+        progress=task.progress, attempts=task.fence, version=task.version,
+        created_at=task.created_at, started_at=task.started_at, finished_at=task.finished_at,
+        options=dict(task.options), models=dict(task.models), timings_ms=dict(task.timings_ms),
+        error=Problem(code=failure.code, message=failure.message, detail=dict(failure.detail)) if failure else None,
+        links=links_of(task),
+    )  # fmt: skip
