@@ -1,6 +1,6 @@
 """The topology of the 468-point face mesh: which points belong together. Read by alignment, warp, masks and pose.
 
-Point numbers are those of MediaPipe's face mesh. "Right" and "left" are the subject's: right is on the left of the image.
+Point numbers are those of MediaPipe's face mesh. "Right" and "left" are the subject's: right is on the image's left.
 ``mesh.json`` holds the mean frontal shape of sample faces made symmetric, its mirror pairs, and a constrained
 Delaunay triangulation of it in which the face oval, the rings of the lips and the eyelids are edges.
 """

@@ -17,7 +17,6 @@ from facefleet.engine.types import Floats, Pixels
 
 RIM = 1.12  # the mesh is continued outwards this far, so that its edge has something to interpolate towards
 FACING_LOW, FACING_HIGH = 0.12, 0.4  # share of a triangle's frontal area that the source must show
-_NO_MAP = np.empty(0, np.float32)  # both coordinates are in the first map
 _FIXED_POINT = 4  # fraction bits of the rasteriser
 
 
@@ -74,8 +73,8 @@ def warp(source: Pixels, alignment: Alignment, region: Region) -> Warped:
     triangles, read, write = _continued(read, alignment.geometry)
     write = write - np.array([region.x, region.y, 0], np.float32)
     owner = _owners(write, triangles, region)
-    lookup = _lookup(owner, _affines(write[:, :2], read, triangles), region)
-    pixels = cv2.remap(patch, lookup, _NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = _lookup(owner, _affines(write[:, :2], read, triangles), region)
+    pixels = cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     seen = np.append(_seen(read, triangles), np.float32(1))[owner]
     return Warped(np.asarray(pixels, np.uint8), np.asarray(seen, np.float32))
 
@@ -145,15 +144,15 @@ def _overall(write: Floats, read: Floats) -> Floats:
     return np.asarray(solution.T, np.float32)
 
 
-def _lookup(owner: mesh.Indices, affines: Floats, region: Region) -> Floats:
-    """``(h, w, 2)`` float32: where each pixel of the region is read in the source's patch."""
+def _lookup(owner: mesh.Indices, affines: Floats, region: Region) -> tuple[Floats, Floats]:
+    """Two ``(h, w)`` float32: column and row of the source's patch where each pixel of the region is read."""
     rows, columns = owner.shape
     x = (np.arange(columns, dtype=np.float32) * 2 + 0.5)[None, :, None]
     y = (np.arange(rows, dtype=np.float32) * 2 + 0.5)[:, None, None]
     table = affines[owner]
     half = table[..., 0] * x + table[..., 1] * y + table[..., 2]
-    full = cv2.resize(half, (2 * columns, 2 * rows), interpolation=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(full[: region.height, : region.width], np.float32)
+    full = cv2.resize(half, (2 * columns, 2 * rows), interpolation=cv2.INTER_LINEAR)[: region.height, : region.width]
+    return np.ascontiguousarray(full[..., 0], np.float32), np.ascontiguousarray(full[..., 1], np.float32)
 
 
 def _seen(read: Floats, triangles: mesh.Indices) -> Floats:
