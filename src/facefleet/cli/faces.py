@@ -1,0 +1,73 @@
+"""``facefleet faces``: the faces of a photo, as numbers and as a drawing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facefleet.cli import output, start
+
+if TYPE_CHECKING:
+    from facefleet.engine.types import Face
+
+
+def faces(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="JPEG, PNG or WebP.", show_default=False)],
+    draw: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Write a copy with boxes and landmarks drawn in.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Find the faces of a photo, the largest first: box, head pose and five points, in px of the upright image."""
+    from facefleet.media.sniff import sniff
+    from facefleet.worker.runtime import build_engine, image_limits
+
+    settings = start.settings()
+    data = output.read_photo(image, image_limits(settings))
+    header = sniff(data, image_limits(settings))
+    if draw is not None:
+        output.check_extension(draw, header.type)
+        output.check_output(draw, force=force)
+    with output.fetching() as progress:
+        engine = build_engine(settings, interpreters=1, progress=progress)
+    found = engine.faces(data)
+    if draw is not None:
+        output.write_file(draw, engine.draw(data), force=force)
+    if as_json:
+        size = {"width": found.width, "height": found.height}
+        output.document({"image": size, "faces": [as_row(face) for face in found.faces]})
+        return
+    _print(found.faces, draw)
+
+
+def as_row(face: Face) -> dict[str, object]:
+    """One face as JSON: px with one decimal, degrees with one decimal."""
+    box, pose = face.box, face.pose
+    return {
+        "index": face.index,
+        "box": {side: _tenth(getattr(box, side)) for side in ("x", "y", "width", "height")},
+        "score": round(float(face.score), 4),
+        "pose": {"yaw": _tenth(pose.yaw), "pitch": _tenth(pose.pitch), "roll": _tenth(pose.roll)},
+        "landmarks5": [[_tenth(x), _tenth(y)] for x, y in face.landmarks5.tolist()],
+    }
+
+
+def _tenth(value: float) -> float:
+    return round(float(value), 1)
+
+
+def _print(found: tuple[Face, ...], draw: Path | None) -> None:
+    console = output.console()
+    if not found:
+        console.print("no face")
+    for face in found:
+        box, pose = face.box, face.pose
+        console.print(
+            f"{face.index}: {box.width:.0f} × {box.height:.0f} px at {box.x:.0f}, {box.y:.0f}; score {face.score:.2f}; "
+            f"yaw {pose.yaw:+.0f}°, pitch {pose.pitch:+.0f}°, roll {pose.roll:+.0f}°"
+        )
+    if draw is not None:
+        console.print(f"drawn: {draw}", soft_wrap=True)

@@ -1,0 +1,75 @@
+"""``facefleet fuse``: the face of one photo into another, on this machine, without a service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+
+from facefleet.cli import output, start
+from facefleet.cli.faces import as_row
+
+if TYPE_CHECKING:
+    from facefleet.engine.types import Fusion, TargetFace
+
+
+def fuse(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Whose face to take.", show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="Where to put it.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="File to write, of TARGET's type.", show_default=False)
+    ],
+    strength: Annotated[float, typer.Option(metavar="0..1", help="How much of the fused face is blended in.")] = 1.0,
+    shape: Annotated[float, typer.Option(metavar="0..1", help="How much of the source's face shape is taken.")] = 0.5,
+    source_face: Annotated[
+        int | None, typer.Option(metavar="N", help="Index by `facefleet faces`; default: the largest.")
+    ] = None,
+    target_face: Annotated[
+        str | None, typer.Option(metavar="N|all", help="Index by `facefleet faces`, or all; default: the largest.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Fuse the face of SOURCE into TARGET. The output carries the marks that say it was generated."""
+    from facefleet.engine.types import FuseOptions
+    from facefleet.media.sniff import sniff
+    from facefleet.worker.runtime import build_engine, image_limits
+
+    options = FuseOptions(strength, shape, source_face, _target_face(target_face))
+    settings = start.settings()
+    limits = image_limits(settings)
+    photos = output.read_photo(source, limits), output.read_photo(target, limits)
+    output.check_extension(out, sniff(photos[1], limits).type)
+    output.check_output(out, force=force)
+    with output.fetching() as progress:
+        engine = build_engine(settings, interpreters=1, progress=progress)
+    fusion = engine.fuse(*photos, options)
+    output.write_file(out, _marked(fusion, settings.marks.producer), force=force)
+    _tell(out, fusion, as_json=as_json)
+
+
+def _target_face(text: str | None) -> TargetFace:
+    """A number where it is one; anything else is for the options to judge."""
+    try:
+        return int(text) if text is not None else None
+    except ValueError:
+        return text  # type: ignore[return-value]
+
+
+def _marked(fusion: Fusion, producer: str) -> bytes:
+    from facefleet.safety import labels
+
+    return labels.mark(fusion.image, fusion.media_type, producer=producer, content_id=str(uuid4()))
+
+
+def _tell(out: Path, fusion: Fusion, *, as_json: bool) -> None:
+    timings = {step: round(float(took), 2) for step, took in fusion.timings_ms.items()}
+    if as_json:
+        rows = [as_row(face) for face in fusion.faces]
+        output.document({"output": str(out), "faces": rows, "timings_ms": timings, "models": dict(fusion.models)})
+        return
+    count = len(fusion.faces)
+    faces = "1 face" if count == 1 else f"{count} faces"
+    output.console().print(f"{out}: {faces} fused in {sum(timings.values()):.0f} ms", soft_wrap=True)

@@ -1,0 +1,140 @@
+"""The command line: the commands, and the one place where errors meet the terminal.
+
+    0    done
+    1    an error of the tree (errors.py), or a check that failed
+    2    the command line itself cannot be understood, or an option has a value it cannot have
+    130  stopped by Ctrl-C
+
+With ``--json`` stdout carries exactly one JSON document, also for errors: ``{"error": {"code", "message", "detail"}}``.
+Commands import what they need when they run, so that ``--help`` stays fast.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from facefleet.cli import config, doctor, faces, fuse, models, output, samples
+from facefleet.errors import ConfigInvalid, FacefleetError, InternalError, OptionInvalid, RequestError
+
+_INTERRUPTED = 130
+_USAGE = 2
+
+app = typer.Typer(
+    name="facefleet",
+    help="Fuse the face of one photo into another, here or as a service.",
+    pretty_exceptions_enable=False,
+)
+app.command("fuse")(fuse.fuse)
+app.command("faces")(faces.faces)
+app.command("samples")(samples.samples)
+app.add_typer(models.app, name="models")
+app.command("doctor")(doctor.doctor)
+app.command("config")(config.config)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"facefleet {version('facefleet')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Args:
+        arguments: Without the program's name; those of this process where not given.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without × or — is no reason to fail
+    try:
+        status = _run(given, as_json="--json" in given)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return _hang_up()
+
+
+def _run(given: list[str], *, as_json: bool) -> int:
+    try:
+        status = typer.main.get_command(app).main(given, prog_name="facefleet", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except BrokenPipeError:
+        raise
+    except FacefleetError as error:
+        return _report(error, as_json)
+    except typer.TyperException as error:
+        return _report(_usage(error), as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last place before the user
+        return _report(_unexpected(error), as_json)
+
+
+def _report(error: FacefleetError, as_json: bool) -> int:
+    if as_json:
+        found = {"code": error.code, "message": error.message, "detail": error.detail}
+        sys.stdout.write(json.dumps({"error": found}, indent=2, default=str) + "\n")
+    else:
+        output.console(stderr=True).print(f"error: {error.message} [{error.code}]", style="red", soft_wrap=True)
+    return _USAGE if isinstance(error, RequestError) else 1
+
+
+def _usage(error: typer.TyperException) -> RequestError:
+    """Click's own complaints in our words; the names of its classes are the only thing it tells them apart by."""
+    kind = type(error).__name__
+    message = f"{error.format_message().rstrip('.')}. See `{_path(error)} --help`."
+    if kind in ("BadParameter", "NoSuchOption", "BadOptionUsage"):
+        return OptionInvalid(message)
+    return RequestError(message)
+
+
+def _path(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return str(context.command_path) if context else "facefleet"
+
+
+def _unexpected(error: Exception) -> FacefleetError:
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "facefleet").startswith("facefleet"):
+        return ConfigInvalid(
+            f"This command needs {error.name}, which is not installed; run `pip install 'facefleet[all]'`.",
+            module=error.name,
+        )
+    _log(error)
+    return InternalError(f"{type(error).__name__}: {error}", type=type(error).__name__)
+
+
+def _log(error: Exception) -> None:
+    """A traceback for whoever asked for one."""
+    from facefleet.cli.start import debugging
+
+    if debugging():
+        from facefleet.observability.logs import logger
+
+        logger(__name__).error("unexpected", exc_info=error)
+
+
+def _hang_up() -> int:
+    """The reader of our output has gone; what is left in the buffer goes nowhere, quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

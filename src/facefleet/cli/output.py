@@ -1,0 +1,177 @@
+"""What a command reads and leaves behind: input files, output files, one JSON document, lines for a person.
+
+An output file is written beside its place and moved there whole, so nobody ever sees half of one; without ``--force``
+an existing file is never touched, even if it appears while the command works.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from facefleet.errors import FileExists, FileUnreadable, FileUnwritable, OptionInvalid
+from facefleet.media.sniff import ImageType, Limits, check_bytes
+
+if TYPE_CHECKING:  # rich takes time that --help and --json need not pay
+    from rich.console import Console
+
+_EXTENSIONS = {
+    ".jpg": ImageType.JPEG, ".jpeg": ImageType.JPEG, ".jpe": ImageType.JPEG, ".jfif": ImageType.JPEG,
+    ".png": ImageType.PNG, ".apng": ImageType.PNG, ".webp": ImageType.WEBP,
+}  # fmt: skip
+_WIDE = 240  # columns where there is no terminal: a path in a pipe must stay on one line
+
+
+def document(data: object) -> None:
+    """Print the one JSON document of a ``--json`` run."""
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where lines for a person go."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() else _WIDE, highlight=False, markup=False)
+
+
+def read_photo(path: Path, limits: Limits) -> bytes:
+    """A photo's bytes; of a file that is too long no more than the limit is read.
+
+    Raises:
+        FileUnreadable: It is missing, a directory, or may not be read.
+        ImageTooLargeBytes: It is over ``limits.max_bytes``.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(limits.max_bytes + 1)
+    except OSError as error:
+        raise FileUnreadable(f"{path} cannot be read: {_reason(error)}.", path=str(path)) from None
+    check_bytes(len(data), limits)
+    return data
+
+
+def check_output(path: Path, *, force: bool) -> None:
+    """Refuse an output that could not be written, before any work is done for it.
+
+    Raises:
+        FileUnwritable: Its folder is missing or read-only, or something that is no regular file is in its place.
+        FileExists: It is there already and ``force`` is not given.
+    """
+    try:
+        there = path.exists()
+        if there and not path.is_file():
+            raise FileUnwritable(f"{path} is not a regular file; name a file to write.", path=str(path))
+        if there and not force:
+            raise _exists(path)
+        if not path.parent.is_dir():
+            raise FileUnwritable(f"The folder {path.parent} does not exist; make it first.", path=str(path))
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise FileUnwritable(f"{path} cannot be written: the folder {path.parent} is not writable.", path=str(path))
+
+
+def check_extension(path: Path, media_type: ImageType) -> None:
+    """Refuse a file name that promises another type than the file will have; a name that promises none is fine.
+
+    Raises:
+        OptionInvalid: The extension names another type.
+    """
+    suffix = path.suffix.lower()
+    if not suffix or _EXTENSIONS.get(suffix) is media_type:
+        return
+    raise OptionInvalid(
+        f"The output will be {media_type}, as the target is, but {path.name} ends in {path.suffix}; "
+        f"use {media_type.extension}.",
+        option="output", value=path.name, extension=media_type.extension,
+    )  # fmt: skip
+
+
+def write_file(path: Path, data: bytes, *, force: bool) -> None:
+    """Write an output, whole or not at all.
+
+    Raises:
+        FileExists: It is there already and ``force`` is not given.
+        FileUnwritable: The folder is missing or read-only, or the disk is full.
+    """
+    check_output(path, force=force)
+    part = path.parent / f".facefleet-{uuid4().hex[:12]}.part"
+    try:
+        with part.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if force:
+            part.replace(path)
+        else:
+            _move_to_free(part, path)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _move_to_free(part: Path, path: Path) -> None:
+    """A hard link fails where the name is taken, which a rename would not."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with path.open("xb") as stream:
+            stream.write(part.read_bytes())
+
+
+def _exists(path: Path) -> FileExists:
+    return FileExists(f"{path} exists already; choose another name or give --force.", path=str(path))
+
+
+def _unwritable(path: Path, error: OSError) -> FileUnwritable:
+    return FileUnwritable(f"{path} cannot be written: {_reason(error)}.", path=str(path))
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+@contextmanager
+def fetching() -> Iterator[Fetching]:
+    """A progress bar for fetched files, on stderr and only on a terminal."""
+    if not sys.stderr.isatty():
+        yield Fetching(None)
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    with Progress(*columns, console=console(stderr=True), transient=True) as bars:
+        yield Fetching(bars)
+
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Fetching:
+    """Turns ``(what, done, total)`` into one bar each."""
+
+    def __init__(self, bars: Progress | None) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        """Show how far one file is; a total of None is a wait of unknown length."""
+        if self._bars is None:
+            return
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=total)
+        self._bars.update(self._tasks[what], completed=done, total=total)

@@ -1,0 +1,36 @@
+"""From settings to a working engine; the worker and the command line build theirs here."""
+
+from __future__ import annotations
+
+from facefleet.config import Settings
+from facefleet.engine.fusion import Engine
+from facefleet.engine.models.registry import Registry, quiet
+from facefleet.engine.models.sources import Progress
+from facefleet.media.sniff import Limits
+
+
+def image_limits(settings: Settings) -> Limits:
+    """What one photo may measure."""
+    images = settings.images
+    return Limits(images.max_bytes, images.max_pixels, images.max_side, images.min_side)
+
+
+def build_engine(settings: Settings, *, interpreters: int | None = None, progress: Progress = quiet) -> Engine:
+    """An engine over the required models; fetches those that are not in the cache, and does not warm it.
+
+    Args:
+        settings: Cache, manifest, limits and threads.
+        interpreters: How many calls run a model at once; the worker's threads where not given.
+        progress: Told about every piece that is fetched.
+
+    Raises:
+        ModelError: A model cannot be had, checked or loaded.
+        FileUnwritable: The cache folder cannot be written.
+    """
+    registry = Registry(settings.engine.cache, settings.engine.manifest, progress=progress)
+    return Engine(
+        registry.pull(),
+        interpreters=settings.worker.threads if interpreters is None else interpreters,
+        runtime_threads=settings.engine.runtime_threads,
+        limits=image_limits(settings),
+    )
