@@ -1,0 +1,7 @@
+"""``python -m facefleet``."""
+
+import sys
+
+from facefleet.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,19 @@
+"""``facefleet migrate``: bring the records' schema to this release."""
+
+from __future__ import annotations
+
+from facefleet.cli import output, start
+
+
+def migrate() -> None:
+    """Bring the records' schema to this release's version. Safe to repeat; run it before a new release starts."""
+    from facefleet.tasks import schema
+    from facefleet.tasks.database import Database
+
+    settings = start.settings()
+    database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)
+    try:
+        schema.upgrade(database)
+    finally:
+        database.close()
+    output.console().print("The records' schema is up to date")

@@ -1,0 +1,66 @@
+"""``facefleet submit``: a fusion by any server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facefleet.cli import output, start
+from facefleet.cli.fuse import target_face_of
+
+if TYPE_CHECKING:
+    from facefleet.cli.remote import Finished
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+def submit(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Whose face to take.", show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="Where to put it.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="File to write, of TARGET's type.", show_default=False)
+    ],
+    url: Annotated[str, typer.Option(help="Of the gateway.", envvar="FACEFLEET_URL")] = DEFAULT_URL,
+    strength: Annotated[float, typer.Option(metavar="0..1", help="How much of the fused face is blended in.")] = 1.0,
+    shape: Annotated[float, typer.Option(metavar="0..1", help="How much of the source's face shape is taken.")] = 0.5,
+    source_face: Annotated[int | None, typer.Option(metavar="N", help="Index; default: the largest.")] = None,
+    target_face: Annotated[
+        str | None, typer.Option(metavar="N|all", help="Index, or all; default: the largest.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the result.")] = 300.0,
+    force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Have a server fuse the face of SOURCE into TARGET.
+
+    By submitting you attest that the people shown in both photos agree; the server keeps that attestation.
+    """
+    import httpx
+
+    from facefleet.cli.remote import Remote
+    from facefleet.media.sniff import Limits, sniff
+
+    limits = Limits(**start.settings().images.model_dump())
+    photos = output.read_photo(source, limits), output.read_photo(target, limits)
+    for photo in photos:
+        sniff(photo, limits)
+    output.check_extension(out, sniff(photos[1], limits).type)
+    output.check_output(out, force=force)
+    options = {
+        "strength": strength, "shape": shape, "source_face": source_face, "target_face": target_face_of(target_face)
+    }  # fmt: skip
+    with httpx.Client(base_url=url, timeout=30.0) as client:
+        finished = Remote(client).fuse(*photos, options, timeout)
+    output.write_file(out, finished.image, force=force)
+    _tell(out, finished, as_json=as_json)
+
+
+def _tell(out: Path, finished: Finished, *, as_json: bool) -> None:
+    view: dict[str, Any] = dict(finished.view)
+    if as_json:
+        found = {name: view[name] for name in ("task_id", "status", "timings_ms", "models")}
+        output.document({"output": str(out), **found, "seconds": round(finished.seconds, 3)})
+        return
+    output.console().print(f"{out}: done in {finished.seconds:.2f} s (task {view['task_id']})", soft_wrap=True)

@@ -1,0 +1,152 @@
+"""Child processes kept alive: started in order, restarted with back-off, stopped in reverse."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import IO
+
+from facefleet.errors import ServerUnreachable
+from facefleet.observability.logs import logger
+
+FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 30.0
+HEALTHY_SECONDS = 10.0  # a part that lived this long starts its back-off anew
+STOP_SECONDS = 15.0
+_POLL_SECONDS = 0.05
+_PR_SET_PDEATHSIG = 1
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process to keep alive.
+
+    Attributes:
+        ready: Asked again and again after a start; must not raise.
+        log: Where its output goes; the terminal where none is given.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    ready: Callable[[], bool]
+    log: Path | None = None
+
+
+@dataclass(slots=True)
+class _Child:
+    part: Part
+    process: subprocess.Popen[bytes]
+    started: float
+    backoff: float = FIRST_BACKOFF_SECONDS
+    restart_at: float | None = None
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs parts until told to stop. One thread calls all of it."""
+
+    stop: Event
+    clock: Callable[[], float] = time.monotonic
+    _children: list[_Child] = field(default_factory=list)
+
+    def start(self, part: Part) -> None:
+        """Start a part; those started later are stopped earlier."""
+        self._children.append(_Child(part, _spawn(part), self.clock()))
+
+    def wait_ready(self, seconds: float) -> bool:
+        """Wait until every part is ready; false when stopped meanwhile.
+
+        Raises:
+            ServerUnreachable: A part died, or was not ready in time.
+        """
+        until = self.clock() + seconds
+        for child in self._children:
+            while not child.part.ready():
+                if child.process.poll() is not None:
+                    raise _not_up(child, f"ended with status {child.process.returncode}")
+                if self.clock() > until:
+                    raise _not_up(child, f"was not ready within {seconds:.0f} s")
+                if self.stop.wait(_POLL_SECONDS):
+                    return False
+        return True
+
+    def watch(self) -> None:
+        """Restart what dies until told to stop."""
+        while not self.stop.wait(_POLL_SECONDS):
+            for child in self._children:
+                self._mend(child)
+
+    def shut_down(self) -> None:
+        """End every part in reverse order: first asked, then killed."""
+        for child in reversed(self._children):
+            _end(child.process, child.part.name)
+        self._children.clear()
+
+    def pids(self) -> dict[str, int]:
+        """Name → process id of the parts."""
+        return {child.part.name: child.process.pid for child in self._children}
+
+    def _mend(self, child: _Child) -> None:
+        now = self.clock()
+        if child.process.poll() is None:
+            return
+        if child.restart_at is None:
+            if now - child.started > HEALTHY_SECONDS:
+                child.backoff = FIRST_BACKOFF_SECONDS
+            child.restart_at = now + child.backoff
+            status = child.process.returncode
+            _log.warning("part.died", part=child.part.name, status=status, restart_in=child.backoff)
+            child.backoff = min(LONGEST_BACKOFF_SECONDS, child.backoff * 2)
+        elif now >= child.restart_at:
+            child.process, child.started, child.restart_at = _spawn(child.part), now, None
+            _log.info("part.restarted", part=child.part.name, pid=child.process.pid)
+
+
+def _spawn(part: Part) -> subprocess.Popen[bytes]:
+    """A process in a session of its own: Ctrl-C reaches only us, and we stop the parts in order."""
+    out: IO[bytes] | None = None
+    if part.log is not None:
+        part.log.parent.mkdir(parents=True, exist_ok=True)
+        out = part.log.open("ab")
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own command
+            part.command, env=dict(part.environment), stdin=subprocess.DEVNULL,
+            stdout=out or sys.stderr, stderr=out or sys.stderr, start_new_session=True, preexec_fn=_die_with_parent,
+        )  # fmt: skip
+    finally:
+        if out is not None:
+            out.close()
+
+
+def _die_with_parent() -> None:
+    """Linux only: a part must not outlive a supervisor that was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _end(process: subprocess.Popen[bytes], name: str) -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        _log.warning("part.killed", part=name, after_seconds=STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            process.kill()
+        process.wait()
+
+
+def _not_up(child: _Child, what: str) -> ServerUnreachable:
+    where = f"; see {child.part.log}" if child.part.log else ""
+    return ServerUnreachable(f"The {child.part.name} {what}{where}.", part=child.part.name)
