@@ -37,7 +37,7 @@ def fuse(
     from facefleet.media.sniff import sniff
     from facefleet.worker.runtime import build_engine, image_limits
 
-    options = FuseOptions(strength, shape, source_face, _target_face(target_face))
+    options = FuseOptions(strength, shape, source_face, target_face_of(target_face))
     settings = start.settings()
     limits = image_limits(settings)
     photos = output.read_photo(source, limits), output.read_photo(target, limits)
@@ -50,7 +50,7 @@ def fuse(
     _tell(out, fusion, as_json=as_json)
 
 
-def _target_face(text: str | None) -> TargetFace:
+def target_face_of(text: str | None) -> TargetFace:
     """A number where it is one; anything else is for the options to judge."""
     try:
         return int(text) if text is not None else None

@@ -20,7 +20,21 @@ from typing import Annotated
 
 import typer
 
-from facefleet.cli import config, doctor, faces, fuse, models, output, samples
+from facefleet.cli import (
+    config,
+    demo,
+    doctor,
+    faces,
+    fuse,
+    gateway,
+    migrate,
+    models,
+    output,
+    samples,
+    submit,
+    up,
+    worker,
+)
 from facefleet.errors import ConfigInvalid, FacefleetError, InternalError, OptionInvalid, RequestError
 
 _INTERRUPTED = 130
@@ -33,6 +47,12 @@ app = typer.Typer(
 )
 app.command("fuse")(fuse.fuse)
 app.command("faces")(faces.faces)
+app.command("up")(up.up)
+app.command("demo")(demo.demo)
+app.command("submit")(submit.submit)
+app.command("gateway")(gateway.gateway)
+app.command("worker")(worker.worker)
+app.command("migrate")(migrate.migrate)
 app.command("samples")(samples.samples)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from facefleet.errors import ConfigInvalid
@@ -10,10 +11,12 @@ if TYPE_CHECKING:
     from facefleet.config import Settings
 
 
-def settings() -> Settings:
+def settings(log_level: str = "warning", **overrides: object) -> Settings:
     """The effective settings, with logging set up by them.
 
-    A command is quiet unless asked: only warnings are logged where no level is set.
+    Args:
+        log_level: Where no level is set; a command for a person is quiet, a program is not.
+        overrides: Flags of the command line, by setting or section; None where not given.
 
     Raises:
         ConfigInvalid: A setting cannot be used.
@@ -21,10 +24,15 @@ def settings() -> Settings:
     from facefleet import config
     from facefleet.observability import logs
 
-    found = config.load()
-    level = found.logs.level if "level" in found.logs.model_fields_set else "warning"
+    found = config.load(**_given(overrides))
+    level = found.logs.level if "level" in found.logs.model_fields_set else log_level
     logs.configure(level, found.logs.format)
     return found
+
+
+def _given(overrides: Mapping[str, object]) -> dict[str, object]:
+    found = {name: _given(value) if isinstance(value, dict) else value for name, value in overrides.items()}
+    return {name: value for name, value in found.items() if value is not None and value != {}}
 
 
 def debugging() -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
-_QUIET = ("httpx", "httpcore", "kombu", "amqp", "alembic", "uvicorn.access")
+_QUIET = ("httpx", "httpcore", "celery", "kombu", "amqp", "alembic", "uvicorn.error")  # uvicorn.error is its general logger
 
 
 def configure(level: str = "info", style: str = "auto") -> None:

@@ -5,6 +5,7 @@ Ready means: models loaded and warmed, broker connected, consuming.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -12,7 +13,8 @@ from typing import Any
 
 import cv2
 from celery import Celery
-from celery.signals import worker_ready
+from celery.platforms import SecurityWarning
+from celery.signals import setup_logging, worker_ready
 from prometheus_client import CollectorRegistry
 
 from facefleet.config import Settings
@@ -96,12 +98,18 @@ def _consume(settings: Settings, handler: Handler, ready: Event) -> int:
         _log.info("worker.ready", threads=settings.worker.threads, models=dict(handler.models))
 
     worker_ready.connect(on_ready, weak=False)
+    setup_logging.connect(_keep_logging, weak=False)
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # about running pickle as root; we accept JSON only
     worker = app.Worker(
         pool="threads", concurrency=settings.worker.threads, quiet=True,
-        without_mingle=True, without_gossip=True, without_heartbeat=True, loglevel="WARNING",
+        without_mingle=True, without_gossip=True, without_heartbeat=True,
     )  # fmt: skip
     worker.start()
     return int(worker.exitcode or 0)
+
+
+def _keep_logging(**_: Any) -> None:
+    """A receiver of this signal keeps Celery from setting up logging over ours."""
 
 
 def _register(app: Celery, handler: Handler) -> None:

@@ -1,0 +1,51 @@
+# Everything is done in .venv, from locks with hashes. `make help` lists the targets.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix bench lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+# Two stamps: what the demo needs is a third of what the tests need. The package itself is installed last, in place.
+$(VENV)/.all: requirements/all.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt -r requirements/build.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.all
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+demo: $(VENV)/.all ## start the whole service, fuse two photos over HTTP, save the picture, stop
+	$(BIN)/facefleet demo --output $(OUT)/demo.jpg --force
+
+test: $(VENV)/.dev ## all tests but the long tiers, at most 12 minutes on 2 cores
+	$(BIN)/facefleet models pull > /dev/null
+	$(BIN)/facefleet samples > /dev/null
+	$(PYTEST) -n 2 $(ARGS)
+
+check: $(VENV)/.dev ## formatting, lint, types, floors
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(VENV)/.dev ## mend formatting and what lint can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.all ## time every step of the engine beside its floor
+	$(BIN)/facefleet samples > /dev/null
+	$(BIN)/python benchmarks/engine.py
+
+lock: $(VENV)/.dev ## renew requirements/ (needs uv)
+	./requirements/lock.sh
+
+clean: ## remove what make has made
+	rm -rf $(VENV) $(OUT) .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Renews the locks: hashes for every platform, no index address. `dev` is solved first, the others are parts of it.
+set -eu
+cd "$(dirname "$0")/.."
+solve() {
+    uv pip compile --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-annotate --no-header --quiet "$@"
+}
+solve pyproject.toml --extra all --group dev -o requirements/dev.txt
+for extra in all gateway worker; do
+    solve pyproject.toml --extra "$extra" -c requirements/dev.txt -o "requirements/$extra.txt"
+done
+solve --group build -c requirements/dev.txt -o requirements/build.txt

@@ -1,0 +1,67 @@
+"""``facefleet demo``: the whole service in a temporary folder, one real fusion through its front door."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import time
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facefleet.cli import output, start
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from facefleet.cli.remote import Finished
+
+SOURCE, TARGET = "astronaut", "grace_hopper"  # both in the public domain, so the result may be shown anywhere
+_TIMEOUT_SECONDS = 60.0
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Where to save the picture.")] = Path(
+        "demo.jpg"
+    ),
+    force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
+) -> None:
+    """Start everything, fuse two sample photos over HTTP, save the picture, print the timings, stop."""
+    from facefleet.cli.models import open_registry
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    output.check_output(out, force=force)
+    console = output.console()
+    with output.fetching() as progress:
+        registry = open_registry(progress)
+        registry.pull()
+        photos = registry.samples([SOURCE, TARGET])
+    console.print(f"fusing the face of {photos[SOURCE].name} into {photos[TARGET].name}")
+    with tempfile.TemporaryDirectory(prefix="facefleet-demo-") as folder:
+        finished = _through_the_door(Path(folder), photos[SOURCE], photos[TARGET], console)
+    output.write_file(out, finished.image, force=force)
+    for step, took in finished.view["timings_ms"].items():
+        console.print(f"  {step:<10}{took:8.1f} ms")
+    console.print(f"{out}  {finished.seconds:.2f} s from submit to result", soft_wrap=True)
+
+
+def _through_the_door(data: Path, source: Path, target: Path, console: Console) -> Finished:
+    import httpx
+
+    from facefleet.cli.embedded import Service
+    from facefleet.cli.remote import Remote
+
+    began, stop = time.monotonic(), Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    service = Service(start.settings(data=data, gateway={"port": 0}), stop, logs=data / "logs")
+    try:
+        addresses = service.start()
+        if addresses is None:
+            raise KeyboardInterrupt
+        console.print(f"the service is ready at {addresses.gateway} after {time.monotonic() - began:.1f} s")
+        with httpx.Client(base_url=addresses.gateway, timeout=30.0, trust_env=False) as client:
+            return Remote(client).fuse(source.read_bytes(), target.read_bytes(), {}, _TIMEOUT_SECONDS)
+    finally:
+        service.close()
