@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -13,7 +14,22 @@ from facefleet.engine.types import Face, Floats
 OVAL_FADE = 0.22  # face widths from the oval over which the source's shape takes over
 LIPS_REACH = 0.16  # face widths round the lips that move with them as one
 MOUTH_OPEN = 0.08  # inner lip gap over mouth width from which a mouth shows its inside
-MOUTH_ALIKE = 0.55  # a source mouth at least this open, relative to the target's, can fill the target's
+MOUTH_ALIKE = 0.045  # two mouths whose openings differ less are alike
+MOUTH_WIDE = 0.3  # from here the landmark model loses the lower lip
+MOUTH_APART = 0.15  # lips whose openings differ more cannot stand in for each other
+
+
+class Mouth(Enum):
+    """Whose mouth the result shows."""
+
+    SOURCE = "source"
+    """All of the source's: both are closed, or open alike."""
+
+    INSIDE_KEPT = "inside_kept"
+    """The source's lips round the inside of the target's mouth."""
+
+    KEPT = "kept"
+    """The target's lips too: the openings are too far apart to draw one's lips round the other's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,13 +40,13 @@ class Alignment:
         source: ``(468, 2)`` float32 px of the source image: where to read.
         geometry: ``(468, 3)`` float32 px of the target image: where to write.
         scale: Target px per source px.
-        keep_mouth: The inside of the target's mouth stays, since the source has none to show.
+        mouth: Whose mouth to show.
     """
 
     source: Floats
     geometry: Floats
     scale: float
-    keep_mouth: bool
+    mouth: Mouth
 
 
 def align(source: Face, target: Face, shape: float) -> Alignment:
@@ -46,14 +62,14 @@ def align(source: Face, target: Face, shape: float) -> Alignment:
     """
     stable = list(mesh.STABLE)
     pose = fit_similarity(source.landmarks[stable], target.landmarks[stable])
-    keep_mouth = _keeps_mouth(mouth_opening(source.landmarks), mouth_opening(target.landmarks))
+    mouth = choose_mouth(mouth_opening(source.landmarks), mouth_opening(target.landmarks))
     move = (pose(source.landmarks) - target.landmarks)[:, :2]
-    move = _as_group(move, mesh.LIPS, LIPS_REACH, still=keep_mouth)
+    move = _as_group(move, mesh.LIPS, LIPS_REACH, still=mouth is not Mouth.SOURCE)
     fade = mesh.smoothstep(mesh.oval_distance() / OVAL_FADE)
     move = _unfolded(target.landmarks[:, :2], np.asarray(shape * fade[:, None] * move, np.float32))
     geometry = target.landmarks.copy()
     geometry[:, :2] += move
-    return Alignment(source.landmarks[:, :2], geometry, pose.scale, keep_mouth)
+    return Alignment(source.landmarks[:, :2], geometry, pose.scale, mouth)
 
 
 def mouth_opening(landmarks: Floats) -> float:
@@ -63,8 +79,15 @@ def mouth_opening(landmarks: Floats) -> float:
     return float(np.linalg.norm(lower - upper) / max(float(np.linalg.norm(left - right)), 1e-6))
 
 
-def _keeps_mouth(source_opening: float, target_opening: float) -> bool:
-    return target_opening > MOUTH_OPEN and source_opening < MOUTH_ALIKE * target_opening
+def choose_mouth(source_opening: float, target_opening: float) -> Mouth:
+    """Whose mouth suits two openings."""
+    apart = abs(source_opening - target_opening)
+    if apart < MOUTH_ALIKE:
+        return Mouth.SOURCE
+    wide = max(source_opening, target_opening) > MOUTH_WIDE
+    if apart < MOUTH_APART and target_opening > MOUTH_OPEN and not wide:
+        return Mouth.INSIDE_KEPT
+    return Mouth.KEPT
 
 
 def _as_group(move: Floats, points: tuple[int, ...], reach: float, *, still: bool) -> Floats:

@@ -12,32 +12,36 @@ import numpy as np
 from facefleet.engine.types import Floats, Pixels
 
 LIGHT_SIGMA = 0.13  # face widths
-SPREAD_LOW, SPREAD_HIGH = 0.7, 1.4  # bounds of the contrast change
+SPREAD_LOW, SPREAD_HIGH = 0.7, 1.15  # bounds of the contrast change
 _LIGHT_SHRINK = 4  # light is smooth: a quarter of the working size shows all of it
 
 
-def to_lab(pixels: Pixels) -> Floats:
-    """``(h, w, 3)`` float32 CIE L*a*b* of uint8 BGR."""
-    return np.asarray(cv2.cvtColor(np.asarray(pixels, np.float32) / np.float32(255), cv2.COLOR_BGR2LAB), np.float32)
-
-
-def correction(warped: Pixels, warped_lab: Floats, target_lab: Floats, skin: Floats, width: float) -> Floats:
+def correction(warped: Pixels, below: Pixels, weight: Floats, width: float) -> Floats:
     """What to add to the warped face.
 
     Args:
         warped: ``(h, w, 3)`` uint8 BGR, the source's face in place.
-        warped_lab: The same in L*a*b*.
-        target_lab: The target there.
-        skin: ``(h, w)`` float32, weight of each pixel in the measurement.
+        below: The target there.
+        weight: ``(h, w)`` float32, of each pixel in the measurement.
         width: Of the face, px.
 
     Returns:
         ``(h, w, 3)`` float32 BGR levels.
     """
-    lab = _match_spread(warped_lab, target_lab, skin)
-    lab += _light(target_lab - lab, skin, LIGHT_SIGMA * width)
+    target = _to_lab(below)
+    lab = _match_spread(_to_lab(warped), target, weight)
+    lab += _light(target - lab, weight, LIGHT_SIGMA * width)
     bgr = cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
     return np.asarray(bgr * np.float32(255) - warped, np.float32)
+
+
+def skin_light(pixels: Pixels, weight: Floats, width: float) -> Floats:
+    """``(h, w, 3)`` float32 BGR levels: the image's skin without any detail, continued under brows and hair."""
+    return _light(np.asarray(pixels, np.float32), weight, LIGHT_SIGMA / 2 * width)
+
+
+def _to_lab(pixels: Pixels) -> Floats:
+    return np.asarray(cv2.cvtColor(np.asarray(pixels, np.float32) / np.float32(255), cv2.COLOR_BGR2LAB), np.float32)
 
 
 def _match_spread(warped: Floats, target: Floats, skin: Floats) -> Floats:

@@ -6,36 +6,66 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from facefleet.engine.steps import mesh
 from facefleet.engine.types import Floats, Pixels
 
 FEATHER = 0.045  # face widths over which the edge fades
-PROTECT = 0.045  # face widths round eyes, brows and lips where skin colour says nothing
-OUTLIER_LOW, OUTLIER_HIGH = 3.2, 5.0  # robust standard deviations from the skin's colour
-_SPREAD_FLOOR = np.array([7.0, 3.5, 3.5], np.float32)  # of L, a, b; even make-up and flat light leave this much
+PROTECT = 0.035  # face widths round eyes, brows and lips where skin colour says nothing
+COVERED = 0.7  # share of foreign colour under an eye from which both are hidden, as by sunglasses
+BAND_MARGIN = 0.13  # face widths
+MARGIN = 0.065  # face widths round hair, where its shadow and single strands are
+FOREIGN_LOW, FOREIGN_HIGH = 2.8, 3.8  # standard deviations from the skin's colour
+_SPREAD_FLOOR = np.array([11.0, 0.045, 0.045], np.float32)  # of the features below, on the most even skin
+_SPREAD_CEILING = np.array([20.0, 0.1, 0.1], np.float32)  # else a hand or sunglasses in the sample would pass for skin
+_BRIGHTER_REDDER = np.array([0.5, 0.4, 1.0], np.float32)  # weight of what lies over the skin's own value
+_LOG_OFFSET = 24.0  # levels; keeps the noise of dark pixels out of the logarithms
+
+Polygon = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Regions:
-    """Parts of a face as masks, ``(h, w)`` uint8 of 0 and 255.
+class Parts:
+    """Parts of one face as masks, ``(h, w)`` uint8 of 0 and 255.
 
     Attributes:
         face: Inside the oval.
-        skin: The face without eyes, brows, lips, nostrils and rim: what colour is measured on.
-        protected: Eyes, brows and lips with a margin: never taken for hair or glasses.
+        inner: The face without its rim.
+        features: Eyes with brows, nostrils and lips, each with a margin.
+        core: Cheeks and nose.
+        under_eyes: Of each eye: from the lower lid to the cheek.
+        eye_band: Both eyes with their surroundings and the bridge of the nose, as wide as sunglasses.
+        lips: Inside the outer edge of the lips.
         mouth: Between the inner lips.
         width: Of the face, px.
     """
 
     face: Pixels
-    skin: Pixels
-    protected: Pixels
+    inner: Pixels
+    features: Pixels
+    core: Pixels
+    under_eyes: tuple[Pixels, Pixels]
+    eye_band: Pixels
+    lips: Pixels
     mouth: Pixels
     width: float
 
 
-def regions(points: Floats, size: tuple[int, int]) -> Regions:
+@dataclass(frozen=True, slots=True, eq=False)
+class Foreign:
+    """What is not skin.
+
+    Attributes:
+        mask: ``(h, w)`` float32, 1 where it is foreign.
+        eyes_covered: By sunglasses or a hand.
+    """
+
+    mask: Floats
+    eyes_covered: bool
+
+
+def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
     """Draw the parts of a face.
 
     Args:
@@ -44,57 +74,125 @@ def regions(points: Floats, size: tuple[int, int]) -> Regions:
     """
     xy = np.round(points[:, :2]).astype(np.int32)
     width = float(np.linalg.norm(points[mesh.CHEEKS[1], :2] - points[mesh.CHEEKS[0], :2]))
+    eyes = (mesh.RIGHT_EYE + mesh.RIGHT_BROW, mesh.LEFT_EYE + mesh.LEFT_BROW)
+    band = _hull(xy, (*mesh.UNDER_RIGHT_EYE, *mesh.UNDER_LEFT_EYE, *mesh.RIGHT_BROW, *mesh.LEFT_BROW))
     face = _drawn(size, [xy[list(mesh.OVAL)]])
-    eyes, brows = (mesh.RIGHT_EYE, mesh.LEFT_EYE), (mesh.RIGHT_BROW, mesh.LEFT_BROW)
-    features = _drawn(size, [_hull(xy, part) for part in (*eyes, *brows, mesh.LIPS_OUTER)])
-    protected = cv2.dilate(features, _disc(PROTECT * width))
-    rim = cv2.erode(face, _disc(0.06 * width), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    skin = cv2.bitwise_and(rim, cv2.bitwise_not(protected))
-    mouth = _drawn(size, [xy[list(mesh.LIPS_INNER)]])
-    return Regions(face, np.asarray(skin, np.uint8), np.asarray(protected, np.uint8), mouth, width)
+    return Parts(
+        face=face,
+        inner=_shrunk(face, 0.06 * width),
+        features=_grown(
+            _drawn(size, [_hull(xy, part) for part in (*eyes, mesh.LIPS_OUTER, mesh.NOSTRILS)]), PROTECT * width
+        ),
+        core=_drawn(size, [xy[list(mesh.CORE_SKIN)]]),
+        under_eyes=(_drawn(size, [xy[list(mesh.UNDER_RIGHT_EYE)]]), _drawn(size, [xy[list(mesh.UNDER_LEFT_EYE)]])),
+        eye_band=_grown(_drawn(size, [band]), BAND_MARGIN * width),
+        lips=_drawn(size, [xy[list(mesh.LIPS_OUTER)]]),
+        mouth=_drawn(size, [xy[list(mesh.LIPS_INNER)]]),
+        width=width,
+    )
 
 
-def outliers(lab: Floats, parts: Regions) -> Floats:
-    """``(h, w)`` float32, 1 where the colour is not this face's skin: hair, glasses, a hand, a hat.
+def foreign(pixels: Pixels, parts: Parts) -> Foreign:
+    """Where the colour is not this face's skin: hair, glasses, a hand, a hat.
 
-    Distance in median absolute deviations from the median colour of the skin; eyes, brows and lips are never outliers.
+    Eyes, brows and lips are never foreign, unless the skin under an eye shows that it is covered: then the eyes are.
 
     Args:
-        lab: ``(h, w, 3)`` float32 CIE L*a*b*.
+        pixels: ``(h, w, 3)`` uint8 BGR.
         parts: Of the same image.
     """
-    skin = lab[parts.skin > 0]
-    if len(skin) < 16:
-        return np.zeros(lab.shape[:2], np.float32)
-    middle = np.median(skin, axis=0)
-    spread = np.maximum(1.4826 * np.median(np.abs(skin - middle), axis=0), _SPREAD_FLOOR)
-    distance = np.sqrt((((lab - middle) / spread) ** 2).sum(axis=2))
-    mask = mesh.smoothstep((distance - OUTLIER_LOW) / (OUTLIER_HIGH - OUTLIER_LOW))
-    mask[parts.protected > 0] = 0
-    # Freckles, nostrils and highlights are small: opening drops them, hair and frames survive.
-    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(0.012 * parts.width))
-    grown = cv2.dilate(opened, _disc(0.015 * parts.width))
-    return np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.012 * parts.width + 0.3), np.float32)
+    mask = mesh.smoothstep((_distance(pixels, parts) - FOREIGN_LOW) / (FOREIGN_HIGH - FOREIGN_LOW))
+    covered = any(under.any() and float(mask[under > 0].mean()) > COVERED for under in parts.under_eyes)
+    mask[parts.features > 0] = 0
+    if covered:
+        mask[parts.eye_band > 0] = 1
+    # Freckles and creases are thin or lie within the face; hair, frames, hands and hats reach in from outside.
+    opened = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(0.014 * parts.width)), np.float32)
+    grown = cv2.dilate(_from_outside(opened, parts, covered), _disc(MARGIN * parts.width))
+    if not covered:
+        grown[parts.features > 0] = 0
+    soft = np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.025 * parts.width + 0.3), np.float32)
+    return Foreign(soft, covered)
+
+
+def _from_outside(mask: Floats, parts: Parts, covered: bool) -> Floats:
+    """The connected areas that touch the rim of the face, or the covered eyes."""
+    _, labels = cv2.connectedComponents(np.asarray(mask > 0.3, np.uint8))
+    anchor = parts.inner == 0
+    if covered:
+        anchor |= parts.eye_band > 0
+    wanted = np.zeros(int(labels.max()) + 1, np.bool_)
+    wanted[np.unique(labels[anchor])] = True
+    wanted[0] = False
+    return np.asarray(mask * wanted[labels], np.float32)
 
 
 def feathered(face: Pixels, width: float) -> Floats:
     """``(h, w)`` float32 that falls from 1 to exactly 0 inside the mask's edge."""
     radius = FEATHER * width
-    inner = cv2.erode(face, _disc(1.6 * radius), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    inner = _shrunk(face, 1.6 * radius)
     soft = cv2.GaussianBlur(np.asarray(inner, np.float32) / np.float32(255), (0, 0), radius)
     soft = np.clip((soft - 0.02) / 0.96, 0, 1)
     return np.where(face > 0, soft, 0).astype(np.float32)
 
 
-def _drawn(size: tuple[int, int], loops: list[np.ndarray]) -> Pixels:
+def softened(mask: Pixels, grow: float, soften: float) -> Floats:
+    """``(h, w)`` float32 of a mask grown and blurred by so many px."""
+    grown = np.asarray(_grown(mask, grow), np.float32) / np.float32(255)
+    return np.asarray(cv2.GaussianBlur(grown, (0, 0), soften), np.float32)
+
+
+def _distance(pixels: Pixels, parts: Parts) -> Floats:
+    """Standard deviations of each pixel from the colour of cheeks and nose (Mahalanobis, over trimmed samples).
+
+    The features are lightness and two log ratios of the channels, which shading moves together along a line that the
+    covariance knows. Creases and blushes are redder than skin, hair and frames are not: red counts for less.
+    """
+    features = _features(np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.008 * parts.width + 0.3), np.uint8))
+    skin = features[(parts.core > 0) & (parts.features == 0)]
+    if len(skin) < 16:
+        return np.zeros(pixels.shape[:2], np.float32)
+    middle = np.median(skin, axis=0)
+    away = features - middle
+    away *= np.where(away > 0, _BRIGHTER_REDDER, 1).astype(np.float32)
+    whiten = np.linalg.cholesky(np.linalg.inv(_covariance(skin - middle)))
+    return np.asarray(np.linalg.norm(away @ whiten.astype(np.float32), axis=2), np.float32)
+
+
+def _covariance(away: Floats) -> npt.NDArray[np.float64]:
+    """``(3, 3)`` of the two thirds nearest to the middle, widened for the trimming, with a floor and a ceiling."""
+    spread = np.clip(1.4826 * np.median(np.abs(away), axis=0), _SPREAD_FLOOR, _SPREAD_CEILING)
+    near = away[(np.abs(away) < 2 * spread).all(axis=1)]
+    if len(near) < 16:
+        return np.diag(spread.astype(np.float64) ** 2)
+    return np.cov(near, rowvar=False) * 1.2 + np.diag(_SPREAD_FLOOR.astype(np.float64) ** 2)
+
+
+def _features(pixels: Pixels) -> Floats:
+    logs = np.log(np.asarray(pixels, np.float32) + np.float32(_LOG_OFFSET))
+    blue, green, red = logs[..., 0], logs[..., 1], logs[..., 2]
+    lightness = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB)[..., 0], np.float32) / np.float32(2.55)
+    return np.dstack([lightness, red - green, green - blue])
+
+
+def _drawn(size: tuple[int, int], loops: list[Polygon]) -> Pixels:
     mask = np.zeros((size[1], size[0]), np.uint8)
     for loop in loops:
         cv2.fillPoly(mask, [loop], 255)
     return mask
 
 
-def _hull(xy: np.ndarray, part: tuple[int, ...]) -> np.ndarray:
-    return np.asarray(cv2.convexHull(xy[list(part)]))
+def _hull(xy: Polygon, part: tuple[int, ...]) -> Polygon:
+    return np.asarray(cv2.convexHull(xy[list(part)]), np.int32)
+
+
+def _grown(mask: Pixels, radius: float) -> Pixels:
+    return np.asarray(cv2.dilate(mask, _disc(radius)), np.uint8)
+
+
+def _shrunk(mask: Pixels, radius: float) -> Pixels:
+    # What lies beyond the image is not face: the rim of a face cut by the edge is a rim as well.
+    return np.asarray(cv2.erode(mask, _disc(radius), borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
 
 
 def _disc(radius: float) -> Pixels:

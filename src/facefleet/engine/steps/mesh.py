@@ -34,6 +34,12 @@ RIGHT_BROW = (46, 53, 52, 65, 55, 107, 66, 105, 63, 70)
 LEFT_BROW = (276, 283, 282, 295, 285, 336, 296, 334, 293, 300)
 
 LIPS = LIPS_OUTER + LIPS_OUTER_RIM + LIPS_INNER_RIM + LIPS_INNER
+# Cheeks and nose down to the mouth: skin on almost every face, whatever its hair, beard or glasses.
+CORE_SKIN = (117, 50, 205, 203, 2, 423, 425, 280, 346, 330, 195, 101)
+NOSTRILS = (98, 97, 2, 326, 327, 294, 440, 4, 220, 64)
+# Loops between the lower lid and the cheek.
+UNDER_RIGHT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 243, 233, 232, 231, 230, 229, 228, 31, 226)
+UNDER_LEFT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 463, 453, 452, 451, 450, 449, 448, 261, 446)
 MOUTH_CORNERS = (78, 308)
 MOUTH_MIDDLE = (13, 14)  # upper and lower inner lip
 FOREHEAD, CHIN = 10, 152

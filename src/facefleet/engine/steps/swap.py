@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 
 from facefleet.engine.steps import colour, masks
-from facefleet.engine.steps.align import Alignment, align
+from facefleet.engine.steps.align import Alignment, Mouth, align
 from facefleet.engine.steps.blend import Layer
 from facefleet.engine.steps.warp import Region, Warped, region_of, warp
 from facefleet.engine.types import Face, Floats, Pixels
 
+FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
 WORKING_SIZE = 192  # px, long side of the region at which masks and colours are computed
 
 Lap = Callable[[str], None]
@@ -60,19 +61,49 @@ class MeshSwapper:
 
 def _fitted(warped: Warped, alignment: Alignment, region: Region, target: Portrait) -> Layer:
     """Colours and mask at the working size, applied to the warped face at full size."""
-    below = region.of(target.pixels)
-    scale = min(1.0, WORKING_SIZE / max(region.width, region.height))
-    size = max(1, round(region.width * scale)), max(1, round(region.height * scale))
-    small, small_below = _resized(warped.pixels, size), _resized(below, size)
-    parts = masks.regions(_local(alignment.geometry, region, size), size)
-    lab, lab_below = colour.to_lab(small), colour.to_lab(small_below)
-    kept = 1 - np.maximum(masks.outliers(lab, parts), masks.outliers(lab_below, parts))
-    skin = np.asarray(kept * (parts.skin > 0), np.float32)
-    delta = colour.correction(small, lab, lab_below, skin, parts.width)
-    alpha = masks.feathered(parts.face, parts.width) * kept * cv2.resize(warped.seen, size)
-    if alignment.keep_mouth:
-        alpha *= 1 - _soft(parts.mouth, parts.width)
+    size = _working_size(region)
+    small, below = _resized(warped.pixels, size), _resized(region.of(target.pixels), size)
+    parts = masks.parts_of(_local(alignment.geometry, region, size), size)
+    parts_below = masks.parts_of(_local(target.face.landmarks, region, size), size)
+    over, under = masks.foreign(small, parts), masks.foreign(below, parts_below)
+    skin = _skin_weight(np.maximum(over.mask, under.mask), parts)
+    delta = colour.correction(small, below, skin, parts.width)
+    bare = _bare_brows(over, parts_below)
+    if bare.any():
+        plain = colour.skin_light(below, skin * (parts_below.features == 0), parts.width)
+        delta += bare[..., None] * (plain - small - delta)
+    alpha = masks.feathered(parts.face, parts.width) * cv2.resize(warped.seen, size)
+    alpha *= 1 - np.maximum(over.mask - bare, under.mask)
+    alpha *= 1 - _kept_mouth(parts_below, alignment.mouth)
     return Layer(region, _plus(warped.pixels, delta), _full(np.asarray(alpha, np.float32), region))
+
+
+def _bare_brows(over: masks.Foreign, parts_below: masks.Parts) -> Floats:
+    """Where the source's hair lies over the target's brow: bare skin goes there.
+
+    The source's hair is left out and the target's brow must not come back as a second one.
+    """
+    if over.eyes_covered:  # then the target's eyes stay, and their brows with them
+        return np.zeros_like(over.mask)
+    return over.mask * masks.softened(parts_below.features, 0, 2)
+
+
+def _working_size(region: Region) -> tuple[int, int]:
+    scale = min(1.0, WORKING_SIZE / max(region.width, region.height))
+    return max(1, round(region.width * scale)), max(1, round(region.height * scale))
+
+
+def _skin_weight(foreign: Floats, parts: masks.Parts) -> Floats:
+    """Where colour is measured: on skin; a little round the eyes too, or deep shadows there would come along."""
+    return np.asarray((1 - foreign) * (parts.inner > 0) * np.where(parts.features > 0, FEATURE_WEIGHT, 1), np.float32)
+
+
+def _kept_mouth(parts: masks.Parts, mouth: Mouth) -> Floats:
+    if mouth is Mouth.SOURCE:
+        return np.zeros(parts.mouth.shape, np.float32)
+    if mouth is Mouth.INSIDE_KEPT:
+        return masks.softened(parts.mouth, 0, 0.01 * parts.width + 0.3)
+    return masks.softened(parts.lips, 0.03 * parts.width, 0.02 * parts.width + 0.3)
 
 
 def _resized(image: Pixels, size: tuple[int, int]) -> Pixels:
@@ -83,12 +114,6 @@ def _local(points: Floats, region: Region, size: tuple[int, int]) -> Floats:
     ratio = np.array([size[0] / region.width, size[1] / region.height], np.float32)
     corner = np.array([region.x, region.y], np.float32)
     return np.asarray((points[:, :2] - corner + 0.5) * ratio - 0.5, np.float32)
-
-
-def _soft(mask: Pixels, width: float) -> Floats:
-    return np.asarray(
-        cv2.GaussianBlur(np.asarray(mask, np.float32) / np.float32(255), (0, 0), 0.01 * width + 0.3), np.float32
-    )
 
 
 def _plus(pixels: Pixels, delta: Floats) -> Pixels:

@@ -13,10 +13,11 @@ import numpy as np
 
 from facefleet.engine.steps import mesh
 from facefleet.engine.steps.align import Alignment, signed_areas
-from facefleet.engine.types import Floats, Pixels
+from facefleet.engine.types import LANDMARKS, Floats, Pixels
 
 RIM = 1.12  # the mesh is continued outwards this far, so that its edge has something to interpolate towards
-FACING_LOW, FACING_HIGH = 0.12, 0.4  # share of a triangle's frontal area that the source must show
+SEEN_LOW, SEEN_HIGH = 0.3, 0.65  # of the area to fill; with less, the texture is smeared or is an ear
+WORTH_BORROWING = 0.002  # share of the region that the other half of the face must fill to be drawn
 _FIXED_POINT = 4  # fraction bits of the rasteriser
 
 
@@ -40,7 +41,7 @@ class Warped:
 
     Attributes:
         pixels: ``(h, w, 3)`` uint8 BGR of the region.
-        seen: ``(ceil(h / 2), ceil(w / 2))`` float32, 0 where the source's head hides what the target shows.
+        seen: ``(ceil(h / 2), ceil(w / 2))`` float32, 0 where neither half of the source's face has anything to show.
     """
 
     pixels: Pixels
@@ -64,32 +65,51 @@ def region_of(geometry: Floats, shape: tuple[int, ...]) -> Region:
 def warp(source: Pixels, alignment: Alignment, region: Region) -> Warped:
     """Draw the source's face into a region of the target.
 
+    What the source's head hides (the far side of the nose, a cheek) is read from the other half of the face.
+
     Args:
         source: ``(H, W, 3)`` uint8 BGR.
         alignment: Where to read and where to write.
         region: Of the target.
     """
-    patch, read = _patch(source, alignment)
+    patch, read, scale = _patch(source, alignment)
     triangles, read, write = _continued(read, alignment.geometry)
     write = write - np.array([region.x, region.y, 0], np.float32)
     owner = _owners(write, triangles, region)
+    mirrored = read[_mirror()]
+    shown, filled = signed_areas(read, triangles), signed_areas(write, triangles) / scale**2
+    seen = _per_pixel(_seen(shown, filled, triangles), owner)
+    other = _per_pixel(_seen(-signed_areas(mirrored, triangles), filled, triangles), owner)
+    borrowed = np.asarray((1 - seen) * (other > seen) * other, np.float32)
+    pixels = _drawn(patch, read, write, triangles, owner, region)
+    if float(borrowed.mean()) > WORTH_BORROWING:
+        far_side = _drawn(patch, mirrored, write, triangles, owner, region)
+        share = cv2.resize(_smooth(borrowed), (region.width, region.height), interpolation=cv2.INTER_LINEAR)
+        pixels = np.asarray(cv2.blendLinear(far_side, pixels, share, 1 - share), np.uint8)
+    return Warped(pixels, _smooth(np.maximum(seen, other)))
+
+
+def _drawn(
+    patch: Pixels, read: Floats, write: Floats, triangles: mesh.Indices, owner: mesh.Indices, region: Region
+) -> Pixels:
     x, y = _lookup(owner, _affines(write[:, :2], read, triangles), region)
-    pixels = cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    seen = np.append(_seen(read, triangles), np.float32(1))[owner]
-    return Warped(np.asarray(pixels, np.uint8), np.asarray(seen, np.float32))
+    return np.asarray(cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _patch(source: Pixels, alignment: Alignment) -> tuple[Pixels, Floats]:
-    """The source's face alone, shrunk by area to about the target's scale: reading every third pixel would alias."""
+def _patch(source: Pixels, alignment: Alignment) -> tuple[Pixels, Floats, float]:
+    """The source's face alone, its mesh and target px per px of it.
+
+    It is shrunk by area to about the target's scale, since reading every third pixel would alias.
+    """
     region = region_of(_rim(alignment.source), source.shape)
     patch, scale = region.of(source), min(1.0, alignment.scale * 1.25)
     read = alignment.source - np.array([region.x, region.y], np.float32)
     if scale > 0.8:
-        return patch, read
+        return patch, read, alignment.scale
     size = max(1, round(region.width * scale)), max(1, round(region.height * scale))
     ratio = np.array([size[0] / region.width, size[1] / region.height], np.float32)
     small = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return small, np.asarray((read + 0.5) * ratio - 0.5, np.float32)
+    return small, np.asarray((read + 0.5) * ratio - 0.5, np.float32), alignment.scale / scale
 
 
 def _rim(points: Floats) -> Floats:
@@ -155,12 +175,30 @@ def _lookup(owner: mesh.Indices, affines: Floats, region: Region) -> tuple[Float
     return np.ascontiguousarray(full[..., 0], np.float32), np.ascontiguousarray(full[..., 1], np.float32)
 
 
-def _seen(read: Floats, triangles: mesh.Indices) -> Floats:
-    """How much of each triangle the source shows, against what a frontal view would show; 0 to 1."""
-    mean = mesh.topology().mean_shape[:, :2]
-    mean = np.concatenate([mean, _rim(mean)])
-    frontal = np.abs(signed_areas(mean, triangles))
-    shown = signed_areas(read, triangles)
-    shown = shown * (frontal[: len(mesh.topology().triangles)].sum() / max(float(np.abs(shown).sum()), 1e-6))
-    share = (shown / np.maximum(frontal, 40.0) - FACING_LOW) / (FACING_HIGH - FACING_LOW)
-    return mesh.smoothstep(np.asarray(share, np.float32))
+def _mirror() -> mesh.Indices:
+    """The other side of every point, those of the rim included."""
+    count = len(mesh.OVAL)
+    return np.concatenate([mesh.topology().mirror, LANDMARKS + (-np.arange(count)) % count])
+
+
+def _seen(shown: Floats, filled: Floats, triangles: mesh.Indices) -> Floats:
+    """How much the source has to show for each triangle: its area there over the area it has to fill; 0 to 1.
+
+    Averaged over the triangles round each point, since one sliver says little.
+    """
+    count = int(triangles.max()) + 1
+    around = [
+        sum(np.bincount(triangles[:, corner], weights=area, minlength=count) for corner in range(3))
+        for area in (np.maximum(shown, 0), np.abs(filled))
+    ]
+    share = np.asarray(around[0] / np.maximum(around[1], 1e-3), np.float32)[triangles].mean(axis=1)
+    return mesh.smoothstep((share - SEEN_LOW) / (SEEN_HIGH - SEEN_LOW))
+
+
+def _per_pixel(values: Floats, owner: mesh.Indices) -> Floats:
+    """The value of the triangle that owns each pixel; 1 outside the mesh."""
+    return np.asarray(np.append(values, np.float32(1))[owner], np.float32)
+
+
+def _smooth(mask: Floats) -> Floats:
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), 0.02 * mask.shape[1] + 0.3), np.float32)
