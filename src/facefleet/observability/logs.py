@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
-_QUIET = ("httpx", "httpcore", "celery", "kombu", "amqp", "alembic", "uvicorn.error")  # uvicorn.error is its general logger
+# Libraries whose every step is no news; uvicorn.error is its general logger.
+_QUIET = ("httpx", "httpcore", "celery", "kombu", "alembic", "uvicorn.access", "uvicorn.error")
 
 
 def configure(level: str = "info", style: str = "auto") -> None:

@@ -1,0 +1,116 @@
+"""A real gateway on real records, a real store and a real broker; requests go through every layer of it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from uuid import uuid4
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from tests.servers import ValkeyServer, wait_until
+
+from facefleet.config import Settings, load
+from facefleet.gateway.app import Parts, create
+from facefleet.storage.store import Store
+from facefleet.tasks import schema
+from facefleet.tasks.database import Database
+
+Upload = tuple[str, bytes]
+
+
+@dataclass(frozen=True)
+class Door:
+    """A gateway and what is behind it."""
+
+    client: httpx.Client
+    parts: Parts
+    settings: Settings
+
+    def submit(self, options: Any = None, consent: str | None = "true", **photos: bytes) -> httpx.Response:
+        data = {"options": json.dumps(options)} if options is not None else {}
+        if consent is not None:
+            data["consent"] = consent
+        files = {name: (f"{name}.bin", photo) for name, photo in photos.items()}
+        return self.client.post("/v1/fuse", files=files, data=data)
+
+    def kept(self) -> list[str]:
+        """Every object in the store."""
+        return sorted(self.parts.store.list("tenants/local/"))
+
+
+Open = Callable[..., Door]
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    server = ValkeyServer(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def open_door(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Open]:
+    """Opens gateways with settings of one's own; all are closed at the end."""
+    with ExitStack() as stack:
+
+        def opening(store: Store | None = None, **overrides: Any) -> Door:
+            queue = {"url": valkey.url, "prefix": uuid4().hex} | overrides.pop("queue", {})
+            settings = load(data=tmp_path, queue=queue, sweeper={"interval": 0.05, "grace": 60.0}, **overrides)
+            database = Database(settings.records_url)
+            schema.upgrade(database)
+            database.close()
+            parts = Parts.build(settings)
+            stack.callback(parts.close)
+            if store is not None:
+                parts = replace(parts, store=store)
+            address = stack.enter_context(served(create(settings, parts)))
+            client = stack.enter_context(httpx.Client(base_url=address, trust_env=False, timeout=30.0))
+            return Door(client, parts, settings)
+
+        yield opening
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The application on a real port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            wait_until(lambda: server.started or not thread.is_alive(), "the gateway starts")
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def door(open_door: Open) -> Door:
+    """A gateway with default settings."""
+    return open_door()
+
+
+def picture(width: int = 120, height: int = 90, extension: str = ".jpg", seed: int = 0) -> bytes:
+    """A valid photo of nothing."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    done, data = cv2.imencode(extension, cv2.blur(pixels, (9, 9)))
+    assert done
+    return data.tobytes()
+
+
+@pytest.fixture
+def photo() -> bytes:
+    return picture()

@@ -1,0 +1,111 @@
+"""The whole service, started as a user starts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from tests.servers import wait_until
+
+from facefleet.cli.embedded import Addresses, Service
+from facefleet.cli.remote import Remote
+from facefleet.config import Settings, load
+from facefleet.tasks.database import Database
+from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.task import Task
+from facefleet.worker.main import now
+
+LEASE_SECONDS = 2.0
+
+
+class Running:
+    """A service that is up, its parts by name, and its records as the service sees them."""
+
+    def __init__(self, data: Path) -> None:
+        self.settings: Settings = load(data=data, gateway={"port": 0})
+        self._stop = Event()
+        self._service = Service(self.settings, self._stop, logs=data / "logs")
+        found = self._service.start()
+        assert found is not None
+        self.addresses: Addresses = found
+        self.database = Database(self.settings.records_url)
+        self.records = TaskRepository(self.database, now)
+        self.client = httpx.Client(base_url=found.gateway, trust_env=False, timeout=30.0)
+        self.remote = Remote(self.client)
+        self._watch = Thread(target=self._service.run)
+        self._watch.start()
+
+    def close(self) -> None:
+        self.client.close()
+        self.database.close()
+        self._stop.set()
+        self._watch.join()
+        self._service.close()
+
+    def pids(self) -> dict[str, int]:
+        return self._service.pids()
+
+    def kill(self, part: str) -> None:
+        """As the kernel would, without a word."""
+        os.kill(self.pids()[part], signal.SIGKILL)
+
+    def task(self, task_id: str) -> Task:
+        return self.records.get("local", task_id)
+
+    def results(self, task_id: str) -> list[str]:
+        folder = self.settings.data / "objects" / "tenants" / "local" / "results" / task_id
+        return sorted(path.name for path in folder.iterdir())
+
+    def log(self, part: str) -> str:
+        return (self.settings.data / "logs" / f"{part}.log").read_text()
+
+    def finish(self, accepted: Mapping[str, Any], seconds: float = 60.0) -> Task:
+        """Wait for a task as a client does."""
+        self.remote.wait(accepted["links"]["self"], seconds)
+        return self.task(accepted["task_id"])
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder, and a service whose patience is short enough for a test."""
+    monkeypatch.setenv("FACEFLEET_WORKER__LEASE", str(LEASE_SECONDS))
+    monkeypatch.setenv("FACEFLEET_SWEEPER__INTERVAL", "0.2")
+    monkeypatch.setenv("FACEFLEET_SWEEPER__GRACE", "2")
+    monkeypatch.setenv("FACEFLEET_LOGS__FORMAT", "json")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def service(data: Path) -> Iterator[Running]:
+    running = Running(data)
+    yield running
+    pids = running.pids()
+    running.close()
+    wait_until(lambda: not any(map(_alive, pids.values())), "every part has ended")
+
+
+@pytest.fixture(scope="session")
+def photos(samples: Mapping[str, Path]) -> tuple[bytes, bytes]:
+    """A real source, and a real target so large that its task can be caught running."""
+    target = cv2.imread(str(samples["grace_hopper"]))
+    assert target is not None
+    large = np.asarray(cv2.resize(target, None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC))
+    done, data = cv2.imencode(".png", large)
+    assert done
+    return samples["astronaut"].read_bytes(), data.tobytes()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,91 @@
+"""Whichever part dies, every task that was accepted is done, once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.servers import wait_until
+from tests.system.conftest import Running
+
+from facefleet.media.sniff import sniff
+from facefleet.safety.labels import read_mark
+from facefleet.tasks.task import State, Task
+
+pytestmark = pytest.mark.needs_server
+
+Photos = tuple[bytes, bytes]
+
+
+def submit(service: Running, photos: Photos, count: int) -> list[dict[str, Any]]:
+    return [service.remote.submit(*photos, {}) for _ in range(count)]
+
+
+def assert_done_once(service: Running, tasks: list[Task]) -> None:
+    for task in tasks:
+        assert task.state is State.SUCCEEDED
+        assert service.results(task.id) == [str(task.fence)]
+
+
+def test_two_photos_in_and_a_marked_photo_out(service: Running, photos: Photos) -> None:
+    finished = service.remote.fuse(*photos, {"strength": 0.8}, 60.0)
+    assert finished.media_type == "image/png"
+    assert sniff(finished.image).width == sniff(photos[1]).width
+    mark = read_mark(finished.image)
+    assert mark is not None
+    assert mark["ProduceID"] == finished.view["task_id"]
+    assert 'facefusion_process_seconds_count{kind="fuse",outcome="succeeded"} 1.0' in metrics(service)
+    lines = [json.loads(line) for line in service.log("worker").splitlines() if line.startswith("{")]
+    own = [line for line in lines if line["event"].startswith("task.")]
+    assert {line["task_id"] for line in own} == {finished.view["task_id"]}
+
+
+def metrics(service: Running) -> str:
+    return service.client.get(f"{service.addresses.worker}/metrics").text
+
+
+def test_a_worker_killed_in_the_middle_of_a_task_loses_nothing(service: Running, photos: Photos) -> None:
+    accepted = submit(service, photos, 4)
+    ids = [one["task_id"] for one in accepted]
+    wait_until(lambda: any(service.task(i).state is State.RUNNING for i in ids), "a task runs", 30.0)
+    service.kill("worker")
+    caught = [i for i in ids if service.task(i).state is State.RUNNING]
+    assert caught, "the worker was killed between two tasks; the photo is too small"
+    tasks = [service.finish(one) for one in accepted]
+    assert_done_once(service, tasks)
+    again = [task for task in tasks if task.id in caught]
+    assert [(task.fence, task.lost, task.failures) for task in again] == [(2, 1, 0)] * len(caught)
+    others = [task for task in tasks if task.id not in caught]
+    assert {task.lost for task in others} <= {0}
+
+
+def test_a_broker_that_comes_back_empty_loses_nothing(service: Running, photos: Photos) -> None:
+    accepted = submit(service, photos, 6)
+    service.kill("valkey")
+    shutil.rmtree(service.settings.data / "valkey" / "appendonlydir")
+    accepted += submit(service, photos, 1)  # a 202 does not wait for the broker
+    assert_done_once(service, [service.finish(one) for one in accepted])
+
+
+def test_a_gateway_killed_after_its_202_loses_nothing(service: Running, photos: Photos) -> None:
+    accepted = submit(service, photos, 3)
+    service.kill("gateway")
+    ids = [one["task_id"] for one in accepted]
+    wait_until(lambda: all(service.task(i).state is State.SUCCEEDED for i in ids), "all are done", 60.0)
+    assert_done_once(service, [service.task(i) for i in ids])
+
+
+def test_a_second_start_goes_on_with_what_was_unfinished(data: Path, photos: Photos) -> None:
+    first = Running(data)
+    try:
+        accepted = submit(first, photos, 4)
+    finally:
+        first.close()
+    second = Running(data)
+    try:
+        assert_done_once(second, [second.finish(one) for one in accepted])
+    finally:
+        second.close()

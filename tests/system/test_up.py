@@ -1,0 +1,90 @@
+"""``facefleet up`` as a person uses it: started, used by ``facefleet submit``, ended with Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.servers import free_port, wait_until
+
+from facefleet.media.sniff import sniff
+
+pytestmark = pytest.mark.needs_server
+
+FACEFLEET = (sys.executable, "-m", "facefleet")
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*FACEFLEET, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False)
+
+
+def children(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}/status").exists()
+
+
+def test_up_serves_submit_and_ends_with_one_ctrl_c(tmp_path: Path, samples: Mapping[str, Path]) -> None:
+    port = free_port()
+    up = subprocess.Popen(
+        [*FACEFLEET, "up", "--data", str(tmp_path / "data"), "--port", str(port)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert up.stdout is not None
+    try:
+        ready = re.fullmatch(r"facefleet is ready at (\S+) \((\d+\.\d) s\)\n", up.stdout.readline())
+        assert ready is not None
+        assert ready[1] == f"http://127.0.0.1:{port}"
+        parts = children(up.pid)
+        assert len(parts) == 3
+        out = tmp_path / "fused.jpg"
+        submit = ("submit", samples["astronaut"], samples["grace_hopper"], "-o", out, "--url", ready[1], "--json")
+        done = run(*submit)
+        assert done.returncode == 0, done.stdout
+        assert json.loads(done.stdout)["status"] == "succeeded"
+        assert sniff(out.read_bytes()).width == sniff(samples["grace_hopper"].read_bytes()).width
+        again = run(*submit)
+        assert (again.returncode, json.loads(again.stdout)["error"]["code"]) == (1, "file_exists")
+        second = run("up", "--data", tmp_path / "data", "--port", "0")
+        assert second.returncode == 1
+        assert "Another facefleet runs" in second.stderr
+        taken = run("up", "--data", tmp_path / "other", "--port", str(port))
+        assert taken.returncode == 1
+        assert f"Port {port}" in taken.stderr
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.wait(30)
+        up.stdout.close()
+    assert up.returncode == 0
+    wait_until(lambda: not any(map(alive, parts)), "every part has ended")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_parts_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
+    up = subprocess.Popen(
+        [*FACEFLEET, "up", "--data", str(tmp_path), "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert up.stdout is not None
+    assert "ready" in up.stdout.readline()
+    parts = children(up.pid)
+    os.kill(up.pid, signal.SIGKILL)
+    up.wait(10)
+    up.stdout.close()
+    wait_until(lambda: not any(map(alive, parts)), "every part has ended")
+
+
+def test_a_refusal_by_the_server_reaches_the_command_line(tmp_path: Path, samples: Mapping[str, Path]) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    done = run("submit", samples["astronaut"], samples["astronaut"], "-o", tmp_path / "o.png", "--url", url, "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "server_unreachable")

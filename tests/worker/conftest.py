@@ -1,0 +1,113 @@
+"""A real handler: real engine, real records in memory, a store in memory."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+from prometheus_client import CollectorRegistry
+
+from facefleet.engine.fusion import Engine
+from facefleet.engine.types import ModelFiles
+from facefleet.observability.metrics import Metrics
+from facefleet.queue.retries import RetryPolicy
+from facefleet.storage.keys import input_key
+from facefleet.storage.store import ObjectStore
+from facefleet.tasks import schema
+from facefleet.tasks.database import Database
+from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.task import Consent, Kind, Task, new_id
+from facefleet.worker.handlers import Handler
+from facefleet.worker.leases import Leases
+
+LEASE = timedelta(seconds=30)
+
+
+class Clock:
+    """A time that moves when told."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+@dataclass
+class Bench:
+    """A handler and what is around it."""
+
+    handler: Handler
+    records: TaskRepository
+    store: ObjectStore
+    clock: Clock
+
+    def queue(self, source: bytes, target: bytes, **options: object) -> Task:
+        """A committed task with its uploads."""
+        task_id, now = new_id(), self.clock()
+        inputs = {role: input_key("acme", task_id, role) for role in ("source", "target")}
+        self.store.put(inputs["source"], source)
+        self.store.put(inputs["target"], target)
+        task = Task.new(
+            id=task_id, tenant="acme", subject="tester", kind=Kind.FUSE, lane="standard", track="stable",
+            options=options, inputs=inputs, consent=Consent("tester", now), now=now, deadline=timedelta(hours=1),
+        )  # fmt: skip
+        self.records.add(task)
+        return task
+
+    def read(self, task: Task) -> Task:
+        return self.records.get("acme", task.id)
+
+    def results(self) -> list[str]:
+        return list(self.store.list("tenants/acme/results/"))
+
+
+@pytest.fixture(scope="session")
+def engine(models: Mapping[str, ModelFiles]) -> Engine:
+    built = Engine(models)
+    built.warm()
+    return built
+
+
+@pytest.fixture(scope="session")
+def photos(samples: Mapping[str, Path]) -> tuple[bytes, bytes]:
+    """Two real photos that can be fused."""
+    return samples["astronaut"].read_bytes(), samples["grace_hopper"].read_bytes()
+
+
+Build = Callable[..., Bench]
+
+
+@pytest.fixture
+def build(engine: Engine) -> Iterator[Build]:
+    databases: list[Database] = []
+
+    def building(store: ObjectStore | None = None) -> Bench:
+        database = Database("sqlite://")
+        databases.append(database)
+        schema.upgrade(database)
+        clock, kept = Clock(), store or ObjectStore(MemoryStore())
+        records = TaskRepository(database, clock)
+        handler = Handler(
+            records=records, store=kept, engine=engine, leases=Leases(records, LEASE),
+            retries=RetryPolicy(3, timedelta(seconds=2)), metrics=Metrics(CollectorRegistry()), clock=clock,
+            models=engine.versions, producer="acme studio", jitter=random.Random(1),
+        )  # fmt: skip
+        return Bench(handler, records, kept, clock)
+
+    yield building
+    for database in databases:
+        database.close()
+
+
+@pytest.fixture
+def bench(build: Build) -> Bench:
+    return build()

@@ -1,0 +1,185 @@
+"""One message, top to bottom, and every way it can end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from obstore.store import MemoryStore
+from tests.worker.conftest import LEASE, Bench, Build
+
+from facefleet.errors import RecordsUnavailable, StoreUnavailable
+from facefleet.media.sniff import ImageType, sniff
+from facefleet.observability import logs
+from facefleet.safety.labels import read_mark
+from facefleet.storage.store import ObjectStore
+from facefleet.tasks.task import State
+
+
+def blank() -> bytes:
+    done, data = cv2.imencode(".png", np.full((200, 200, 3), 128, np.uint8))
+    assert done
+    return data.tobytes()
+
+
+def test_a_task_becomes_a_marked_picture_in_the_targets_format(bench: Bench, photos: tuple[bytes, bytes]) -> None:
+    task = bench.queue(*photos)
+    bench.handler(task.id)
+    done = bench.read(task)
+    assert done.state is State.SUCCEEDED
+    assert done.result == f"tenants/acme/results/{task.id}/1"
+    image = bench.store.get(done.result)
+    assert sniff(image).type is ImageType.JPEG is ImageType(done.result_type or "")
+    mark = read_mark(image)
+    assert mark is not None
+    assert (mark["Label"], mark["ContentProducer"], mark["ProduceID"]) == ("1", "acme studio", task.id)
+    assert set(done.models) >= {"face_landmark"}
+    assert {"queued", "load", "decode", "detect", "encode", "mark", "store"} <= set(done.timings_ms)
+    assert (done.fence, done.failures, done.progress) == (1, 0, 1.0)
+
+
+def test_a_second_message_of_the_same_task_does_nothing(bench: Bench, photos: tuple[bytes, bytes]) -> None:
+    task = bench.queue(*photos)
+    bench.handler(task.id)
+    once = bench.read(task)
+    bench.handler(task.id)
+    assert bench.read(task) == once
+    assert len(bench.results()) == 1
+
+
+def test_bad_input_fails_at_once_with_its_code(bench: Bench, photos: tuple[bytes, bytes]) -> None:
+    expected = {
+        "face_not_found": bench.queue(blank(), photos[1]),
+        "image_decode_failed": bench.queue(photos[0], photos[1][:20_000]),
+        "face_index_invalid": bench.queue(*photos, source_face=7),
+    }
+    for code, task in expected.items():
+        bench.handler(task.id)
+        failed = bench.read(task)
+        assert failed.state is State.FAILED
+        assert failed.failure is not None
+        assert failed.failure.code == code
+        assert (failed.fence, failed.failures) == (1, 0)
+    assert bench.results() == []
+
+
+def test_an_upload_that_vanished_fails_the_task(bench: Bench, photos: tuple[bytes, bytes]) -> None:
+    task = bench.queue(*photos)
+    bench.store.delete(task.inputs["source"])
+    bench.handler(task.id)
+    failure = bench.read(task).failure
+    assert failure is not None
+    assert failure.code == "object_missing"
+
+
+class Outages(ObjectStore):
+    """A store whose next results are not taken."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__(MemoryStore())
+        self.refusals = refusals
+
+    def put(self, key: str, data: bytes) -> None:
+        if "/results/" in key and self.refusals:
+            self.refusals -= 1
+            raise StoreUnavailable("The object store did not answer; try again.")
+        super().put(key, data)
+
+
+def test_an_outage_is_tried_again_after_a_growing_delay(build: Build, photos: tuple[bytes, bytes]) -> None:
+    bench = build(Outages(2))
+    task = bench.queue(*photos)
+    delays = []
+    for failures in (1, 2):
+        bench.handler(task.id)
+        waiting = bench.read(task)
+        assert (waiting.state, waiting.failures, waiting.sent_at) == (State.QUEUED, failures, None)
+        delays.append((waiting.run_at - bench.clock()).total_seconds())
+        bench.handler(task.id)  # too early: a message before its time is no claim
+        assert bench.read(task).fence == failures
+        bench.clock.advance(delays[-1])
+    assert 1 <= delays[0] <= 2 <= delays[1] <= 4
+    bench.handler(task.id)
+    done = bench.read(task)
+    assert (done.state, done.fence) == (State.SUCCEEDED, 3)
+    assert bench.results() == [done.result]
+
+
+def test_the_budget_of_retries_ends(build: Build, photos: tuple[bytes, bytes]) -> None:
+    bench = build(Outages(9))
+    task = bench.queue(*photos)
+    for _ in range(3):
+        bench.handler(task.id)
+        bench.clock.advance(600)
+    failed = bench.read(task)
+    assert failed.state is State.FAILED
+    assert failed.failure is not None
+    assert (failed.failure.code, failed.failure.detail["cause"]) == ("attempts_exhausted", "store_unavailable")
+
+
+class Slow(ObjectStore):
+    """A store that lets time pass before it takes a result, as a worker that was stopped and woke up would."""
+
+    bench: Bench
+
+    def put(self, key: str, data: bytes) -> None:
+        super().put(key, data)
+        if key.endswith("/1"):
+            self.bench.clock.advance(2 * LEASE.total_seconds())
+            lost = self.bench.records.expired()
+            assert [self.bench.records.requeue_lost(task) for task in lost] == [True]
+            self.bench.handler(lost[0].id)
+
+
+def test_a_worker_back_from_the_dead_makes_no_second_result(build: Build, photos: tuple[bytes, bytes]) -> None:
+    store = Slow(MemoryStore())
+    bench = build(store)
+    store.bench = bench
+    task = bench.queue(*photos)
+    bench.handler(task.id)
+    done = bench.read(task)
+    assert (done.state, done.fence, done.lost) == (State.SUCCEEDED, 2, 1)
+    assert bench.results() == [f"tenants/acme/results/{task.id}/2"] == [done.result]
+
+
+def test_a_bug_ends_the_task_and_not_the_worker(
+    bench: Bench, photos: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(bench.handler.engine), "fuse", lambda *_: 1 // 0)
+    task = bench.queue(*photos)
+    bench.handler(task.id)
+    failure = bench.read(task).failure
+    assert failure is not None
+    assert (failure.code, failure.detail) == ("internal", {"cause": "ZeroDivisionError"})
+
+
+def test_records_that_are_away_leave_the_task_to_the_sweeper(
+    bench: Bench, photos: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = bench.queue(*photos)
+
+    def away(*_: object) -> None:
+        raise RecordsUnavailable("The database did not answer; try again.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(bench.records), "succeed", away)
+        patch.setattr(type(bench.records), "retry", away)
+        bench.handler(task.id)
+    assert bench.read(task).state is State.RUNNING
+    bench.clock.advance(2 * LEASE.total_seconds())
+    assert [t.id for t in bench.records.expired()] == [task.id]
+
+
+def test_every_line_of_a_task_carries_its_id(
+    bench: Bench, photos: tuple[bytes, bytes], capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    logs.configure("info", "json")
+    task = bench.queue(*photos)
+    bench.handler(task.id)
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
+    assert [line["event"] for line in lines] == ["task.claimed", "task.succeeded"]
+    assert {line["task_id"] for line in lines} == {task.id}
+    assert {line["fence"] for line in lines} == {1}
