@@ -66,6 +66,11 @@ class Engine:
         self._limits = limits
         self._clock = clock
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """Name to version of the models that every fusion uses."""
+        return {model.name: model.version for model in self._models}
+
     def warm(self) -> None:
         """Run every interpreter once on empty input.
 
@@ -117,8 +122,7 @@ class Engine:
             watch.lap("blend")
         image = encode(target_frame.with_pixels(canvas))
         watch.lap("encode")
-        versions = {model.name: model.version for model in self._models}
-        return Fusion(image, target_frame.type, takers, watch.timings_ms, versions)
+        return Fusion(image, target_frame.type, takers, watch.timings_ms, self.versions)
 
     def draw(self, image: bytes) -> bytes:
         """An annotated copy in the same format: boxes, numbers, five points, sparse mesh.

@@ -119,10 +119,15 @@ def _refuse_truncated(data: bytes, kind: ImageType) -> None:
 
 
 def _jpeg_complete(data: bytes) -> bool:
-    # Cameras append previews and vendor data after the end marker, so it need not be the last two bytes. It cannot
-    # occur inside entropy-coded data, where 0xFF is always followed by 0x00 or a restart marker.
-    start = data.rfind(b"\xff\xda")
-    return start >= 0 and data.find(b"\xff\xd9", start) >= 0
+    # Segments are stepped over by their length, since a preview inside one has an end marker of its own. Within
+    # entropy-coded data 0xFF is always followed by 0x00 or a restart marker, so the next end marker is the real one.
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xDA:
+            return data.find(b"\xff\xd9", at) >= 0
+        stands_alone = data[at + 1] in (0x01, 0xFF) or 0xD0 <= data[at + 1] <= 0xD7
+        at += (1 if data[at + 1] == 0xFF else 2) if stands_alone else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
 
 
 def _png_complete(data: bytes) -> bool:

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facefleet.engine.models.session import Session
+from facefleet.engine.types import ModelFiles
+from facefleet.errors import ModelLoadFailed
+
+
+def damaged(model: ModelFiles, folder: Path, data: bytes) -> ModelFiles:
+    path = folder / "damaged.tflite"
+    path.write_bytes(data)
+    return ModelFiles(model.name, model.version, {path.name: path})
+
+
+def weights(model: ModelFiles) -> bytes:
+    (path,) = model.files.values()
+    return path.read_bytes()
+
+
+def test_threads_that_share_a_session_get_their_own_answers(models: Mapping[str, ModelFiles]) -> None:
+    session = Session(models["face_landmark"], interpreters=2)
+    random = np.random.default_rng(1)
+    tensors = [random.random(session.input_shape, np.float32) for _ in range(4)]
+    expected = [session.run(tensor)[0] for tensor in tensors]
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda i: session.run(tensors[i % 4])[0], range(80)))
+    assert all(np.array_equal(one, expected[i % 4]) for i, one in enumerate(found))
+
+
+def test_a_result_is_not_overwritten_by_the_next_run(models: Mapping[str, ModelFiles]) -> None:
+    session = Session(models["face_landmark"])
+    first = session.run(np.zeros(session.input_shape, np.float32))[0]
+    kept = first.copy()
+    session.run(np.ones(session.input_shape, np.float32))
+    assert np.array_equal(first, kept)
+
+
+def test_an_error_in_a_run_gives_the_interpreter_back(models: Mapping[str, ModelFiles]) -> None:
+    session = Session(models["face_landmark"])
+    for _ in range(3):  # with one interpreter, a lost lease would hang the second call
+        with pytest.raises(ValueError, match="Dimension mismatch"):
+            session.run(np.zeros((1, 5, 5, 3), np.float32))
+    session.warm()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.0001, 0.5, 0.99])
+def test_damaged_weights_are_refused_by_name(models: Mapping[str, ModelFiles], tmp_path: Path, share: float) -> None:
+    model = models["face_landmark"]
+    data = weights(model)
+    with pytest.raises(ModelLoadFailed) as caught:
+        Session(damaged(model, tmp_path, data[: int(len(data) * share)])).warm()
+    assert caught.value.detail["model"] == "face_landmark"
+
+
+def test_weights_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelLoadFailed):
+        Session(ModelFiles("gone", "1", {"gone.tflite": tmp_path / "gone.tflite"}))
+
+
+def test_a_model_of_no_file_is_refused() -> None:
+    with pytest.raises(ModelLoadFailed):
+        Session(ModelFiles("none", "1", {}))
