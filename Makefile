@@ -30,11 +30,12 @@ test: $(VENV)/.dev ## all tests but the long tiers, at most 12 minutes on 2 core
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -n 2 $(ARGS)
 
-check: $(VENV)/.dev ## formatting, lint, types, floors
+check: $(VENV)/.dev ## formatting, lint, types, floors, generated pages
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/reference/generate.py --check
 
 fix: $(VENV)/.dev ## mend formatting and what lint can mend
 	$(BIN)/ruff check --fix

@@ -107,6 +107,12 @@ class Marks(_Section):
     producer: str = Field("facefleet", min_length=1, description="AIGC ContentProducer: the provider's name or code")
 
 
+class Client(_Section):
+    """The command line as a client of a server."""
+
+    url: str = Field("http://127.0.0.1:8080", description="gateway that `facefleet submit` talks to")
+
+
 class Logs(_Section):
     """What is written about the running program."""
 
@@ -134,6 +140,7 @@ class Settings(BaseSettings):
     images: Images = Images()
     engine: Engine = Engine()
     marks: Marks = Marks()
+    client: Client = Client()
     logs: Logs = Logs()
 
     @classmethod

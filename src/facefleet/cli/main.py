@@ -120,6 +120,12 @@ def _report(error: FacefleetError, as_json: bool) -> int:
     return _USAGE if isinstance(error, RequestError) else 1
 
 
+def _coloured() -> bool:
+    from facefleet.config import environment
+
+    return sys.stderr.isatty() and not environment().get("NO_COLOR")
+
+
 def _usage(error: typer.TyperException) -> RequestError:
     """Click's own complaints in our words; the names of its classes are the only thing it tells them apart by."""
     kind = type(error).__name__

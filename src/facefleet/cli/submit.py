@@ -13,8 +13,6 @@ from facefleet.cli.fuse import target_face_of
 if TYPE_CHECKING:
     from facefleet.cli.remote import Finished
 
-DEFAULT_URL = "http://127.0.0.1:8080"
-
 
 def submit(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Whose face to take.", show_default=False)],
@@ -22,7 +20,7 @@ def submit(
     out: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="File to write, of TARGET's type.", show_default=False)
     ],
-    url: Annotated[str, typer.Option(help="Of the gateway.", envvar="FACEFLEET_URL")] = DEFAULT_URL,
+    url: Annotated[str | None, typer.Option(help="Of the gateway; default: the setting client.url.")] = None,
     strength: Annotated[float, typer.Option(metavar="0..1", help="How much of the fused face is blended in.")] = 1.0,
     shape: Annotated[float, typer.Option(metavar="0..1", help="How much of the source's face shape is taken.")] = 0.5,
     source_face: Annotated[int | None, typer.Option(metavar="N", help="Index; default: the largest.")] = None,
@@ -42,7 +40,8 @@ def submit(
     from facefleet.cli.remote import Remote
     from facefleet.media.sniff import Limits, sniff
 
-    limits = Limits(**start.settings().images.model_dump())
+    settings = start.settings(client={"url": url})
+    limits = Limits(**settings.images.model_dump())
     photos = output.read_photo(source, limits), output.read_photo(target, limits)
     for photo in photos:
         sniff(photo, limits)
@@ -51,7 +50,7 @@ def submit(
     options = {
         "strength": strength, "shape": shape, "source_face": source_face, "target_face": target_face_of(target_face)
     }  # fmt: skip
-    with httpx.Client(base_url=url, timeout=30.0) as client:
+    with httpx.Client(base_url=settings.client.url, timeout=30.0) as client:
         finished = Remote(client).fuse(*photos, options, timeout)
     output.write_file(out, finished.image, force=force)
     _tell(out, finished, as_json=as_json)

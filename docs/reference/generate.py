@@ -1,0 +1,91 @@
+"""Writes the reference pages whose facts live in the code: settings and errors.
+
+Run it after a change of either; ``--check`` only tells whether the pages are current, with status 1 if not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from facefleet.config import Settings
+from facefleet.errors import FacefleetError, tree
+
+HERE = Path(__file__).parent
+
+SETTINGS_HEAD = """# Settings
+
+Each setting is an environment variable; `facefleet config` shows the effective values, secrets masked. A file named by
+`FACEFLEET_CONFIG` may hold the same as TOML (`[gateway]`, `port = 9000`); the variable wins over the file, a flag of
+the command line over both. An unknown setting or a value out of its range stops a program before it starts.
+
+| variable | default | meaning |
+|---|---|---|
+"""
+
+ERRORS_HEAD = """# Errors
+
+The gateway answers every failure with a problem document (RFC 9457, `application/problem+json`): `type`, `title`,
+`status`, `detail` (what happened and what to do), and ours: `code` (stable), `retryable` (whether the same request can
+succeed later; then there is a `Retry-After`), `context` (facts such as limits and the offending `field`). The command
+line prints the same codes; a task that failed carries one in `error.code`.
+
+| code | status | retryable | meaning |
+|---|---|---|---|
+"""
+
+
+def settings_page() -> str:
+    """One row a setting."""
+    return SETTINGS_HEAD + "".join(f"{row}\n" for row in _settings(Settings, "FACEFLEET_"))
+
+
+def errors_page() -> str:
+    """One row a code."""
+    leaves = [cls for cls in tree() if "code" in vars(cls) and cls is not FacefleetError]
+    rows = (f"| `{c.code}` | {c.status} | {'yes' if c.retryable else ''} | {_first_line(c)} |\n" for c in leaves)
+    return ERRORS_HEAD + "".join(rows)
+
+
+def _settings(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        variable = f"{prefix}{name.upper()}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _settings(field.annotation, f"{variable}__")
+        else:
+            yield f"| `{variable}` | {_default(field)} | {field.description or ''} |"
+
+
+def _default(field: FieldInfo) -> str:
+    if isinstance(field.default, Path):  # differs by user and system
+        return "the user's cache folder" if "fetched" in (field.description or "") else "the user's data folder"
+    shown = getattr(field.default, "get_secret_value", lambda: field.default)()
+    return "" if shown in (None, "") else f"`{shown}`"
+
+
+def _first_line(cls: type[FacefleetError]) -> str:
+    return (cls.__doc__ or "").strip().splitlines()[0]
+
+
+def main() -> int:
+    """Write or check both pages."""
+    stale = []
+    for name, text in (("settings.md", settings_page()), ("errors.md", errors_page())):
+        path = HERE / name
+        if path.is_file() and path.read_text() == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv:
+            path.write_text(text)
+    if stale and "--check" in sys.argv:
+        sys.stderr.write(f"not current: {', '.join(stale)}; run python docs/reference/generate.py\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
