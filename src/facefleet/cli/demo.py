@@ -26,7 +26,7 @@ def demo(
     out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Where to save the picture.")] = Path(
         "demo.jpg"
     ),
-    force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
 ) -> None:
     """Start everything, fuse two sample photos over HTTP, save the picture, print the timings, stop."""
     from facefleet.cli.models import open_registry

@@ -28,7 +28,7 @@ def submit(
         str | None, typer.Option(metavar="N|all", help="Index, or all; default: the largest.")
     ] = None,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the result.")] = 300.0,
-    force: Annotated[bool, typer.Option(help="Write over an existing file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Have a server fuse the face of SOURCE into TARGET.
