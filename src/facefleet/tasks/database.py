@@ -7,6 +7,8 @@ timeout is.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +18,12 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool
 
 from facefleet.errors import ConfigInvalid, RecordsUnavailable
 
 _WRITE = "facefleet_write"
+_WAL_RETRY_SECONDS = 0.01
 
 
 class Database:
@@ -75,18 +78,19 @@ def _engine(url: str, busy_timeout: float) -> Engine:
             return create_engine(parsed, pool_pre_ping=True)
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            return _sqlite(create_engine(parsed, connect_args={"timeout": busy_timeout}))
-        shared = {"check_same_thread": False, "timeout": busy_timeout}
-        return _sqlite(create_engine("sqlite://", connect_args=shared, poolclass=StaticPool))
+            return _sqlite(create_engine(parsed, connect_args={"timeout": busy_timeout}), busy_timeout)
+        # In memory there is one connection, and threads take turns with it: two would mix their transactions.
+        one = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": busy_timeout}
+        return _sqlite(create_engine("sqlite://", connect_args={"check_same_thread": False}, **one), busy_timeout)
     except (SQLAlchemyError, NoSuchModuleError, ImportError, OSError) as error:
         raise ConfigInvalid(f"records.url cannot be opened: {type(error).__name__}.", setting="records.url") from error
 
 
-def _sqlite(engine: Engine) -> Engine:
+def _sqlite(engine: Engine, busy_timeout: float) -> Engine:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection, busy_timeout)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -96,3 +100,17 @@ def _sqlite(engine: Engine) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
+    """Of two that open a new file at once, one is told BUSY at once: the busy timeout does not cover this switch."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_WAL_RETRY_SECONDS)
+        else:
+            return
