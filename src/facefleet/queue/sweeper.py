@@ -79,19 +79,19 @@ class Sweeper:
 
     def _vanished(self) -> list[Task]:
         """Old records of an empty list, unless a worker took the message just now."""
-        old = self.records.older_than(self.grace)
-        empty = [task for route, found in old.items() if self.broker.waiting(route) == 0 for task in found]
+        empty = [route for route in self.records.old_lists(self.grace) if self.broker.waiting(route) == 0]
         if not empty:
             return []
         in_hand = self.broker.in_hand((self.clock() - self.grace).timestamp())
-        return [task for task in empty if task.id not in in_hand]
+        old = [task for route in empty for task in self.records.older_than(self.grace, route)]
+        return [task for task in old if task.id not in in_hand]
 
     def _send(self, action: str, found: Iterable[Task]) -> None:
-        sent: list[str] = []
+        sent: list[Task] = []
         try:
             for task in found:
                 self.submitter.send(task)
-                sent.append(task.id)
+                sent.append(task)
                 self._count(action, True, task)
         except QueueUnavailable as error:
             _log.warning("sweep.broker_away", sent=len(sent), cause=error.detail.get("cause"))

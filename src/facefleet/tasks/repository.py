@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, update
 
 from facefleet.errors import FacefleetError, TaskNotFound
 from facefleet.tasks.database import Database
@@ -60,13 +60,15 @@ class TaskRepository:
             raise TaskNotFound(f"There is no task {task_id[:64]!r}.", task_id=task_id[:64])
         return task_of(row)
 
-    def mark_sent(self, task_ids: Sequence[str], epoch: str | None) -> None:
-        """Remember that their messages went to the broker of this epoch."""
+    def mark_sent(self, sent: Sequence[Task], epoch: str | None) -> None:
+        """Remember that their messages went to the broker of this epoch.
+
+        A record that changed since is left alone: it may be back in the queue for a later time, without a message.
+        """
+        same = and_(tasks.c.id == bindparam("sent_id"), tasks.c.version == bindparam("sent_version"))
+        mark = update(tasks).where(same, tasks.c.state == State.QUEUED).values(sent_at=self._clock(), sent_epoch=epoch)
         with self._database.write() as connection:
-            connection.execute(
-                update(tasks).where(tasks.c.id.in_(task_ids), tasks.c.state == State.QUEUED)
-                .values(sent_at=self._clock(), sent_epoch=epoch)
-            )  # fmt: skip
+            connection.execute(mark, [{"sent_id": task.id, "sent_version": task.version} for task in sent])
 
     def mark_unsent(self, task_ids: Sequence[str]) -> None:
         """Remember that their messages did not reach the broker; the sweeper sends them."""
@@ -191,15 +193,20 @@ class TaskRepository:
                 found += self._select(and_(_queued_in(Route(track, lane, shard)), before))
         return found
 
-    def older_than(self, grace: timedelta) -> dict[Route, list[Task]]:
-        """Queued tasks sent longer than ``grace`` ago, by list."""
-        found: dict[Route, list[Task]] = {}
-        old = and_(tasks.c.state == State.QUEUED, tasks.c.sent_at < self._clock() - grace)
-        for task in self._select(old):
-            found.setdefault(task.route, []).append(task)
-        return found
+    def old_lists(self, grace: timedelta) -> list[Route]:
+        """The lists with a queued task that was sent longer than ``grace`` ago."""
+        lists = select(*_LIST).where(tasks.c.state == State.QUEUED, self._sent_before(grace)).distinct()
+        with self._database.read() as connection:
+            return [Route(*row) for row in connection.execute(lists)]
+
+    def older_than(self, grace: timedelta, route: Route) -> list[Task]:
+        """Queued tasks of a list that were sent longer than ``grace`` ago."""
+        return self._select(and_(_queued_in(route), self._sent_before(grace)))
 
     # ── shared ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _sent_before(self, grace: timedelta) -> ColumnElement[bool]:
+        return tasks.c.sent_at < self._clock() - grace
 
     def _select(self, condition: ColumnElement[bool]) -> list[Task]:
         oldest_first = select(tasks).where(condition).order_by(tasks.c.id).limit(BATCH)
