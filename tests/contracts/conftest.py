@@ -1,0 +1,42 @@
+"""Every implementation behind each contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.tasks.fakes import FakeClock
+
+from facefleet.storage.store import Store, open_store
+from facefleet.tasks import schema
+from facefleet.tasks.database import Database
+from facefleet.tasks.repository import TaskRepository
+
+
+@pytest.fixture(params=["memory", "local"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """An empty store."""
+    return open_store("memory:///" if request.param == "memory" else (tmp_path / "my objects").as_uri())
+
+
+@pytest.fixture(params=["memory", "file"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database with the schema of this release."""
+    url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'records.db'}"
+    opened = Database(url)
+    try:
+        schema.upgrade(opened)
+        yield opened
+    finally:
+        opened.close()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def records(database: Database, clock: FakeClock) -> TaskRepository:
+    return TaskRepository(database, clock)

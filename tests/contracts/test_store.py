@@ -1,0 +1,111 @@
+"""What every object store must do."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from facefleet.errors import ObjectMissing
+from facefleet.storage.store import Store
+
+KEY = "tenants/acme/inputs/t1/source"
+
+
+def test_what_is_put_can_be_got(store: Store) -> None:
+    store.put(KEY, b"\x00photo\xff")
+    assert store.get(KEY) == b"\x00photo\xff"
+
+
+def test_an_empty_object_is_an_object(store: Store) -> None:
+    store.put(KEY, b"")
+    assert store.get(KEY) == b""
+
+
+def test_a_second_put_replaces_the_first(store: Store) -> None:
+    store.put(KEY, b"a longer first value")
+    store.put(KEY, b"second")
+    assert store.get(KEY) == b"second"
+
+
+def test_a_missing_object_is_an_error_that_names_its_key(store: Store) -> None:
+    with pytest.raises(ObjectMissing) as caught:
+        store.get(KEY)
+    assert caught.value.detail["key"] == KEY
+
+
+def test_a_deleted_object_is_missing(store: Store) -> None:
+    store.put(KEY, b"photo")
+    store.delete(KEY)
+    with pytest.raises(ObjectMissing):
+        store.get(KEY)
+
+
+def test_deleting_what_is_not_there_is_no_error(store: Store) -> None:
+    store.delete(KEY)
+    store.put("tenants/acme/inputs/t1/target", b"neighbour")
+    store.delete(KEY)
+    assert store.get("tenants/acme/inputs/t1/target") == b"neighbour"
+
+
+def test_a_list_has_the_keys_of_its_prefix_and_no_other(store: Store) -> None:
+    mine = {f"tenants/acme/results/t{n}/1" for n in range(5)}
+    for key in mine | {"tenants/acme-2/results/t1/1", "tenants/other/results/t1/1"}:
+        store.put(key, b"x")
+    assert set(store.list("tenants/acme/")) == mine
+    assert set(store.list("tenants/nobody/")) == set()
+
+
+def test_a_list_is_longer_than_a_page(store: Store) -> None:
+    mine = {f"tenants/acme/results/t{n}/1" for n in range(120)}
+    for key in mine:
+        store.put(key, b"x")
+    assert sorted(store.list("tenants/acme/")) == sorted(mine)
+
+
+def test_a_large_object_comes_back_whole(store: Store) -> None:
+    photo = random.Random(6).randbytes(6 * 1024 * 1024)
+    store.put(KEY, photo)
+    assert store.get(KEY) == photo
+
+
+def test_of_many_puts_at_once_one_whole_value_stays(store: Store) -> None:
+    values = [bytes([n]) * 200_000 for n in range(8)]
+    with ThreadPoolExecutor(len(values)) as threads:
+        writes = [threads.submit(store.put, KEY, value) for value in values * 4]
+        reads = [threads.submit(_whole, store) for _ in range(16)]
+        for write in writes:
+            write.result()
+    assert all(read.result() for read in reads)
+    assert store.get(KEY) in values
+
+
+def _whole(store: Store) -> bool:
+    try:
+        value = store.get(KEY)
+    except ObjectMissing:
+        return True
+    return len(value) == 200_000 and len(set(value)) == 1
+
+
+def test_a_delete_beside_a_put_in_the_same_folder_loses_nothing(store: Store) -> None:
+    """The local store removes empty folders; that must not pull one away under a neighbour's put."""
+
+    def come_and_go(name: int) -> None:
+        for turn in range(40):
+            key = f"tenants/acme/inputs/t1/{name}"
+            store.put(key, b"%d" % turn)
+            assert store.get(key) == b"%d" % turn
+            store.delete(key)
+
+    with ThreadPoolExecutor(6) as threads:
+        for done in [threads.submit(come_and_go, name) for name in range(6)]:
+            done.result()
+    assert list(store.list("tenants/acme/")) == []
+
+
+def test_a_living_store_passes_its_check(store: Store) -> None:
+    store.check()
+    store.put(KEY, b"x")
+    store.check()

@@ -1,0 +1,37 @@
+"""A clock that stands still until told, and task records to test with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from facefleet.tasks.task import Consent, Kind, Task, new_id
+
+START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+LEASE = timedelta(seconds=30)
+
+
+class FakeClock:
+    """Time as the test says."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+def a_task(now: datetime = START, /, **changes: Any) -> Task:
+    """A new record."""
+    task_id = changes.pop("id", None) or new_id()
+    tenant = changes.pop("tenant", "acme")
+    wanted: dict[str, Any] = {
+        "id": task_id, "tenant": tenant, "subject": "alice", "kind": Kind.FUSE, "lane": "standard", "track": "stable",
+        "options": {}, "inputs": {"source": f"tenants/{tenant}/inputs/{task_id}/source"},
+        "consent": Consent("alice", now), "now": now, "deadline": timedelta(minutes=15),
+    }  # fmt: skip
+    return Task.new(**(wanted | changes))

@@ -1,0 +1,208 @@
+"""The database under the records: outages, locks, and what a crash leaves."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from tests.tasks.fakes import LEASE, FakeClock, a_task
+
+from facefleet.errors import ConfigInvalid, RecordsUnavailable
+from facefleet.tasks import schema
+from facefleet.tasks.database import Database
+from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.task import State
+
+# Commits one record after another and says so after each; dies between two of them.
+_WRITER = """
+import sys
+from datetime import UTC, datetime
+from facefleet.tasks.database import Database
+from facefleet.tasks.repository import TaskRepository
+from tests.tasks.fakes import a_task
+records = TaskRepository(Database(sys.argv[1]), lambda: datetime.now(UTC))
+while True:
+    task = a_task()
+    records.add(task)
+    print(task.id, flush=True)
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "records.db"
+
+
+@pytest.fixture
+def database(file: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{file}", busy_timeout=0.2)
+    schema.upgrade(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def records(database: Database) -> TaskRepository:
+    return TaskRepository(database, FakeClock())
+
+
+@pytest.fixture
+def other(file: Path, database: Database) -> Iterator[sqlite3.Connection]:
+    """Another program's connection to the same file."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        yield connection
+
+
+def test_a_writer_held_up_for_too_long_is_an_outage(records: TaskRepository, other: sqlite3.Connection) -> None:
+    task = a_task()
+    records.add(task)
+    other.execute("BEGIN IMMEDIATE")
+    for change in (
+        lambda: records.add(a_task()),
+        lambda: records.claim(task.id, LEASE, {}),
+        lambda: records.renew({task.id: 1}, LEASE),
+        lambda: records.mark_unsent([task.id]),
+    ):
+        began = time.monotonic()
+        with pytest.raises(RecordsUnavailable) as caught:
+            change()
+        assert 0.15 < time.monotonic() - began < 5
+        assert caught.value.detail == {"cause": "OperationalError"}
+    other.execute("ROLLBACK")
+    assert records.claim(task.id, LEASE, {}) is not None, "the connection is as good as new"
+
+
+def test_a_writer_does_not_hold_up_readers(records: TaskRepository, other: sqlite3.Connection) -> None:
+    task = a_task()
+    records.add(task)
+    other.execute("BEGIN IMMEDIATE")
+    assert records.get("acme", task.id) == task
+    assert records.unsent() == [task]
+
+
+def test_a_writer_waits_for_the_one_before_it(file: Path, database: Database, other: sqlite3.Connection) -> None:
+    patient = Database(f"sqlite:///{file}", busy_timeout=10)
+    records = TaskRepository(patient, FakeClock())
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as thread:
+        adding = thread.submit(records.add, task := a_task())
+        with pytest.raises(TimeoutError):
+            adding.result(timeout=0.3)
+        other.execute("COMMIT")
+        adding.result(timeout=10)
+    assert records.get("acme", task.id) == task
+    patient.close()
+
+
+def test_a_block_that_fails_writes_nothing(database: Database, records: TaskRepository) -> None:
+    task = a_task()
+    records.add(task)
+
+    def stumble() -> None:
+        with database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM tasks")
+            raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        stumble()
+    assert records.get("acme", task.id) == task
+
+
+def test_a_file_of_another_program_is_written_safely(database: Database, other: sqlite3.Connection) -> None:
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    with database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "FULL: a 202 survives a power cut"
+
+
+def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    """Only the first switches it to WAL, and SQLite tells the others BUSY without waiting."""
+    many, start = 6, Barrier(6)
+
+    def open_it(url: str) -> None:
+        start.wait(timeout=10)
+        database = Database(url)
+        with database.write() as connection:
+            connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS t (n)")
+        database.close()
+
+    with ThreadPoolExecutor(many) as threads:
+        for number in range(40):
+            list(threads.map(open_it, [f"sqlite:///{tmp_path / str(number)}.db"] * many))
+
+
+def test_the_folder_of_the_file_is_made(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'not' / 'there' / 'records.db'}")
+    schema.upgrade(database)
+    database.close()
+    assert (tmp_path / "not" / "there" / "records.db").is_file()
+
+
+def test_a_folder_that_is_a_file_is_a_bad_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigInvalid, match=r"records\.url"):
+        Database(f"sqlite:///{tmp_path / 'file' / 'records.db'}")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "", "nosuchdatabase://host/db", "postgresql+nosuchdriver://host/db"])
+def test_a_url_nobody_can_open_is_a_bad_setting(url: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        Database(url)
+    assert caught.value.detail == {"setting": "records.url"}
+
+
+def test_a_bad_url_does_not_show_its_password() -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        Database("nosuchdatabase://root:hunter2@host/db")
+    assert "hunter2" not in caught.value.message
+
+
+def test_a_missing_table_is_an_outage_not_a_crash(tmp_path: Path) -> None:
+    empty = Database(f"sqlite:///{tmp_path / 'empty.db'}")
+    with pytest.raises(RecordsUnavailable):
+        TaskRepository(empty, FakeClock()).unsent()
+    empty.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_its_owners_alone_and_shared_by_threads(url: str) -> None:
+    mine, another = Database(url), Database(url)
+    schema.upgrade(mine)
+    records = TaskRepository(mine, FakeClock())
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: records.add(a_task()), range(80)))
+    assert len(records.unsent()) == 80
+    with pytest.raises(RecordsUnavailable):
+        TaskRepository(another, FakeClock()).unsent()
+    mine.close()
+    another.close()
+
+
+def test_a_killed_writer_loses_nothing_it_had_committed(file: Path, records: TaskRepository) -> None:
+    root = Path(__file__).parents[2]
+    writer = subprocess.Popen(
+        [sys.executable, "-c", _WRITER, f"sqlite:///{file}"], stdout=subprocess.PIPE, text=True, cwd=root
+    )
+    assert writer.stdout is not None
+    try:
+        told = [writer.stdout.readline().strip() for _ in range(50)]
+        writer.send_signal(signal.SIGKILL)
+        told += [line.strip() for line in writer.stdout if line.endswith("\n")]
+    finally:
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+    assert len(told) >= 50
+    for task_id in told:
+        assert records.get("acme", task_id).state == State.QUEUED
+    with closing(sqlite3.connect(file)) as raw:
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert records.claim(told[-1], LEASE, {}) is not None

@@ -1,0 +1,124 @@
+"""The migrations, run on real files."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect
+from tests.servers import wait_until
+
+from facefleet.errors import RecordsUnavailable
+from facefleet.tasks import schema
+from facefleet.tasks.database import Database
+from facefleet.tasks.table import metadata, tasks
+
+# Both wait for the same file to appear, then upgrade at the same moment.
+_UPGRADE = """
+import sys, time, pathlib
+from facefleet.tasks import schema
+from facefleet.tasks.database import Database
+database = Database(sys.argv[1])
+pathlib.Path(sys.argv[3]).touch()
+while not pathlib.Path(sys.argv[2]).exists():
+    time.sleep(0.0005)
+schema.upgrade(database)
+schema.require_current(database)
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A file without a schema."""
+    opened = Database(f"sqlite:///{tmp_path / 'records.db'}")
+    yield opened
+    opened.close()
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
+    schema.upgrade(database)
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_migrations_make_every_constraint_and_index(database: Database) -> None:
+    """``compare_metadata`` is blind to some of them on SQLite."""
+    schema.upgrade(database)
+    found = inspect(database.engine)
+    assert [c["name"] for c in found.get_columns("tasks")] == [c.name for c in tasks.columns]
+    assert {c["name"]: c["nullable"] for c in found.get_columns("tasks")} == {c.name: c.nullable for c in tasks.columns}
+    assert found.get_pk_constraint("tasks")["constrained_columns"] == ["id"]
+    assert {u["name"]: u["column_names"] for u in found.get_unique_constraints("tasks")} == {
+        "uq_tasks_idempotency": ["tenant", "idempotency_key"]
+    }
+    assert {i["name"]: i["column_names"] for i in found.get_indexes("tasks")} == {
+        index.name: [c.name for c in index.columns] for index in tasks.indexes
+    }
+
+
+def test_an_upgrade_of_what_is_current_changes_nothing(database: Database) -> None:
+    schema.upgrade(database)
+    with database.read() as connection:
+        before = connection.exec_driver_sql("PRAGMA schema_version").scalar()
+    schema.upgrade(database)
+    schema.require_current(database)
+    with database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA schema_version").scalar() == before
+
+
+def test_an_empty_database_is_refused_with_the_command_that_mends_it(database: Database) -> None:
+    with pytest.raises(RecordsUnavailable, match="facefleet migrate") as caught:
+        schema.require_current(database)
+    assert caught.value.detail["found"] is None
+
+
+def test_a_newer_schema_is_refused(database: Database) -> None:
+    schema.upgrade(database)
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(RecordsUnavailable) as caught:
+        schema.require_current(database)
+    assert caught.value.detail["found"] == "9999"
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alembic import op
+
+    def stumble(*_: object, **__: object) -> None:
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(op, "create_index", stumble)
+    with pytest.raises(RuntimeError):
+        schema.upgrade(database)
+    assert inspect(database.engine).get_table_names() == []
+    monkeypatch.undo()
+    schema.upgrade(database)
+    schema.require_current(database)
+
+
+def test_two_processes_may_upgrade_at_once(tmp_path: Path) -> None:
+    url, go = f"sqlite:///{tmp_path / 'records.db'}", tmp_path / "go"
+    marks = [tmp_path / "ready-1", tmp_path / "ready-2"]
+    both = [
+        subprocess.Popen([sys.executable, "-c", _UPGRADE, url, str(go), str(mark)], stderr=subprocess.PIPE)
+        for mark in marks
+    ]
+    try:
+        wait_until(lambda: all(mark.exists() for mark in marks), "both processes are ready", 30)
+        go.touch()
+        outcomes = [(process.communicate(timeout=30)[1], process.returncode) for process in both]
+    finally:
+        for process in both:
+            process.kill()
+            process.wait()
+    assert [(words.decode()[-1000:], code) for words, code in outcomes] == [("", 0), ("", 0)]
+    with sqlite3.connect(tmp_path / "records.db") as raw:
+        assert raw.execute("SELECT count(*) FROM alembic_version").fetchall() == [(1,)]
+    raw.close()
