@@ -61,6 +61,15 @@ def test_a_tight_head_crop_is_found(engine: Engine, astronaut: Pixels) -> None:
     assert len(found.faces) == 1
 
 
+@pytest.mark.parametrize("height", [1800, 3000])
+def test_a_small_face_in_a_large_photo_is_found(engine: Engine, astronaut: Pixels, height: int) -> None:
+    canvas = np.full((height, height * 4 // 3, 3), 90, np.uint8)
+    canvas[-700:-188, 300:812] = astronaut
+    (face,) = engine.faces(png(canvas)).faces
+    own = engine.faces(png(astronaut)).faces[0]
+    assert (face.box.x - 300, face.box.y - height + 700) == pytest.approx((own.box.x, own.box.y), abs=4)
+
+
 def test_a_photo_without_a_face_has_none(engine: Engine) -> None:
     found = engine.faces(empty())
     assert (found.width, found.height, found.faces) == (320, 240, ())

@@ -13,24 +13,28 @@ from facefleet.engine.types import Floats, Pixels
 
 LIGHT_SIGMA = 0.13  # face widths
 SPREAD_LOW, SPREAD_HIGH = 0.7, 1.15  # bounds of the contrast change
+TINT_LOW = 0.3  # share of the hue change that a colourless pixel takes
 _LIGHT_SHRINK = 4  # light is smooth: a quarter of the working size shows all of it
 
 
-def correction(warped: Pixels, below: Pixels, weight: Floats, width: float) -> Floats:
+def correction(warped: Pixels, below: Pixels, weight: Floats, features: Floats, width: float) -> Floats:
     """What to add to the warped face.
 
     Args:
         warped: ``(h, w, 3)`` uint8 BGR, the source's face in place.
         below: The target there.
         weight: ``(h, w)`` float32, of each pixel in the measurement.
+        features: ``(h, w)`` float32, 1 on eyes and brows.
         width: Of the face, px.
 
     Returns:
         ``(h, w, 3)`` float32 BGR levels.
     """
-    target = _to_lab(below)
-    lab = _match_spread(_to_lab(warped), target, weight)
+    own, target = _to_lab(warped), _to_lab(below)
+    lab = _match_spread(own, target, weight)
     lab += _light(target - lab, weight, LIGHT_SIGMA * width)
+    tint = 1 - features * (1 - _tintable(own, weight))
+    lab[..., 1:] = own[..., 1:] + tint[..., None] * (lab - own)[..., 1:]
     bgr = cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
     return np.asarray(bgr * np.float32(255) - warped, np.float32)
 
@@ -49,6 +53,13 @@ def _match_spread(warped: Floats, target: Floats, skin: Floats) -> Floats:
     target_mean, target_spread = _moments(target, skin)
     gain = np.clip(target_spread / np.maximum(spread, 1e-3), SPREAD_LOW, SPREAD_HIGH)
     return np.asarray((warped - mean) * gain + target_mean, np.float32)
+
+
+def _tintable(lab: Floats, weight: Floats) -> Floats:
+    """``(h, w)`` share of the hue change that a pixel takes: what suits skin turns white eyes and black brows blue."""
+    chroma = np.asarray(cv2.GaussianBlur(np.hypot(lab[..., 1], lab[..., 2]), (0, 0), 1), np.float32)
+    skin = float((chroma * weight).sum() / max(float(weight.sum()), 1e-6))
+    return np.asarray(np.clip(chroma / max(0.75 * skin, 1e-3), TINT_LOW, 1), np.float32)
 
 
 def _moments(lab: Floats, weight: Floats) -> tuple[Floats, Floats]:

@@ -19,7 +19,8 @@ from facefleet.engine.types import Floats, Pixels
 MIN_SCORE = 0.5
 MERGE_OVERLAP = 0.3  # intersection over union from which two boxes are one face
 PAD_SHARE = 0.5  # of the long side, added around a tight head shot
-TILE_MIN_SIDE = 640  # px; below, tiles show nothing that the whole image does not
+TILE_MIN_SIDE = 320  # px; smaller tiles show nothing that larger ones do not
+TILE_LEVELS = (2, 4)  # tiles along the long side, without their overlap
 _RAW_SCORE_LIMIT = 80.0  # keeps exp() in float32
 _EYE_RIGHT, _EYE_LEFT = 0, 1  # key points of the models, the subject's sides
 
@@ -69,20 +70,17 @@ class Detector:
         self._full_anchors = anchors(192, ((4, 1),))
         self._short_anchors = anchors(128, ((8, 2), (16, 6)))
 
-    def detect(self, image: Pixels) -> list[Detection]:
-        """Every face, best score first; an empty list when no look finds one.
+    def looks(self, image: Pixels) -> Iterator[list[Detection]]:
+        """Detections of one look after the other, from the cheapest to the most thorough, each best score first.
+
+        The caller stops at the first look in which a face turns out to be one.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
         """
-        for look in self._looks(image):
-            found = merge(look)
-            if found:
-                return found
-        return []
+        yield from filter(None, map(merge, self._looks(image)))
 
     def _looks(self, image: Pixels) -> Iterator[list[Detection]]:
-        """From the cheapest to the most thorough; the caller stops at the first that finds something."""
         height, width = image.shape[:2]
         side = float(max(height, width))
         whole = _View((width - side) / 2, (height - side) / 2, side)
@@ -90,8 +88,10 @@ class Detector:
         padded = _View(whole.x - pad, whole.y - pad, side + 2 * pad)
         yield self._full_look(image, whole)
         yield self._full_look(image, padded) + self._short_look(image, whole) + self._short_look(image, padded)
-        if side >= TILE_MIN_SIDE:
-            yield [found for tile in _tiles(width, height) for found in self._full_look(image, tile)]
+        for level in TILE_LEVELS:
+            if side / level >= TILE_MIN_SIDE:
+                tiles = _tiles(width, height, side / level)
+                yield [found for tile in tiles for found in self._full_look(image, tile)]
 
     def _full_look(self, image: Pixels, view: _View) -> list[Detection]:
         return _look(image, view, self._full, self._full_anchors)
@@ -177,9 +177,8 @@ def _tensor(image: Pixels, view: _View, size: int) -> Floats:
     return np.asarray(rgb[None], np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def _tiles(width: int, height: int) -> list[_View]:
-    """Overlapping squares of half the long side (two thirds of a tile apart at most)."""
-    side = max(width, height) / 2
+def _tiles(width: int, height: int, side: float) -> list[_View]:
+    """Overlapping squares, two thirds of a tile apart at most."""
     return [_View(x, y, side) for y in _starts(height, side) for x in _starts(width, side)]
 
 

@@ -13,7 +13,7 @@ from facefleet.engine.types import Floats, Pixels
 
 FEATHER = 0.045  # face widths over which the edge fades
 PROTECT = 0.035  # face widths round eyes, brows and lips where skin colour says nothing
-COVERED = 0.7  # share of foreign colour under an eye from which both are hidden, as by sunglasses
+COVERED = 0.7  # share of foreign colour under each eye from which they are hidden, as by sunglasses
 BAND_MARGIN = 0.13  # face widths
 MARGIN = 0.065  # face widths round hair, where its shadow and single strands are
 FOREIGN_LOW, FOREIGN_HIGH = 2.8, 3.8  # standard deviations from the skin's colour
@@ -95,14 +95,14 @@ def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
 def foreign(pixels: Pixels, parts: Parts) -> Foreign:
     """Where the colour is not this face's skin: hair, glasses, a hand, a hat.
 
-    Eyes, brows and lips are never foreign, unless the skin under an eye shows that it is covered: then the eyes are.
+    Eyes, brows and lips are never foreign, unless the skin under both eyes is: then the eyes are covered.
 
     Args:
         pixels: ``(h, w, 3)`` uint8 BGR.
         parts: Of the same image.
     """
     mask = mesh.smoothstep((_distance(pixels, parts) - FOREIGN_LOW) / (FOREIGN_HIGH - FOREIGN_LOW))
-    covered = any(under.any() and float(mask[under > 0].mean()) > COVERED for under in parts.under_eyes)
+    covered = all(under.any() and float(mask[under > 0].mean()) > COVERED for under in parts.under_eyes)
     mask[parts.features > 0] = 0
     if covered:
         mask[parts.eye_band > 0] = 1

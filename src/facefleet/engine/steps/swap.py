@@ -67,7 +67,9 @@ def _fitted(warped: Warped, alignment: Alignment, region: Region, target: Portra
     parts_below = masks.parts_of(_local(target.face.landmarks, region, size), size)
     over, under = masks.foreign(small, parts), masks.foreign(below, parts_below)
     skin = _skin_weight(np.maximum(over.mask, under.mask), parts)
-    delta = colour.correction(small, below, skin, parts.width)
+    delta = colour.correction(
+        small, below, skin, masks.softened(parts.features, 0, 0.02 * parts.width + 0.3), parts.width
+    )
     bare = _bare_brows(over, parts_below)
     if bare.any():
         plain = colour.skin_light(below, skin * (parts_below.features == 0), parts.width)
