@@ -7,7 +7,7 @@ by its first bytes, and no more than the limits is ever held.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -24,7 +24,7 @@ TEXTS = ("options", "consent")
 class Photo:
     """One uploaded file and what its header says."""
 
-    data: bytes
+    data: bytes = field(repr=False)  # neither logs nor tracebacks show a photo
     header: Header
 
 
