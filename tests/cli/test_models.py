@@ -127,10 +127,9 @@ def test_samples_that_may_be_published_can_be_asked_for_alone(run: Run, samples:
 def test_samples_are_copied_into_a_folder_but_never_over_a_file(
     run: Run, samples: Mapping[str, Path], tmp_path: Path
 ) -> None:
-    (tmp_path / "photos").mkdir()
     assert "astronaut" in run("samples", "astronaut", "--copy-to", "photos").out
     assert (tmp_path / "photos" / "astronaut.png").read_bytes() == samples["astronaut"].read_bytes()
     again = run("samples", "astronaut", "--copy-to", "photos", "--json")
     assert again.error["code"] == "file_exists"
     assert run("samples", "astronaut", "--copy-to", "photos", "--force").status == 0
-    assert run("samples", "astronaut", "--copy-to", "nowhere", "--json").error["code"] == "file_unwritable"
+    assert run("samples", "astronaut", "--copy-to", "photos/astronaut.png", "--json").error["code"] == "file_unwritable"

@@ -31,7 +31,7 @@ def demo(
     """Start everything, fuse two sample photos over HTTP, save the picture, print the timings, stop."""
     from facefleet.cli.models import open_registry
 
-    out.parent.mkdir(parents=True, exist_ok=True)
+    output.make_folder(out.parent)
     output.check_output(out, force=force)
     console = output.console()
     with output.fetching() as progress:

@@ -78,6 +78,18 @@ def check_output(path: Path, *, force: bool) -> None:
         raise FileUnwritable(f"{path} cannot be written: the folder {path.parent} is not writable.", path=str(path))
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder for outputs, and those above it; one that is there is fine.
+
+    Raises:
+        FileUnwritable: Something else is in its place, or it may not be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
 def check_extension(path: Path, media_type: ImageType) -> None:
     """Refuse a file name that promises another type than the file will have; a name that promises none is fine.
 

@@ -32,6 +32,7 @@ def samples(
         entries = [e for e in registry.sample_entries(names or None) if e.public_domain or not public_domain]
         paths = registry.samples([entry.name for entry in entries])
     if copy_to is not None:
+        output.make_folder(copy_to)
         paths = {name: _copy(path, copy_to, force=force) for name, path in paths.items()}
     if as_json:
         output.document({"samples": [_row(entry, paths[entry.name]) for entry in entries]})
