@@ -75,7 +75,7 @@ def _fitted(warped: Warped, alignment: Alignment, region: Region, target: Portra
         plain = colour.skin_light(below, skin * (parts_below.features == 0), parts.width)
         delta += bare[..., None] * (plain - small - delta)
     alpha = masks.feathered(parts.face, parts.width) * cv2.resize(warped.seen, size)
-    alpha *= 1 - np.maximum(over.mask - bare, under.mask)
+    alpha *= 1 - np.maximum(np.clip(over.mask - bare, 0, 1), under.mask)
     alpha *= 1 - _kept_mouth(parts_below, alignment.mouth)
     return Layer(region, _plus(warped.pixels, delta), _full(np.asarray(alpha, np.float32), region))
 
@@ -87,7 +87,8 @@ def _bare_brows(over: masks.Foreign, parts_below: masks.Parts) -> Floats:
     """
     if over.eyes_covered:  # then the target's eyes stay, and their brows with them
         return np.zeros_like(over.mask)
-    return over.mask * masks.softened(parts_below.features, 0, 2)
+    brows = masks.softened(parts_below.features, 0.045 * parts_below.width, 0.02 * parts_below.width + 0.3)
+    return np.asarray(np.clip(2 * over.mask - 0.2, 0, 1) * np.clip(2 * brows, 0, 1), np.float32)
 
 
 def _working_size(region: Region) -> tuple[int, int]:

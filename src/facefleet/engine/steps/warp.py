@@ -131,15 +131,17 @@ def _continued(read: Floats, write: Floats) -> tuple[mesh.Indices, Floats, Float
 
 
 def _owners(write: Floats, triangles: mesh.Indices, region: Region) -> mesh.Indices:
-    """``(ceil(h / 2), ceil(w / 2))`` index of the nearest triangle; -1 outside the mesh.
+    """``(ceil(h / 2), ceil(w / 2))`` index of the nearest triangle, painted from far to near; -1 outside the mesh.
 
     Pixel ``i`` of the half-size map has its centre at ``2 i + 0.5`` of the full one.
     """
     owner = np.full(((region.height + 1) // 2, (region.width + 1) // 2), -1, np.int32)
     half = (write[:, :2] - 0.5) / 2
     corners = np.round(half * (1 << _FIXED_POINT)).astype(np.int32)[triangles]
-    far_to_near = np.argsort(-write[triangles, 2].mean(axis=1), kind="stable")
-    for index in far_to_near.tolist():
+    # Triangles that face away are hidden by others wherever the surface is whole: they come first and fill gaps only.
+    facing = signed_areas(write, triangles) > 0
+    order = np.lexsort((-write[triangles, 2].mean(axis=1), facing))
+    for index in order.tolist():
         cv2.fillConvexPoly(owner, corners[index], index, cv2.LINE_8, _FIXED_POINT)
     return owner.astype(np.intp)
 
