@@ -124,6 +124,5 @@ def _outages() -> Iterator[None]:
         raise ServerUnreachable(f"The address of the server is not one: {error}.") from error
     except httpx.HTTPError as error:
         url = error.request.url if isinstance(error, httpx.RequestError) else ""
-        raise ServerUnreachable(
-            f"{url} does not answer: {str(error) or type(error).__name__}.", url=str(url)
-        ) from error
+        reason = (str(error) or type(error).__name__).rstrip(".")
+        raise ServerUnreachable(f"{url} does not answer: {reason}.", url=str(url)) from error
