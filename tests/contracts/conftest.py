@@ -9,9 +9,9 @@ import pytest
 from tests.tasks.fakes import FakeClock
 
 from facefleet.storage.store import Store, open_store
-from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.upgrade import upgrade
 
 
 @pytest.fixture(params=["memory", "local"])
@@ -26,7 +26,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'records.db'}"
     opened = Database(url)
     try:
-        schema.upgrade(opened)
+        upgrade(opened)
         yield opened
     finally:
         opened.close()

@@ -23,8 +23,8 @@ from tests.servers import ValkeyServer, wait_until
 from facefleet.config import Settings, load
 from facefleet.gateway.app import Parts, create
 from facefleet.storage.store import Store
-from facefleet.tasks import schema
 from facefleet.tasks.database import Database
+from facefleet.tasks.upgrade import upgrade
 
 Upload = tuple[str, bytes]
 
@@ -69,7 +69,7 @@ def open_door(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Open]:
             queue = {"url": valkey.url, "prefix": uuid4().hex} | overrides.pop("queue", {})
             settings = load(data=tmp_path, queue=queue, sweeper={"interval": 0.05, "grace": 60.0}, **overrides)
             database = Database(settings.records_url)
-            schema.upgrade(database)
+            upgrade(database)
             database.close()
             parts = Parts.build(settings)
             stack.callback(parts.close)

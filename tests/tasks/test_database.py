@@ -17,10 +17,10 @@ import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
 from facefleet.errors import ConfigInvalid, RecordsUnavailable
-from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import State
+from facefleet.tasks.upgrade import upgrade
 
 # Commits one record after another and says so after each; dies between two of them.
 _WRITER = """
@@ -45,7 +45,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def database(file: Path) -> Iterator[Database]:
     opened = Database(f"sqlite:///{file}", busy_timeout=0.2)
-    schema.upgrade(opened)
+    upgrade(opened)
     yield opened
     opened.close()
 
@@ -141,7 +141,7 @@ def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
 
 def test_the_folder_of_the_file_is_made(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'not' / 'there' / 'records.db'}")
-    schema.upgrade(database)
+    upgrade(database)
     database.close()
     assert (tmp_path / "not" / "there" / "records.db").is_file()
 
@@ -175,7 +175,7 @@ def test_a_missing_table_is_an_outage_not_a_crash(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_database_in_memory_is_its_owners_alone_and_shared_by_threads(url: str) -> None:
     mine, another = Database(url), Database(url)
-    schema.upgrade(mine)
+    upgrade(mine)
     records = TaskRepository(mine, FakeClock())
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: records.add(a_task()), range(80)))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 from tests.servers import wait_until
 
@@ -18,17 +19,19 @@ from facefleet.errors import RecordsUnavailable
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.table import metadata, tasks
+from facefleet.tasks.upgrade import configuration, upgrade
 
 # Both wait for the same file to appear, then upgrade at the same moment.
 _UPGRADE = """
 import sys, time, pathlib
 from facefleet.tasks import schema
+from facefleet.tasks.upgrade import upgrade
 from facefleet.tasks.database import Database
 database = Database(sys.argv[1])
 pathlib.Path(sys.argv[3]).touch()
 while not pathlib.Path(sys.argv[2]).exists():
     time.sleep(0.0005)
-schema.upgrade(database)
+upgrade(database)
 schema.require_current(database)
 """
 
@@ -42,7 +45,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
-    schema.upgrade(database)
+    upgrade(database)
     with database.read() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         assert compare_metadata(context, metadata) == []
@@ -50,7 +53,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(database: Database) 
 
 def test_the_migrations_make_every_constraint_and_index(database: Database) -> None:
     """``compare_metadata`` is blind to some of them on SQLite."""
-    schema.upgrade(database)
+    upgrade(database)
     found = inspect(database.engine)
     assert [c["name"] for c in found.get_columns("tasks")] == [c.name for c in tasks.columns]
     assert {c["name"]: c["nullable"] for c in found.get_columns("tasks")} == {c.name: c.nullable for c in tasks.columns}
@@ -63,11 +66,15 @@ def test_the_migrations_make_every_constraint_and_index(database: Database) -> N
     }
 
 
+def test_the_code_names_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(configuration()).get_current_head() == schema.HEAD
+
+
 def test_an_upgrade_of_what_is_current_changes_nothing(database: Database) -> None:
-    schema.upgrade(database)
+    upgrade(database)
     with database.read() as connection:
         before = connection.exec_driver_sql("PRAGMA schema_version").scalar()
-    schema.upgrade(database)
+    upgrade(database)
     schema.require_current(database)
     with database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA schema_version").scalar() == before
@@ -80,7 +87,7 @@ def test_an_empty_database_is_refused_with_the_command_that_mends_it(database: D
 
 
 def test_a_newer_schema_is_refused(database: Database) -> None:
-    schema.upgrade(database)
+    upgrade(database)
     with database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(RecordsUnavailable) as caught:
@@ -96,10 +103,10 @@ def test_a_migration_that_fails_leaves_nothing_behind(database: Database, monkey
 
     monkeypatch.setattr(op, "create_index", stumble)
     with pytest.raises(RuntimeError):
-        schema.upgrade(database)
+        upgrade(database)
     assert inspect(database.engine).get_table_names() == []
     monkeypatch.undo()
-    schema.upgrade(database)
+    upgrade(database)
     schema.require_current(database)
 
 

@@ -18,10 +18,10 @@ from facefleet.observability.metrics import Metrics
 from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.keys import input_key
 from facefleet.storage.store import ObjectStore
-from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Consent, Kind, Task, new_id
+from facefleet.tasks.upgrade import upgrade
 from facefleet.worker.handlers import Handler
 from facefleet.worker.leases import Leases
 
@@ -93,7 +93,7 @@ def build(engine: Engine) -> Iterator[Build]:
     def building(store: ObjectStore | None = None) -> Bench:
         database = Database("sqlite://")
         databases.append(database)
-        schema.upgrade(database)
+        upgrade(database)
         clock, kept = Clock(), store or ObjectStore(MemoryStore())
         records = TaskRepository(database, clock)
         handler = Handler(

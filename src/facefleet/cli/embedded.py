@@ -21,8 +21,8 @@ from redis.exceptions import RedisError
 from facefleet.cli.supervisor import Part, Supervisor
 from facefleet.config import Settings, environment
 from facefleet.errors import ConfigInvalid, FileUnwritable
-from facefleet.tasks import schema
 from facefleet.tasks.database import Database
+from facefleet.tasks.upgrade import upgrade
 
 START_SECONDS = 60.0  # a cold cache fetches the models first
 _HOST = "127.0.0.1"
@@ -138,7 +138,7 @@ class Service:
     def _migrate(self) -> None:
         database = Database(self._settings.records_url, busy_timeout=self._settings.records.busy_timeout)
         try:
-            schema.upgrade(database)
+            upgrade(database)
         finally:
             database.close()
 

@@ -7,13 +7,13 @@ from facefleet.cli import output, start
 
 def migrate() -> None:
     """Bring the records' schema to this release's version. Safe to repeat; run it before a new release starts."""
-    from facefleet.tasks import schema
     from facefleet.tasks.database import Database
+    from facefleet.tasks.upgrade import upgrade
 
     settings = start.settings()
     database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)
     try:
-        schema.upgrade(database)
+        upgrade(database)
     finally:
         database.close()
     output.console().print("The records' schema is up to date")

@@ -1,0 +1,25 @@
+"""Bringing the schema up to date, with Alembic; apart from ``schema.py`` because no running program needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+from facefleet.tasks.database import Database
+
+
+def upgrade(database: Database) -> None:
+    """Bring the schema to this release's version; a no-op when it is there. Safe to run twice at once."""
+    config = configuration()
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def configuration() -> Config:
+    """Alembic's, with our migrations."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
