@@ -153,6 +153,22 @@ def likeness(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
+def test_a_grey_target_stays_grey(engine: Engine, photo: Photo) -> None:
+    grey = cv2.cvtColor(decode(photo("astronaut")).pixels, cv2.COLOR_BGR2GRAY)
+    fused = decode(engine.fuse(photo("smiling_woman"), png(grey)).image).pixels.astype(int)
+    assert np.ptp(fused, axis=2).max() <= 6
+
+
+@pytest.mark.parametrize("brightness", [0.15, 0.4])
+def test_a_dark_target_keeps_its_light(engine: Engine, photo: Photo, brightness: float) -> None:
+    target = np.asarray(decode(photo("smiling_man")).pixels * brightness, np.uint8)
+    fused = engine.fuse(photo("smiling_woman"), png(target))
+    before, after = target, decode(fused.image).pixels
+    inside = region(fused.faces[0], -0.25, before.shape)
+    assert after[inside].mean() == pytest.approx(before[inside].mean(), rel=0.15)
+    assert after[inside].std() < 1.5 * before[inside].std()
+
+
 def test_the_same_input_gives_the_same_pixels_from_many_threads(engine: Engine, photo: Photo) -> None:
     pairs = [("astronaut", "group"), ("smiling_man", "astronaut"), ("grace_hopper", "friends")] * 6
     alone = {pair: engine.fuse(photo(pair[0]), photo(pair[1])).image for pair in set(pairs)}

@@ -12,7 +12,9 @@ import numpy as np
 from facefleet.engine.types import Floats, Pixels
 
 LIGHT_SIGMA = 0.13  # face widths
-SPREAD_LOW, SPREAD_HIGH = 0.7, 1.15  # bounds of the contrast change
+SPREAD_LOW, SPREAD_HIGH = 0.7, 1.15  # bounds of the contrast change between faces of like brightness
+SPREAD_HIGHEST = 2.5  # beyond, noise would show
+GREY = 2.0  # chroma of L*a*b* under which a photo is black and white
 TINT_LOW = 0.3  # share of the hue change that a colourless pixel takes
 _LIGHT_SHRINK = 4  # light is smooth: a quarter of the working size shows all of it
 
@@ -33,8 +35,9 @@ def correction(warped: Pixels, below: Pixels, weight: Floats, features: Floats, 
     own, target = _to_lab(warped), _to_lab(below)
     lab = _match_spread(own, target, weight)
     lab += _light(target - lab, weight, LIGHT_SIGMA * width)
-    tint = 1 - features * (1 - _tintable(own, weight))
-    lab[..., 1:] = own[..., 1:] + tint[..., None] * (lab - own)[..., 1:]
+    share = 1 - features * (1 - _tintable(own, weight))
+    hue = own[..., 1:] + share[..., None] * (lab - own)[..., 1:]
+    lab[..., 1:] = hue * min(1.0, _mean_chroma(target, weight) / GREY)  # a grey photo stays grey
     bgr = cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
     return np.asarray(bgr * np.float32(255) - warped, np.float32)
 
@@ -51,15 +54,25 @@ def _to_lab(pixels: Pixels) -> Floats:
 def _match_spread(warped: Floats, target: Floats, skin: Floats) -> Floats:
     mean, spread = _moments(warped, skin)
     target_mean, target_spread = _moments(target, skin)
-    gain = np.clip(target_spread / np.maximum(spread, 1e-3), SPREAD_LOW, SPREAD_HIGH)
+    # Contrast goes with brightness: a face that becomes ten times darker needs a tenth of its contrast.
+    brightness = float(target_mean[0] / max(float(mean[0]), 1.0))
+    low = min(SPREAD_LOW, 0.8 * brightness)
+    high = min(SPREAD_HIGHEST, max(SPREAD_HIGH, 0.8 * brightness))
+    gain = np.clip(target_spread / np.maximum(spread, 1e-3), low, high)
     return np.asarray((warped - mean) * gain + target_mean, np.float32)
 
 
 def _tintable(lab: Floats, weight: Floats) -> Floats:
     """``(h, w)`` share of the hue change that a pixel takes: what suits skin turns white eyes and black brows blue."""
-    chroma = np.asarray(cv2.GaussianBlur(np.hypot(lab[..., 1], lab[..., 2]), (0, 0), 1), np.float32)
-    skin = float((chroma * weight).sum() / max(float(weight.sum()), 1e-6))
-    return np.asarray(np.clip(chroma / max(0.75 * skin, 1e-3), TINT_LOW, 1), np.float32)
+    skin = _mean_chroma(lab, weight)
+    if skin < GREY:  # in a grey photo, being grey says nothing
+        return np.ones(weight.shape, np.float32)
+    chroma = cv2.GaussianBlur(np.hypot(lab[..., 1], lab[..., 2]), (0, 0), 1)
+    return np.asarray(np.clip(chroma / (0.75 * skin), TINT_LOW, 1), np.float32)
+
+
+def _mean_chroma(lab: Floats, weight: Floats) -> float:
+    return float((np.hypot(lab[..., 1], lab[..., 2]) * weight).sum() / max(float(weight.sum()), 1e-6))
 
 
 def _moments(lab: Floats, weight: Floats) -> tuple[Floats, Floats]:
