@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facefleet.engine.steps.detect import Detection, anchors, merge, overlap
+from facefleet.engine.steps.detect import Detection, anchors, merge, overlaps
 from facefleet.engine.types import Floats
 
 
@@ -28,8 +28,8 @@ def test_anchors_are_cell_centres_row_by_row() -> None:
 
 
 def test_overlap_is_shared_over_united_area() -> None:
-    assert overlap(box(0, 0, 10, 10), box(5, 0, 15, 10)) == pytest.approx(1 / 3)
-    assert overlap(box(0, 0, 10, 10), box(20, 20, 30, 30)) == 0
+    others = np.stack([box(5, 0, 15, 10), box(20, 20, 30, 30), box(0, 0, 10, 10)])
+    assert overlaps(box(0, 0, 10, 10), others).tolist() == pytest.approx([1 / 3, 0, 1])
 
 
 def test_overlapping_boxes_become_their_mean_by_score() -> None:

@@ -123,17 +123,19 @@ def merge(found: list[Detection]) -> list[Detection]:
     rest = sorted(found, key=lambda one: -one.score)
     merged = []
     while rest:
-        same = [one for one in rest if overlap(rest[0].corners, one.corners) >= MERGE_OVERLAP]
-        merged.append(_mean(same))
-        rest = [one for one in rest if overlap(same[0].corners, one.corners) < MERGE_OVERLAP]
+        same = overlaps(rest[0].corners, np.stack([one.corners for one in rest])) >= MERGE_OVERLAP
+        merged.append(_mean([one for one, joins in zip(rest, same, strict=True) if joins]))
+        rest = [one for one, joins in zip(rest, same, strict=True) if not joins]
     return merged
 
 
-def overlap(a: Floats, b: Floats) -> float:
-    """Intersection over union of two boxes given as left, top, right, bottom."""
-    shared = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None).prod()
-    union = (a[2:] - a[:2]).prod() + (b[2:] - b[:2]).prod() - shared
-    return float(shared / max(union, 1e-6))
+def overlaps(box: Floats, others: Floats) -> Floats:
+    """``(N,)`` intersection over union of a ``(4,)`` box with ``(N, 4)`` others: left, top, right, bottom."""
+    sides = np.clip(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0, None)
+    shared = sides[:, 0] * sides[:, 1]
+    area = (others[:, 2] - others[:, 0]) * (others[:, 3] - others[:, 1])
+    own = (box[2] - box[0]) * (box[3] - box[1])
+    return np.asarray(shared / np.maximum(own + area - shared, 1e-6), np.float32)
 
 
 def _mean(same: list[Detection]) -> Detection:

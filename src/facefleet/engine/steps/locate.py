@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from facefleet.engine.steps.detect import MERGE_OVERLAP, Detection, overlap
+from facefleet.engine.steps.detect import MERGE_OVERLAP, Detection, overlaps
 from facefleet.engine.steps.landmarks import Landmarker, Mesh
 from facefleet.engine.steps.pose import head_pose
 from facefleet.engine.types import Box, Face, Faces, Pixels
@@ -22,11 +22,16 @@ def locate(image: Pixels, detections: list[Detection], landmarker: Landmarker) -
     for detection in detections:
         found = landmarker.locate(image, detection.square())
         # Two detections that were apart can settle on one face.
-        if found and all(overlap(found.corners, other.corners) < MERGE_OVERLAP for other in meshes):
+        if found and not _known(found, meshes):
             meshes.append(found)
     ordered = sorted(meshes, key=_rank)
     height, width = image.shape[:2]
     return Faces(width, height, tuple(_face(index, found) for index, found in enumerate(ordered)))
+
+
+def _known(found: Mesh, meshes: list[Mesh]) -> bool:
+    others = np.array([other.corners for other in meshes], np.float32).reshape(-1, 4)
+    return bool((overlaps(found.corners, others) >= MERGE_OVERLAP).any())
 
 
 def _rank(found: Mesh) -> tuple[int, int, int]:
