@@ -16,7 +16,7 @@ from facefleet.engine.models.session import Session
 from facefleet.engine.steps.geometry import Square
 from facefleet.engine.types import Floats, Pixels
 
-MIN_SCORE = 0.5  # at 0.4 a face upside down is found and read as upright
+MIN_SCORE = 0.5
 MERGE_OVERLAP = 0.3  # intersection over union from which two boxes are one face
 PAD_SHARE = 0.5  # of the long side, added around a tight head shot
 TILE_MIN_SIDE = 320  # px; smaller tiles show nothing that larger ones do not

@@ -6,7 +6,7 @@ run looks at a crop centred and turned by the first, which is where the model is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,7 +15,8 @@ from facefleet.engine.models.session import Session
 from facefleet.engine.steps.geometry import Square, apply_affine
 from facefleet.engine.types import LANDMARKS, Floats, Pixels
 
-MIN_PRESENCE = 0.9  # real faces score over 0.99, a face upside down that is read as upright 0.7 to 0.8
+MIN_PRESENCE = 0.98  # real faces score over 0.999, what is read the wrong way up mostly less than this
+CERTAIN_PRESENCE = 0.9999  # of an upright face that is not tiny
 MAX_LOOKS = 4
 SETTLED_ANGLE = np.radians(8)  # a crop that turns less between two looks is right
 CROP_MARGIN = 1.5  # of the face's long side, as the model was trained
@@ -71,7 +72,7 @@ class Landmarker:
             image: ``(H, W, 3)`` uint8 BGR.
             square: From the detector.
         """
-        found = self._look(image, square)
+        found = self._righted(image, square)
         for _ in range(MAX_LOOKS - 1):
             if found.presence < MIN_PRESENCE:
                 return None
@@ -81,6 +82,14 @@ class Landmarker:
             if abs(_turn(square.angle, found.square().angle)) < SETTLED_ANGLE:
                 break
         return found if found.presence >= MIN_PRESENCE else None
+
+    def _righted(self, image: Pixels, square: Square) -> Mesh:
+        """A first look, and one at the crop upside down where that is in doubt: the detector knows no such faces."""
+        found = self._look(image, square)
+        if found.presence >= CERTAIN_PRESENCE:
+            return found
+        turned = self._look(image, replace(square, angle=square.angle + np.pi))
+        return max(found, turned, key=lambda mesh: mesh.presence)
 
     def _look(self, image: Pixels, square: Square) -> Mesh:
         size = self._session.size
