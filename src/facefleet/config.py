@@ -46,7 +46,7 @@ class Queue(_Section):
 
     url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey URL")
     prefix: str = Field("facefleet", description="first part of every key in the broker", pattern=r"^[a-z0-9-]+$")
-    lower_lane_every: Count = Field(5, description="every k-th turn looks at the lower lanes first")
+    lower_lane_every: int = Field(5, ge=2, description="every k-th turn looks at the lower lanes first")
     visibility_timeout: Seconds = Field(3600.0, description="s until the broker redelivers an unacknowledged message")
 
 

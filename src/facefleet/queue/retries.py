@@ -9,6 +9,7 @@ from datetime import timedelta
 from facefleet.errors import AttemptsExhausted, FacefleetError
 
 _LONGEST = timedelta(minutes=5)
+_MOST_DOUBLINGS = 20  # a delay that doubles on without end is more than a timedelta holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class RetryPolicy:
 
     def delay(self, failures: int, jitter: random.Random) -> timedelta:
         """How long to wait after the ``failures``-th failure (1, 2, …)."""
-        bound: timedelta = min(_LONGEST, self.first * 2 ** (failures - 1))
+        bound: timedelta = min(_LONGEST, self.first * 2 ** min(failures - 1, _MOST_DOUBLINGS))
         return bound * jitter.uniform(0.5, 1.0)
 
     def verdict(self, error: FacefleetError, failures: int) -> FacefleetError | None:
