@@ -300,6 +300,17 @@ def test_an_overdue_task_claimed_after_the_sweeper_looked_goes_on(records: TaskR
     assert now_of(records, seen) == run
 
 
+def test_a_loss_seen_before_the_next_one_does_not_end_the_next_run(records: TaskRepository, clock: FakeClock) -> None:
+    run = claimed(records, added(records, clock))
+    clock.advance(31)
+    (seen,) = records.expired()
+    assert records.requeue_lost(run)
+    again = claimed(records, run)
+    clock.advance(31)
+    assert not records.fail_overdue(seen, WorkerLost("Lost."))
+    assert now_of(records, run) == again
+
+
 def test_unsent_are_the_queued_and_due_that_no_message_speaks_of(records: TaskRepository, clock: FakeClock) -> None:
     new, _sent, run = added(records, clock), sent(records, clock), claimed(records, added(records, clock))
     waiting = claimed(records, added(records, clock))
@@ -375,6 +386,19 @@ def test_a_later_record_that_failed_in_the_queue_overtakes_nothing(records: Task
     clock.advance(60)
     later = sent(records, clock)
     assert records.fail_overdue(later, WorkerLost("Lost."))
+    assert records.overtaken(GRACE) == []
+
+
+def test_a_later_record_that_waits_for_its_next_run_overtakes_nothing(
+    records: TaskRepository, clock: FakeClock
+) -> None:
+    again = sent(records, clock)
+    records.retry(claimed(records, again), AWAY, clock())
+    clock.advance(10)
+    waiting = sent(records, clock)
+    clock.advance(10)
+    records.mark_sent([now_of(records, again)], "e1")
+    assert now_of(records, again).sent_at == waiting.created_at + timedelta(seconds=10)
     assert records.overtaken(GRACE) == []
 
 

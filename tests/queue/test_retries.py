@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from facefleet.errors import AttemptsExhausted, FacefleetError, FaceNotFound, StoreUnavailable, tree
+from facefleet.queue.retries import RetryPolicy
+
+POLICY = RetryPolicy(max_failures=3, first=timedelta(seconds=2))
+AWAY = StoreUnavailable("The object store did not answer; try again.")
+
+
+def test_bad_input_ends_the_task_at_once_with_its_own_error() -> None:
+    error = FaceNotFound("No face in the source.")
+    assert POLICY.verdict(error, 1) is error
+
+
+def test_an_outage_is_tried_again_until_the_budget_is_spent() -> None:
+    assert POLICY.verdict(AWAY, 1) is None
+    assert POLICY.verdict(AWAY, 2) is None
+    last = POLICY.verdict(AWAY, 3)
+    assert isinstance(last, AttemptsExhausted)
+    assert last.detail == {"attempts": 3, "cause": "store_unavailable"}
+    assert AWAY.message in last.message
+
+
+@pytest.mark.parametrize("kind", list(tree()))
+def test_the_class_alone_decides(kind: type[FacefleetError]) -> None:
+    assert (POLICY.verdict(kind("Whatever it says."), 1) is None) == kind.retryable
+
+
+def test_the_delay_doubles_up_to_five_minutes_with_jitter() -> None:
+    for failures, bound in [(1, 2), (2, 4), (3, 8), (7, 128), (8, 256), (9, 300), (40, 300)]:
+        delays = [POLICY.delay(failures, random.Random(seed)).total_seconds() for seed in range(200)]
+        assert bound / 2 <= min(delays) < bound * 0.55
+        assert bound * 0.95 < max(delays) <= bound
+
+
+def test_many_failures_do_not_overflow() -> None:
+    assert POLICY.delay(1000, random.Random(1)) <= timedelta(minutes=5)
