@@ -43,7 +43,7 @@ fix: $(VENV)/.dev ## mend formatting and what lint can mend
 
 bench: $(VENV)/.all ## time every step of the engine beside its floor
 	$(BIN)/facefleet samples > /dev/null
-	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python -m benchmarks.engine
 
 lock: $(VENV)/.dev ## renew requirements/ (needs uv)
 	./requirements/lock.sh

@@ -17,7 +17,7 @@ from facefleet.engine.steps.draw import draw
 from facefleet.engine.steps.gate import choose_source, choose_targets
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import locate
-from facefleet.engine.steps.swap import MeshSwapper, Portrait, Swapper
+from facefleet.engine.steps.swap import MeshSwapper, Portrait, Swapper, practice_portrait
 from facefleet.engine.types import Faces, FuseOptions, Fusion, ModelFiles
 from facefleet.errors import ModelUnknown
 from facefleet.media.sniff import Limits
@@ -72,13 +72,15 @@ class Engine:
         return {model.name: model.version for model in self._models}
 
     def warm(self) -> None:
-        """Run every interpreter once on empty input.
+        """Run every interpreter once on empty input, and the swapper once on a made-up face.
 
         Raises:
             ModelLoadFailed: The runtime cannot run the weights.
         """
         for session in self._sessions:
             session.warm()
+        practice = practice_portrait()
+        self._swapper.swap(practice, practice, shape=0.5, lap=lambda _: None)
 
     def faces(self, image: bytes) -> Faces:
         """Every face of a photo, the largest first; no face is no error.

@@ -12,8 +12,9 @@ import numpy as np
 from facefleet.engine.steps import colour, masks
 from facefleet.engine.steps.align import Alignment, Mouth, align
 from facefleet.engine.steps.blend import Layer
+from facefleet.engine.steps.mesh import topology
 from facefleet.engine.steps.warp import Region, Warped, region_of, warp
-from facefleet.engine.types import Face, Floats, Pixels
+from facefleet.engine.types import Box, Face, Floats, Pixels, Pose
 
 FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
 WORKING_SIZE = 192  # px, long side of the region at which masks and colours are computed
@@ -28,6 +29,15 @@ class Portrait:
 
     pixels: Pixels
     face: Face
+
+
+def practice_portrait() -> Portrait:
+    """The mean face on a grey photo of 256 × 256 px, to warm a swapper with: OpenCV fills its tables on first use."""
+    side = 256
+    points = topology().mean_shape
+    landmarks = np.asarray((points - points.mean(axis=0)) * (0.6 * side / 1000) + side / 2, np.float32)
+    face = Face(0, Box(0.0, 0.0, side, side), 1.0, Pose(0.0, 0.0, 0.0), landmarks)
+    return Portrait(np.full((side, side, 3), 127, np.uint8), face)
 
 
 class Swapper(Protocol):
