@@ -44,39 +44,56 @@ class Store(Protocol):
 
 
 class ObjectStore:
-    """A ``Store`` over any obstore backend."""
+    """A ``Store`` over any obstore backend.
 
-    def __init__(self, backend: obstore.store.ObjectStore) -> None:
+    Args:
+        backend: Of obstore.
+        folder: Of a local store; when it is gone (a disk that is not mounted), nothing is missing but the store.
+    """
+
+    def __init__(self, backend: obstore.store.ObjectStore, folder: Path | None = None) -> None:
         self._backend = backend
+        self._folder = folder
 
     def put(self, key: str, data: bytes) -> None:
         """Keep the bytes; readers see all of them or none."""
-        with _outages(key):
+        with self._outages(key):
             obstore.put(self._backend, key, data, use_multipart=False)
 
     def get(self, key: str) -> bytes:
         """The bytes of the object."""
-        with _outages(key):
+        with self._outages(key):
             return obstore.get(self._backend, key).bytes().to_bytes()
 
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""
         try:
-            with _outages(key):
+            with self._outages(key):
                 obstore.delete(self._backend, key)
         except ObjectMissing:
             return
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys under a prefix."""
-        with _outages(prefix):
+        with self._outages(prefix):
             for page in obstore.list(self._backend, prefix=prefix):
                 yield from (entry["path"] for entry in page)
 
     def check(self) -> None:
         """Ask for an object that cannot be there."""
-        with _outages("health"):
+        with self._outages("health"):
             next(iter(obstore.list(self._backend, prefix="health/", chunk_size=1)), None)
+
+    @contextmanager
+    def _outages(self, key: str) -> Iterator[None]:
+        if self._folder and not self._folder.is_dir():
+            raise StoreUnavailable("The folder of the objects is gone.", cause="NotADirectoryError")
+        try:
+            yield
+        except (NotFoundError, FileNotFoundError) as error:
+            raise ObjectMissing("The object is not in the store.", key=key) from error
+        except (BaseError, OSError) as error:
+            raise StoreUnavailable("The object store did not answer; try again.", cause=type(error).__name__) from error
 
 
 def open_store(url: str) -> ObjectStore:
@@ -91,21 +108,13 @@ def open_store(url: str) -> ObjectStore:
         if parts.scheme == "memory":
             return ObjectStore(MemoryStore())
         if parts.scheme == "file":
-            return ObjectStore(LocalStore(Path(unquote(parts.path)), mkdir=True, automatic_cleanup=True))
+            folder = Path(unquote(parts.path))
+            # Emptied folders stay: to remove one fails a put that is just making it (seen under load).
+            return ObjectStore(LocalStore(folder, mkdir=True, automatic_cleanup=False), folder)
         return ObjectStore(from_url(url))
     except (BaseError, ValueError) as error:
         raise ConfigInvalid(
             f"objects.url cannot be opened ({parts.scheme}): {type(error).__name__}.", setting="objects.url"
         ) from error
     except OSError as error:
-        raise StoreUnavailable(f"The folder of the objects cannot be used: {error.strerror}.") from error
-
-
-@contextmanager
-def _outages(key: str) -> Iterator[None]:
-    try:
-        yield
-    except (NotFoundError, FileNotFoundError) as error:
-        raise ObjectMissing("The object is not in the store.", key=key) from error
-    except (BaseError, OSError) as error:
-        raise StoreUnavailable("The object store did not answer; try again.", cause=type(error).__name__) from error
+        raise StoreUnavailable(f"The folder of the objects cannot be used: {error}.") from error
