@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from facefleet.errors import ConfigInvalid
 
 _PREFIX = "FACEFLEET_"
+_DELIMITER = "__"
 _FILE_VARIABLE = f"{_PREFIX}CONFIG"
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -125,7 +126,7 @@ class Logs(_Section):
 class Settings(BaseSettings):
     """Everything an operator can set."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, env_nested_delimiter=_DELIMITER, frozen=True, extra="forbid")
 
     data: Path = Field(
         Path(platformdirs.user_data_dir("facefleet")), description="folder of the embedded records, objects and queue"
@@ -180,16 +181,30 @@ def load(**overrides: Any) -> Settings:
     Raises:
         ConfigInvalid: A value is missing, unknown or out of range; ``detail["settings"]`` lists each with its reason.
     """
+    if unknown := _unknown_sections():
+        raise _invalid([(section, "There is no such section") for section in unknown])
     try:
         return Settings(**overrides)
     except ValidationError as error:
         found = [(".".join(str(part) for part in e["loc"]), e["msg"]) for e in error.errors(include_input=False)]
-        lines = "; ".join(f"{name}: {reason}" for name, reason in found)
-        raise ConfigInvalid(
-            f"{len(found)} setting(s) cannot be used: {lines}.", settings=[{"name": n, "reason": r} for n, r in found]
-        ) from None
+        raise _invalid(found) from None
     except (OSError, ValueError) as error:  # the TOML file, or a section that is not JSON
         raise ConfigInvalid(f"Settings cannot be read: {error}.") from None
+
+
+def _unknown_sections() -> list[str]:
+    """Sections that only the environment speaks of; the framework passes them over in silence."""
+    names = (name.lower().removeprefix(_PREFIX.lower()) for name in os.environ if name.upper().startswith(_PREFIX))
+    # Without the delimiter it may be what Kubernetes tells of a Service of our name.
+    sections = {name.partition(_DELIMITER)[0] for name in names if _DELIMITER in name}
+    return sorted(sections - Settings.model_fields.keys())
+
+
+def _invalid(found: list[tuple[str, str]]) -> ConfigInvalid:
+    lines = "; ".join(f"{name}: {reason}" for name, reason in found)
+    return ConfigInvalid(
+        f"{len(found)} setting(s) cannot be used: {lines}.", settings=[{"name": n, "reason": r} for n, r in found]
+    )
 
 
 def environment() -> dict[str, str]:
