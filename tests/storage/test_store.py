@@ -1,0 +1,109 @@
+"""What is particular to opening a store, and to the local one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from facefleet.errors import ConfigInvalid, StoreUnavailable
+from facefleet.storage.store import ObjectStore, Store, open_store
+
+KEY = "tenants/acme/inputs/t1/source"
+CALLS: dict[str, Callable[[Store], object]] = {
+    "put": lambda store: store.put(KEY, b"x"),
+    "get": lambda store: store.get(KEY),
+    "delete": lambda store: store.delete(KEY),
+    "list": lambda store: list(store.list("tenants/acme/")),
+    "check": lambda store: store.check(),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "all my objects 中文"
+
+
+@pytest.fixture
+def store(folder: Path) -> ObjectStore:
+    opened = open_store(folder.as_uri())
+    opened.put(KEY, b"photo")
+    return opened
+
+
+def test_the_folder_is_made_where_the_url_says(store: Store, folder: Path) -> None:
+    assert (folder / KEY).read_bytes() == b"photo"
+
+
+def test_a_store_opened_again_has_what_was_put(store: Store, folder: Path) -> None:
+    assert open_store(folder.as_uri()).get(KEY) == b"photo"
+
+
+def test_two_stores_in_memory_share_nothing() -> None:
+    first, second = open_store("memory:///"), open_store("memory:///")
+    first.put(KEY, b"x")
+    assert list(second.list("tenants/")) == []
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_vanished_folder_is_an_outage_and_not_a_missing_object(store: Store, folder: Path, name: str) -> None:
+    shutil.rmtree(folder)
+    with pytest.raises(StoreUnavailable):
+        CALLS[name](store)
+    assert not folder.exists(), "on a disk that is not mounted, nothing is written beside it"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_file_in_the_folders_place_is_an_outage(store: Store, folder: Path, name: str) -> None:
+    shutil.rmtree(folder)
+    folder.write_text("")
+    with pytest.raises(StoreUnavailable):
+        CALLS[name](store)
+
+
+@pytest.mark.parametrize("name", ["put", "get", "delete", "list"])
+def test_an_unusable_folder_inside_is_an_outage(store: Store, folder: Path, name: str) -> None:
+    shutil.rmtree(folder / "tenants")
+    (folder / "tenants").write_text("")
+    with pytest.raises(StoreUnavailable):
+        CALLS[name](store)
+
+
+def test_a_folder_that_came_back_is_used_again(store: Store, folder: Path) -> None:
+    folder.rename(folder.with_name("away"))
+    with pytest.raises(StoreUnavailable):
+        store.get(KEY)
+    folder.with_name("away").rename(folder)
+    assert store.get(KEY) == b"photo"
+
+
+def test_an_emptied_folder_stays_for_the_next_put(store: Store, folder: Path) -> None:
+    """To remove it would fail a put of the same tenant that is just making it."""
+    store.delete(KEY)
+    assert (folder / KEY).parent.is_dir()
+
+
+def test_a_half_written_object_is_never_listed(store: Store, folder: Path) -> None:
+    (folder / "tenants/acme/inputs/t1/target#1").write_bytes(b"half")
+    assert list(store.list("tenants/acme/")) == [KEY]
+
+
+def test_a_folder_that_cannot_be_made_is_an_outage_that_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match="Not a directory"):
+        open_store((tmp_path / "file" / "objects").as_uri())
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "ftp://host/folder", "redis://host", "s3://"])
+def test_a_url_nobody_can_open_is_a_bad_setting(url: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        open_store(url)
+    assert caught.value.detail == {"setting": "objects.url"}
+
+
+def test_a_bad_url_does_not_show_its_password() -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        open_store("ftp://root:hunter2@host/folder")
+    assert "hunter2" not in caught.value.message
