@@ -25,6 +25,7 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
 _ORIENTATION_TAG = 0x0112
+_MAX_PARTS = 65_536  # segments or chunks; a true file of 20 MB has a few thousand
 
 
 class ImageType(StrEnum):
@@ -136,10 +137,18 @@ def sniff(data: bytes, limits: Limits | None = None) -> Header:
     return Header(kind, width, height, orientation)
 
 
+def _parts() -> Iterator[int]:
+    """Counts the parts of a header, so that a file of nothing but parts costs no more time than a true one."""
+    yield from range(_MAX_PARTS)
+    raise ImageDecodeFailed(f"The image file is damaged: it has more than {_MAX_PARTS:,} parts.")
+
+
 def _jpeg(data: bytes) -> tuple[int, int, int]:
     orientation = 1
     at = 2
+    parts = _parts()
     while True:
+        next(parts)
         if data[at] != 0xFF:
             raise ImageDecodeFailed("The JPEG file is damaged: a marker is missing in its header.")
         marker = data[at + 1]
@@ -164,7 +173,9 @@ def _jpeg(data: bytes) -> tuple[int, int, int]:
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     at = len(_PNG_SIGNATURE)
+    parts = _parts()
     while at + 8 <= len(data):
+        next(parts)
         (length,) = struct.unpack_from(">I", data, at)
         yield data[at + 4 : at + 8], at + 8, length
         at += 12 + length
@@ -189,7 +200,9 @@ def _webp(data: bytes) -> tuple[int, int, int]:
     orientation = 1
     size: tuple[int, int] | None = None
     at = 12
+    parts = _parts()
     while at + 8 <= len(data):
+        next(parts)
         name = data[at : at + 4]
         (length,) = struct.unpack_from("<I", data, at + 4)
         body = at + 8
