@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
 # Libraries whose every step is no news; uvicorn.error is its general logger.
@@ -49,10 +50,13 @@ def configure(level: str = "info", style: str = "auto") -> None:
 
 
 def _renderers(console: bool) -> list[Processor]:
+    """Tracebacks go without the values of variables: those are photos, passwords and tenants' rows."""
     drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if console:
-        return [drop, structlog.dev.ConsoleRenderer()]
-    return [drop, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        traceback = structlog.dev.RichTracebackFormatter(show_locals=False)
+        return [drop, structlog.dev.ConsoleRenderer(exception_formatter=traceback)]
+    tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    return [drop, tracebacks, structlog.processors.JSONRenderer()]
 
 
 def logger(name: str, **bound: Any) -> structlog.stdlib.BoundLogger:
