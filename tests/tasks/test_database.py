@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
 from facefleet.errors import ConfigInvalid, RecordsUnavailable
@@ -115,6 +116,18 @@ def test_a_block_that_fails_writes_nothing(database: Database, records: TaskRepo
     with pytest.raises(KeyError):
         stumble()
     assert records.get("acme", task.id) == task
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///{folder}/records.db"])
+def test_an_error_does_not_show_a_tenants_values(tmp_path: Path, url: str) -> None:
+    opened = Database(url.format(folder=tmp_path))
+    upgrade(opened)
+    records, task = TaskRepository(opened, FakeClock()), a_task(subject="alice@example.org")
+    records.add(task)
+    with pytest.raises(IntegrityError) as caught:
+        records.add(task)
+    assert "alice@example.org" not in str(caught.value)
+    opened.close()
 
 
 def test_a_file_of_another_program_is_written_safely(database: Database, other: sqlite3.Connection) -> None:

@@ -24,6 +24,7 @@ from facefleet.errors import ConfigInvalid, RecordsUnavailable
 
 _WRITE = "facefleet_write"
 _WAL_RETRY_SECONDS = 0.01
+_QUIET = {"hide_parameters": True}  # the words of an error go to the log, a tenant's values do not
 
 
 class Database:
@@ -75,12 +76,12 @@ def _engine(url: str, busy_timeout: float) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True)
+            return create_engine(parsed, pool_pre_ping=True, **_QUIET)
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            return _sqlite(create_engine(parsed, connect_args={"timeout": busy_timeout}), busy_timeout)
+            return _sqlite(create_engine(parsed, connect_args={"timeout": busy_timeout}, **_QUIET), busy_timeout)
         # In memory there is one connection, and threads take turns with it: two would mix their transactions.
-        one = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": busy_timeout}
+        one = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": busy_timeout} | _QUIET
         return _sqlite(create_engine("sqlite://", connect_args={"check_same_thread": False}, **one), busy_timeout)
     except (SQLAlchemyError, NoSuchModuleError, ImportError, OSError) as error:
         raise ConfigInvalid(f"records.url cannot be opened: {type(error).__name__}.", setting="records.url") from error
