@@ -64,6 +64,7 @@ class Worker(_Section):
 
     threads: Count = Field(2, description="tasks at once in this process")
     lease: Seconds = Field(30.0, description="s a claim holds without a heartbeat")
+    grace: Seconds = Field(20.0, description="s that running tasks may take to finish when the worker is told to stop")
     metrics_host: str = Field("127.0.0.1", description="address of the worker's /metrics and /readyz")
     metrics_port: int = Field(0, ge=0, le=65535, description="0: not served")
 

@@ -38,6 +38,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── TaskNotFound              task_not_found            404
     │   ├── RouteNotFound             route_not_found           404
     │   ├── MethodNotAllowed          method_not_allowed        405
+    │   ├── TaskEnded             task_ended                409
     │   ├── ResultNotReady            result_not_ready          409   retryable
     │   └── ResultUnavailable         result_unavailable        410
     ├── ModelError
@@ -294,6 +295,14 @@ class MethodNotAllowed(LookupFailed):
     code = "method_not_allowed"
     status = 405
     title = "Method not allowed"
+
+
+class TaskEnded(LookupFailed):
+    """The task has ended and cannot be changed."""
+
+    code = "task_ended"
+    status = 409
+    title = "Task has ended"
 
 
 class ResultNotReady(LookupFailed):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import FaceNotFound, StoreUnavailable, TaskNotFound, WorkerLost
+from facefleet.errors import FaceNotFound, StoreUnavailable, TaskEnded, TaskNotFound, WorkerLost
 from facefleet.tasks.repository import BATCH, TaskRepository
 from facefleet.tasks.task import Failure, Kind, Route, State, Task, Webhook
 
@@ -444,3 +444,52 @@ def test_the_counters_of_failures_and_losses_do_not_mix(records: TaskRepository,
     records.requeue_lost(run)
     found = now_of(records, task)
     assert (found.fence, found.failures, found.lost, found.version) == (2, 1, 1, 5)
+
+
+# ── leaving, progress, cancel ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_released_task_waits_again_and_has_spent_no_budget(records: TaskRepository, clock: FakeClock) -> None:
+    run = claimed(records, sent(records, clock))
+    assert records.advance(run, "detect", 0.25)
+    queued = records.release(run)
+    assert queued == now_of(records, run)
+    assert queued is not None
+    assert (queued.state, queued.sent_at, queued.progress, queued.step) == (State.QUEUED, None, 0.0, None)
+    assert (queued.fence, queued.failures, queued.lost) == (1, 0, 0)
+    assert records.release(run) is None
+    assert not records.succeed(run, "k", "image/png", {})
+    assert claimed(records, run).fence == 2
+
+
+def test_progress_is_an_event_of_the_run_that_holds_the_task(records: TaskRepository, clock: FakeClock) -> None:
+    run = claimed(records, added(records, clock))
+    assert records.advance(run, "warp", 0.5)
+    seen = now_of(records, run)
+    assert (seen.step, seen.progress, seen.version) == ("warp", 0.5, run.version + 1)
+    clock.advance(2 * LEASE.total_seconds())
+    assert records.requeue_lost(seen)
+    assert not records.advance(run, "blend", 0.9)
+    assert now_of(records, run).progress == 0.0
+
+
+def test_a_cancel_ends_what_waits_and_what_runs(records: TaskRepository, clock: FakeClock) -> None:
+    waiting, run = added(records, clock), claimed(records, added(records, clock))
+    for task in (waiting, run):
+        canceled = records.cancel(task.tenant, task.id)
+        assert (canceled.state, canceled.finished_at, canceled.lease_until) == (State.CANCELED, clock(), None)
+        assert records.cancel(task.tenant, task.id) == canceled
+        assert records.claim(task.id, LEASE, {}) is None
+    assert not records.advance(run, "warp", 0.5)
+    assert not records.succeed(run, "k", "image/png", {})
+
+
+def test_an_ended_task_is_not_canceled(records: TaskRepository, clock: FakeClock) -> None:
+    run = claimed(records, added(records, clock))
+    records.succeed(run, "k", "image/png", {})
+    with pytest.raises(TaskEnded) as caught:
+        records.cancel(run.tenant, run.id)
+    assert caught.value.detail["status"] == "succeeded"
+    assert now_of(records, run).state is State.SUCCEEDED
+    with pytest.raises(TaskNotFound):
+        records.cancel("another", run.id)

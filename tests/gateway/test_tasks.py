@@ -61,6 +61,25 @@ def test_a_failed_task_says_why(door: Door) -> None:
     assert (answer.status_code, answer.json()["context"]["cause"]) == (410, "face_not_found")
 
 
+def test_a_task_that_has_not_ended_can_be_canceled_twice(door: Door) -> None:
+    for task_id in (submitted(door), claimed(door).id):
+        for _ in range(2):
+            answer = door.client.post(f"/v1/tasks/{task_id}/cancel")
+            assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
+        version = door.client.get(f"/v1/tasks/{task_id}").json()["version"]
+        assert version == answer.json()["version"]
+        gone = door.client.get(f"/v1/tasks/{task_id}/result")
+        assert (gone.status_code, gone.json()["code"]) == (410, "result_unavailable")
+
+
+def test_a_task_that_has_ended_cannot_be_canceled(door: Door) -> None:
+    task = claimed(door)
+    door.parts.records.fail(task, FaceNotFound("No face was found in the source."))
+    answer = door.client.post(f"/v1/tasks/{task.id}/cancel")
+    assert (answer.status_code, answer.json()["code"]) == (409, "task_ended")
+    assert door.client.post("/v1/tasks/0/cancel").status_code == 404
+
+
 def test_what_is_not_there_is_a_problem_document(door: Door) -> None:
     for path, code in [("/v1/tasks/0", "task_not_found"), ("/v1/tasks/0/result", "task_not_found"),
                        ("/nothing", "route_not_found")]:  # fmt: skip

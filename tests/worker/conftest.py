@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from obstore.store import MemoryStore
 from prometheus_client import CollectorRegistry
+from tests.tasks.fakes import LEASE, FakeClock
 
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles
@@ -25,21 +26,6 @@ from facefleet.tasks.upgrade import upgrade
 from facefleet.worker.handlers import Handler
 from facefleet.worker.leases import Leases
 
-LEASE = timedelta(seconds=30)
-
-
-class Clock:
-    """A time that moves when told."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
 
 @dataclass
 class Bench:
@@ -48,7 +34,7 @@ class Bench:
     handler: Handler
     records: TaskRepository
     store: ObjectStore
-    clock: Clock
+    clock: FakeClock
 
     def queue(self, source: bytes, target: bytes, **options: object) -> Task:
         """A committed task with its uploads."""
@@ -94,10 +80,10 @@ def build(engine: Engine) -> Iterator[Build]:
         database = Database("sqlite://")
         databases.append(database)
         upgrade(database)
-        clock, kept = Clock(), store or ObjectStore(MemoryStore())
+        clock, kept = FakeClock(), store or ObjectStore(MemoryStore())
         records = TaskRepository(database, clock)
         handler = Handler(
-            records=records, store=kept, engine=engine, leases=Leases(records, LEASE),
+            records=records, store=kept, engine=engine, leases=Leases(records, LEASE, clock, lambda _: None),
             retries=RetryPolicy(3, timedelta(seconds=2)), metrics=Metrics(CollectorRegistry()), clock=clock,
             models=engine.versions, producer="acme studio", jitter=random.Random(1),
         )  # fmt: skip

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from obstore.store import MemoryStore
-from tests.worker.conftest import LEASE, Bench, Build
+from tests.tasks.fakes import LEASE
+from tests.worker.conftest import Bench, Build
 
 from facefleet.errors import RecordsUnavailable, StoreUnavailable
 from facefleet.media.sniff import ImageType, sniff
@@ -148,7 +149,7 @@ def test_a_worker_back_from_the_dead_makes_no_second_result(build: Build, photos
 def test_a_bug_ends_the_task_and_not_the_worker(
     bench: Bench, photos: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(bench.handler.engine), "fuse", lambda *_: 1 // 0)
+    monkeypatch.setattr(type(bench.handler.engine), "fuse", lambda *_, **__: 1 // 0)
     task = bench.queue(*photos)
     bench.handler(task.id)
     failure = bench.read(task).failure

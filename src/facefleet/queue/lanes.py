@@ -6,7 +6,7 @@ flood delays only the tenants of its shard; every k-th turn looks at the lower l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 
 from facefleet.tasks.task import SHARDS, Route
@@ -41,15 +41,24 @@ def routes(track: str) -> list[Route]:
     return [Route(track, lane, shard) for lane in _ORDER for shard in range(SHARDS)]
 
 
+def always() -> bool:
+    """Look whenever asked."""
+    return True
+
+
 class LaneCycle:
     """Which lists to look at, in order; plugged into kombu's ``queue_order_strategy``.
 
     kombu asks with ``consume`` before each blocking pop, and tells with ``rotate`` which list gave a message.
     """
 
-    def __init__(self, *, every: int) -> None:
-        """Every ``every``-th message, the lower lanes are looked at first."""
+    def __init__(self, *, every: int, watch: Callable[[], bool] = always) -> None:
+        """Every ``every``-th message, the lower lanes are looked at first.
+
+        ``watch`` is asked before each look; while it says no, nothing is taken.
+        """
         self._every = every
+        self._watch = watch
         self._turn = 0
         self._lanes: dict[Lane, list[str]] = {}
 
@@ -65,6 +74,8 @@ class LaneCycle:
 
     def consume(self, count: int) -> list[str]:
         """The first ``count`` lists in the order of this turn."""
+        if not self._watch():
+            return []
         return [name for lane in self._order() for name in self._lanes.get(lane, ())][:count]
 
     def rotate(self, last_used: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, update
 
-from facefleet.errors import FacefleetError, TaskNotFound
+from facefleet.errors import FacefleetError, TaskEnded, TaskNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.table import row_of, task_of, tasks
 from facefleet.tasks.task import Failure, Route, State, Task
@@ -59,6 +59,23 @@ class TaskRepository:
         if row is None:
             raise TaskNotFound(f"There is no task {task_id[:64]!r}.", task_id=task_id[:64])
         return task_of(row)
+
+    def cancel(self, tenant: str, task_id: str) -> Task:
+        """End a task that has not ended; of one that is canceled already, nothing changes.
+
+        A run under way finds at its next step, or at its end, that it no longer holds the task.
+
+        Raises:
+            TaskNotFound: None of this id for this tenant.
+            TaskEnded: It has succeeded or failed.
+        """
+        open_ = and_(tasks.c.id == task_id, tasks.c.tenant == tenant, tasks.c.state.in_((State.QUEUED, State.RUNNING)))
+        ended = {"state": State.CANCELED, "finished_at": self._clock(), "version": tasks.c.version + 1}
+        self._update(open_, lease_until=None, step=None, **ended)
+        task = self.get(tenant, task_id)
+        if task.state is not State.CANCELED:
+            raise TaskEnded(f"The task has {task.state} already.", task_id=task.id, status=task.state.value)
+        return task
 
     def mark_sent(self, sent: Sequence[Task], epoch: str | None) -> None:
         """Remember that their messages went to the broker of this epoch.
@@ -120,6 +137,22 @@ class TaskRepository:
                 if done.rowcount:
                     kept.add(task_id)
         return kept
+
+    def advance(self, task: Task, step: str, progress: float) -> bool:
+        """Tell how far this run is; false when it no longer holds the task."""
+        changes = {"step": step, "progress": progress, "version": tasks.c.version + 1}
+        return self._update(_held(task.id, task.fence), **changes) > 0
+
+    def release(self, task: Task) -> Task | None:
+        """Hand a task back that this run will not finish; no budget is spent.
+
+        Returns:
+            The queued record, its message not sent; none when this run no longer holds it.
+        """
+        back = update(tasks).where(_held(task.id, task.fence)).values(_back_in_queue(self._clock()))
+        with self._database.write() as connection:
+            row = connection.execute(back.returning(tasks)).mappings().one_or_none()
+        return None if row is None else task_of(row)
 
     def succeed(self, task: Task, result: str, result_type: str, timings_ms: Mapping[str, float]) -> bool:
         """Name the winner; false when this run no longer holds the task."""

@@ -19,7 +19,7 @@ from facefleet.storage.keys import result_key
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock, TaskRepository
 from facefleet.tasks.task import Task
-from facefleet.worker.leases import Leases
+from facefleet.worker.leases import HandedBack, Hold, Leases, TakenAway
 
 _log = logger(__name__)
 
@@ -55,23 +55,31 @@ class Handler:
             if task is None:
                 _log.info("task.duplicate")
                 return
-            with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task):
-                self._attempt(task)
+            with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task) as hold:
+                self._attempt(hold)
 
-    def _attempt(self, task: Task) -> None:
+    def _attempt(self, hold: Hold) -> None:
+        task = hold.task
         started = time.perf_counter()
         outcome = "error"
         _log.info("task.claimed", failures=task.failures, lost=task.lost)
         try:
-            outcome = self._settled(task)
+            outcome = self._settled(hold)
         except OutageError as error:  # not even the outcome could be written: the lease expires, the sweeper goes on
             _log.warning("task.outcome_not_written", code=error.code, cause=error.detail.get("cause"))
         finally:
             self.metrics.process_seconds.labels(task.kind.value, outcome).observe(time.perf_counter() - started)
 
-    def _settled(self, task: Task) -> str:
+    def _settled(self, hold: Hold) -> str:
+        task = hold.task
         try:
-            return self._fuse(task)
+            return self._fuse(hold)
+        except TakenAway:
+            _log.info("task.taken_away")
+            return "fenced"
+        except HandedBack:
+            self.leases.release(task)
+            return "handed_back"
         except FacefleetError as error:
             return self._give_up_or_retry(task, error)
         except Exception as error:  # noqa: BLE001 - a bug of ours ends this task, not the worker
@@ -79,16 +87,17 @@ class Handler:
             cause = type(error).__name__
             return self._give_up_or_retry(task, InternalError("The worker met an internal error.", cause=cause))
 
-    def _fuse(self, task: Task) -> str:
+    def _fuse(self, hold: Hold) -> str:
         """The work itself.
 
         Returns:
             ``succeeded``, or ``fenced`` when another run took the task over meanwhile.
         """
+        task = hold.task
         timings = {"queued": (self.clock() - task.created_at).total_seconds() * 1000}
         with _timed(timings, "load"):
             source, target = (self.store.get(task.inputs[role]) for role in ("source", "target"))
-        fusion = self.engine.fuse(source, target, FuseOptions(**_options(task)))
+        fusion = self.engine.fuse(source, target, FuseOptions(**_options(task)), checkpoint=hold.check)
         timings |= fusion.timings_ms
         with _timed(timings, "mark"):
             image = mark(fusion.image, fusion.media_type, producer=self.producer, content_id=task.id)

@@ -1,29 +1,89 @@
-"""The heartbeat: one thread renews the leases of all tasks this process holds."""
+"""The claims this process holds: one heartbeat for all of them, and what each run checks between two steps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Lock, Thread
 
-from facefleet.errors import OutageError
+from facefleet.errors import DeadlineExceeded, OutageError
 from facefleet.observability.logs import logger
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.repository import Clock, TaskRepository
 from facefleet.tasks.task import Task
 
+TELL_SECONDS = 0.2  # a run tells the record how far it is, and hears of a cancel, at most this often
+STEPS = ("decode", "detect", "landmarks", "align", "warp", "colour", "blend", "encode")
 _BEATS_PER_LEASE = 3  # two may fail before the lease is over
 
 _log = logger(__name__)
 
 
-class Leases:
-    """The claims this process holds."""
+class HandedBack(Exception):
+    """The worker leaves; this run ends between two steps and its task goes back."""
 
-    def __init__(self, records: TaskRepository, lease: timedelta) -> None:
-        self.lease = lease
+
+class TakenAway(Exception):
+    """The task is canceled, erased, or another run's."""
+
+
+class Hold:
+    """One claim, as the run under it sees it."""
+
+    def __init__(self, task: Task, records: TaskRepository, leaving: Event, clock: Clock) -> None:
+        self.task = task
         self._records = records
-        self._held: dict[str, int] = {}
+        self._leaving = leaving
+        self._clock = clock
+        self._told = time.monotonic()
+        self._progress = 0.0
+
+    def check(self, step: str) -> None:
+        """Called when a step has ended.
+
+        Raises:
+            HandedBack: The worker is leaving and its grace is over.
+            TakenAway: The record no longer names this run.
+            DeadlineExceeded: The task has used up its time.
+        """
+        if self._leaving.is_set():
+            raise HandedBack
+        if self._clock() > self.task.deadline_at:
+            raise DeadlineExceeded("The task did not finish in its time.", step=step)
+        if step in STEPS:
+            self._progress = max(self._progress, (STEPS.index(step) + 1) / (len(STEPS) + 1))
+        if time.monotonic() - self._told >= TELL_SECONDS:
+            self._tell(step)
+
+    def _tell(self, step: str) -> None:
+        self._told = time.monotonic()
+        try:
+            held = self._records.advance(self.task, step, round(self._progress, 3))
+        except OutageError as error:  # the work goes on; the fence decides at the end
+            _log.warning("task.progress_not_written", code=error.code)
+            return
+        if not held:
+            raise TakenAway
+
+
+class Leases:
+    """All claims of this process.
+
+    Args:
+        records: Where they are kept.
+        lease: How long a claim holds without a heartbeat.
+        clock: UTC.
+        resend: Sends the message of a task that was handed back.
+    """
+
+    def __init__(self, records: TaskRepository, lease: timedelta, clock: Clock, resend: Callable[[Task], None]) -> None:
+        self.lease = lease
+        self.hand_back = Event()
+        self._records = records
+        self._clock = clock
+        self._resend = resend
+        self._held: dict[str, Task] = {}
         self._lock = Lock()
         self._stop = Event()
         self._thread = Thread(target=self._beat, name="leases", daemon=True)
@@ -38,20 +98,44 @@ class Leases:
         self._thread.join(timeout=self.lease.total_seconds())
 
     @contextmanager
-    def hold(self, task: Task) -> Iterator[None]:
+    def hold(self, task: Task) -> Iterator[Hold]:
         """Keep the claim alive during the block."""
         with self._lock:
-            self._held[task.id] = task.fence
+            self._held[task.id] = task
         try:
-            yield
+            yield Hold(task, self._records, self.hand_back, self._clock)
         finally:
             with self._lock:
                 self._held.pop(task.id, None)
 
+    def release(self, task: Task) -> None:
+        """Hand a task back to the records; no budget is spent.
+
+        Raises:
+            RecordsUnavailable: The database does not answer; the lease expires instead.
+        """
+        queued = self._records.release(task)
+        _log.info("task.handed_back", task_id=task.id, fence=task.fence, kept=queued is not None)
+        if queued is not None:
+            self._resend(queued)
+
+    def held(self) -> list[Task]:
+        """What is being worked on."""
+        with self._lock:
+            return list(self._held.values())
+
+    def wait_empty(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> bool:
+        """Wait until nothing is held; false when time is up first."""
+        until = time.monotonic() + seconds
+        while self.held():
+            if time.monotonic() > until:
+                return False
+            sleep(0.02)
+        return True
+
     def _beat(self) -> None:
         while not self._stop.wait(self.lease.total_seconds() / _BEATS_PER_LEASE):
-            with self._lock:
-                held = dict(self._held)
+            held = {task.id: task.fence for task in self.held()}
             if held:
                 self._renew(held)
 

@@ -5,29 +5,36 @@ Ready means: models loaded and warmed, broker connected, consuming.
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from threading import Event
 from typing import Any
 
 import cv2
 from celery import Celery
+from celery.exceptions import Reject
 from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_ready
+from celery.worker import state as celery_state
 from prometheus_client import CollectorRegistry
 
 from facefleet.config import Settings
 from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.app import HANDLE, build_app
+from facefleet.queue.broker import Broker
+from facefleet.queue.resend import Resend
 from facefleet.queue.retries import RetryPolicy
+from facefleet.queue.submit import Submitter
 from facefleet.storage.store import open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.worker.handlers import Handler
 from facefleet.worker.leases import Leases
+from facefleet.worker.lifecycle import Lifecycle
 from facefleet.worker.probe import Probe
 from facefleet.worker.runtime import build_engine
 
@@ -50,22 +57,38 @@ def run(settings: Settings) -> int:
     """
     logs.configure(settings.logs.level, settings.logs.format)
     cv2.setNumThreads(settings.engine.runtime_threads)  # tasks are our parallelism
-    ready, metrics = Event(), Metrics(CollectorRegistry())
+    metrics = Metrics(CollectorRegistry())
     with ExitStack() as stack:
-        # The probe answers "not ready" from the first moment; leases stop last, so that a finishing task keeps its own.
-        if settings.worker.metrics_port:
-            probe = Probe(settings.worker.metrics_host, settings.worker.metrics_port, metrics.registry, ready)
-            probe.start()
-            stack.callback(probe.stop)
         database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)
         stack.callback(database.close)
         schema.require_current(database)
         records = TaskRepository(database, now)
-        leases = Leases(records, timedelta(seconds=settings.worker.lease))
-        handler = _build_handler(settings, records, leases, metrics)
+        broker = Broker(settings.queue.url.get_secret_value(), prefix=settings.queue.prefix)
+        stack.callback(broker.close)
+        app = _build_app(settings, watch=lambda: lifecycle.watch())  # asked only once it consumes
+        resend = Resend(records, broker, Submitter(app))
+        leases = Leases(records, timedelta(seconds=settings.worker.lease), now, resend)
+        lifecycle = Lifecycle(leases, slots=settings.worker.threads, grace=settings.worker.grace, stop=_stop_celery)
+        stack.callback(lifecycle.end)
+        # The probe answers "not ready" while models load; leases stop last, so that a finishing task keeps its own.
+        if settings.worker.metrics_port:
+            host, port = settings.worker.metrics_host, settings.worker.metrics_port
+            probe = Probe(host, port, metrics.registry, alive=lifecycle.consuming, ready=lifecycle.ready.is_set)
+            probe.start()
+            stack.callback(probe.stop)
         leases.start()
         stack.callback(leases.stop)
-        return _consume(settings, handler, ready)
+        return _consume(settings, app, _build_handler(settings, records, leases, metrics), lifecycle)
+
+
+def _build_app(settings: Settings, watch: Callable[[], bool]) -> Celery:
+    return build_app(
+        settings.queue.url.get_secret_value(),
+        prefix=settings.queue.prefix,
+        lower_lane_every=settings.queue.lower_lane_every,
+        visibility_timeout=settings.queue.visibility_timeout,
+        watch=watch,
+    )
 
 
 def _build_handler(settings: Settings, records: TaskRepository, leases: Leases, metrics: Metrics) -> Handler:
@@ -84,18 +107,13 @@ def _build_handler(settings: Settings, records: TaskRepository, leases: Leases, 
     )
 
 
-def _consume(settings: Settings, handler: Handler, ready: Event) -> int:
-    app = build_app(
-        settings.queue.url.get_secret_value(),
-        prefix=settings.queue.prefix,
-        lower_lane_every=settings.queue.lower_lane_every,
-        visibility_timeout=settings.queue.visibility_timeout,
-    )
-    _register(app, handler)
+def _consume(settings: Settings, app: Celery, handler: Handler, lifecycle: Lifecycle) -> int:
+    _register(app, handler, lifecycle)
 
     def on_ready(**_: Any) -> None:
-        ready.set()
-        _log.info("worker.ready", threads=settings.worker.threads, models=dict(handler.models))
+        if not lifecycle.ready.is_set():  # Celery says ready again after each reconnect
+            lifecycle.begin()
+            _log.info("worker.ready", threads=settings.worker.threads, models=dict(handler.models))
 
     worker_ready.connect(on_ready, weak=False)
     setup_logging.connect(_keep_logging, weak=False)
@@ -108,11 +126,18 @@ def _consume(settings: Settings, handler: Handler, ready: Event) -> int:
     return int(worker.exitcode or 0)
 
 
+def _stop_celery() -> None:
+    """Ends the consumer's loop at its next turn; the pool is idle by then."""
+    celery_state.should_stop = os.EX_OK
+
+
 def _keep_logging(**_: Any) -> None:
     """A receiver of this signal keeps Celery from setting up logging over ours."""
 
 
-def _register(app: Celery, handler: Handler) -> None:
+def _register(app: Celery, handler: Handler, lifecycle: Lifecycle) -> None:
     @app.task(name=HANDLE, ignore_result=True)  # type: ignore[untyped-decorator]
     def _handle(task_id: str) -> None:
+        if lifecycle.leaving.is_set():  # asked for before we knew: it goes back to the front of its list
+            raise Reject("the worker is leaving", requeue=True)
         handler(task_id)

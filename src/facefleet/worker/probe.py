@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -13,12 +13,16 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 class Probe:
     """A small server on a thread of its own.
 
+    ``/healthz`` proves consumption, not just life: an orchestrator restarts a worker that is deaf.
+
     Raises:
         OSError: The address is taken.
     """
 
-    def __init__(self, host: str, port: int, registry: CollectorRegistry, ready: Event) -> None:
-        self._ready = ready
+    def __init__(
+        self, host: str, port: int, registry: CollectorRegistry, *, alive: Callable[[], bool], ready: Callable[[], bool]
+    ) -> None:
+        self._checks = {"/healthz": alive, "/readyz": ready}
         self._metrics = make_wsgi_app(registry)
         self._server = make_server(host, port, self._answer, handler_class=_Silent)
         self._thread = Thread(target=self._server.serve_forever, name="probe", daemon=True)
@@ -37,8 +41,8 @@ class Probe:
         if path == "/metrics":
             body: Iterable[bytes] = self._metrics(environ, start_response)
             return body
-        status = {"/healthz": "200 OK", "/readyz": "200 OK" if self._ready.is_set() else "503 Service Unavailable"}
-        line = status.get(path, "404 Not Found")
+        check = self._checks.get(path)
+        line = "404 Not Found" if check is None else "200 OK" if check() else "503 Service Unavailable"
         start_response(line, [("Content-Type", "text/plain; charset=utf-8")])
         return [line.partition(" ")[2].encode()]
 

@@ -1,4 +1,4 @@
-"""``GET /v1/tasks/{id}`` and its result."""
+"""``/v1/tasks/{id}``: the task, its result, its cancel."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ def router(records: TaskRepository, store: Store) -> APIRouter:
         """The fused photo of a task that succeeded."""
         principal: Principal = request.state.principal
         return await run_in_threadpool(_result, records, store, principal, task_id)
+
+    @routes.post("/{task_id}/cancel", response_model=TaskView)
+    async def cancel(task_id: str, request: Request) -> TaskView:
+        """End a task that has not ended; to cancel it again changes nothing."""
+        principal: Principal = request.state.principal
+        return view(await run_in_threadpool(records.cancel, principal.tenant, task_id))
 
     return routes
 
