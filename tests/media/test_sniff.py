@@ -77,6 +77,35 @@ def test_the_samples_hold_all_three_shapes_of_webp() -> None:
     assert shapes == {b"VP8 ", b"VP8L", b"VP8X"}
 
 
+def test_a_huffman_table_before_the_frame_header_is_no_frame_header() -> None:
+    """Its marker lies among theirs."""
+    photo = jpeg()
+    for marker in (0xC4, 0xC8, 0xCC):
+        assert sniff(photo[:2] + jpeg_segment(marker, bytes(40)) + photo[2:]).width == 96
+
+
+def test_the_scaling_hint_of_a_webp_is_no_part_of_its_size() -> None:
+    photo = webp()
+    at = 12 + 8 + 6
+    hinted = photo[:at] + struct.pack("<HH", 96 | 0x4000, 80 | 0xC000) + photo[at + 4 :]
+    assert sniff(hinted) == Header(ImageType.WEBP, 96, 80, 1)
+
+
+def test_a_chunk_of_odd_length_is_padded() -> None:
+    assert sniff(riff(riff_chunk(b"JUNK", b"odd"), webp()[12:])).height == 80
+
+
+@pytest.mark.parametrize("canvas", [(64, 64), (200, 100)])
+def test_of_a_webp_whose_canvas_is_not_its_frame_the_canvas_counts_and_no_decoder_takes_it(
+    canvas: tuple[int, int],
+) -> None:
+    """A small canvas does not smuggle a large frame past the limits: what we pass here fails there."""
+    data = riff(vp8x(0, *canvas), webp()[12:])
+    header = sniff(data)
+    assert (header.width, header.height) == canvas
+    assert cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) is None
+
+
 def test_the_extension_follows_the_type() -> None:
     assert [kind.extension for kind in ImageType] == [".jpg", ".png", ".webp"]
 
@@ -319,6 +348,7 @@ def test_noise_behind_a_true_signature_is_read_or_refused(head: bytes, noise: by
         b"\xff\xd8\xff\xe0\x00\x02\x00\x00",
         b"\xff\xd8\xff\xe0\x00\x00",
         b"\xff\xd8\xff\xe0\x00\x01",
+        b"\xff\xd8\xff\xe0\x00\x00" + jpeg()[2:],
         b"\x89PNG\r\n\x1a\n",
         b"\x89PNG\r\n\x1a\n" + png_chunk(b"IDAT", b"x"),
         riff(),
