@@ -64,6 +64,18 @@ def test_no_more_lists_are_given_than_asked_for() -> None:
     assert LaneCycle(every=5).consume(3) == []
 
 
+def test_while_told_not_to_watch_no_list_is_given_and_the_order_is_kept() -> None:
+    watching = [True]
+    lanes = LaneCycle(every=5, watch=lambda: watching[0])
+    lanes.update(ALL)
+    lanes.rotate("stable.interactive.2")
+    before = lanes.consume(len(ALL))
+    watching[0] = False
+    assert lanes.consume(len(ALL)) == []
+    watching[0] = True
+    assert lanes.consume(len(ALL)) == before
+
+
 def test_the_list_that_gave_a_message_goes_last_in_its_lane() -> None:
     lanes = cycle()
     assert lanes.rotate("stable.interactive.2") == "stable.interactive.2"
