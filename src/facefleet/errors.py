@@ -38,7 +38,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── TaskNotFound              task_not_found            404
     │   ├── RouteNotFound             route_not_found           404
     │   ├── MethodNotAllowed          method_not_allowed        405
-    │   ├── TaskEnded             task_ended                409
+    │   ├── TaskEnded                 task_ended                409
     │   ├── ResultNotReady            result_not_ready          409   retryable
     │   └── ResultUnavailable         result_unavailable        410
     ├── ModelError
