@@ -61,6 +61,7 @@ def test_every_field_survives_the_round_trip(records: TaskRepository, clock: Fak
         webhook=Webhook("https://example.org/hook", ("succeeded", "failed")),
         idempotency_key="order-17", request_digest="d" * 64, traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
         created_at=at[4], started_at=at[5], finished_at=at[6],
+        inputs_kept=False, result_kept=False, hold=True, erased_at=at[7],
     )  # fmt: skip
     blank = a_task(clock())
     same = [f.name for f in fields(Task) if getattr(task, f.name) == getattr(blank, f.name)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -19,6 +20,8 @@ from sqlalchemy import (
     Table,
     TypeDecorator,
     UniqueConstraint,
+    false,
+    true,
 )
 
 from facefleet.tasks.task import Consent, Failure, Kind, Route, State, Task, Webhook
@@ -85,11 +88,26 @@ tasks = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
+    Column("inputs_kept", Boolean, nullable=False, server_default=true()),
+    Column("result_kept", Boolean, nullable=False, server_default=true()),
+    Column("hold", Boolean, nullable=False, server_default=false()),
+    Column("erased_at", UtcDateTime),
     UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
     Index("ix_tasks_tenant", "tenant", "id"),
     Index("ix_tasks_state_lease", "state", "lease_until"),
     Index("ix_tasks_state_run", "state", "run_at"),
+    Index("ix_tasks_finished", "finished_at"),
+    Index("ix_tasks_lane_started", "lane", "started_at"),
     Index("ix_tasks_state_sent", "state", "track", "lane", "shard", "sent_at"),
+)
+
+# What operators switched off or on; the name says what (``maintenance``, ``pause:<track>.<lane>``).
+switches = Table(
+    "switches",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("since", UtcDateTime, nullable=False),
+    Column("reason", String(255), nullable=False),
 )
 
 
@@ -114,6 +132,8 @@ def row_of(task: Task) -> dict[str, Any]:
         "idempotency_key": task.idempotency_key, "request_digest": task.request_digest,
         "traceparent": task.traceparent,
         "created_at": task.created_at, "started_at": task.started_at, "finished_at": task.finished_at,
+        "inputs_kept": task.inputs_kept, "result_kept": task.result_kept, "hold": task.hold,
+        "erased_at": task.erased_at,
     }  # fmt: skip
 
 
@@ -132,6 +152,7 @@ def task_of(row: RowMapping) -> Task:
         idempotency_key=row["idempotency_key"], request_digest=row["request_digest"],
         traceparent=row["traceparent"],
         created_at=row["created_at"], started_at=row["started_at"], finished_at=row["finished_at"],
+        inputs_kept=row["inputs_kept"], result_kept=row["result_kept"], hold=row["hold"], erased_at=row["erased_at"],
     )  # fmt: skip
 
 

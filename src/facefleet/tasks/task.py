@@ -119,6 +119,10 @@ class Task:
         idempotency_key: Unique per tenant.
         request_digest: SHA-256 over the digests of the inputs and the canonical options.
         traceparent: W3C trace context of the request.
+        inputs_kept: The uploads have not been deleted yet.
+        result_kept: No result, nor one of a run that lost, has been deleted yet.
+        hold: Legal hold: nothing of this task is deleted.
+        erased_at: When its owner had it erased; what is left is the receipt.
     """
 
     id: str
@@ -153,18 +157,22 @@ class Task:
     traceparent: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    inputs_kept: bool = True
+    result_kept: bool = True
+    hold: bool = False
+    erased_at: datetime | None = None
 
     @classmethod
     def new(
         cls, *, id: str, tenant: str, subject: str, kind: Kind, lane: str, track: str, options: Json,  # noqa: A002
         inputs: Mapping[str, str], consent: Consent, now: datetime, deadline: timedelta,
-        request_digest: str | None = None, traceparent: str | None = None,
+        idempotency_key: str | None = None, request_digest: str | None = None, traceparent: str | None = None,
     ) -> Task:  # fmt: skip
         """A queued task that may run at once."""
         return cls(
             id=id, tenant=tenant, subject=subject, kind=kind, route=Route(track, lane, shard_of(tenant)),
             options=options, inputs=inputs, consent=consent, created_at=now, run_at=now, deadline_at=now + deadline,
-            request_digest=request_digest, traceparent=traceparent,
+            idempotency_key=idempotency_key, request_digest=request_digest, traceparent=traceparent,
         )  # fmt: skip
 
     def sent(self, at: datetime, epoch: str | None) -> Task:
