@@ -103,6 +103,12 @@ def photos(samples: Mapping[str, Path]) -> tuple[bytes, bytes]:
     return samples["astronaut"].read_bytes(), data.tobytes()
 
 
+@pytest.fixture(scope="session")
+def small(samples: Mapping[str, Path]) -> tuple[bytes, bytes]:
+    """A real pair that takes as little time as a real pair can."""
+    return samples["portrait_man"].read_bytes(), samples["grace_hopper"].read_bytes()
+
+
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,16 @@ def test_a_broker_that_comes_back_empty_loses_nothing(service: Running, photos: 
     service.kill("valkey")
     shutil.rmtree(service.settings.data / "valkey" / "appendonlydir")
     accepted += submit(service, photos, 1)  # a 202 does not wait for the broker
+    assert_done_once(service, [service.finish(one) for one in accepted])
+
+
+def test_a_worker_whose_hands_are_full_when_the_broker_dies_goes_on(service: Running, small: Photos) -> None:
+    """Its acknowledgements fail; messages that stay unacknowledged must not keep it from asking for more."""
+    with ThreadPoolExecutor() as clients:
+        waves = [clients.submit(submit, service, small, 30) for _ in range(2)]
+        wait_until(lambda: 'outcome="succeeded"' in metrics(service), "the worker is in the middle of it")
+        service.kill("valkey")
+        accepted = [one for wave in waves for one in wave.result()]
     assert_done_once(service, [service.finish(one) for one in accepted])
 
 

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import sys
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -105,16 +106,17 @@ class Service:
 
     def _environment(self) -> dict[str, str]:
         """What the parts add to our own environment; ports are found once, so a restarted part is found again."""
-        wanted = self._settings.gateway.port
+        settings = self._settings
+        gateway, worker, valkey = _free_ports(settings.gateway.port, settings.worker.metrics_port, 0)
         found = environment() | {
-            "FACEFLEET_DATA": str(self._settings.data.absolute()),
+            "FACEFLEET_DATA": str(settings.data.absolute()),
             "FACEFLEET_GATEWAY__HOST": _HOST,
-            "FACEFLEET_GATEWAY__PORT": str(_free_port(wanted)),
+            "FACEFLEET_GATEWAY__PORT": str(gateway),
             "FACEFLEET_WORKER__METRICS_HOST": _HOST,
-            "FACEFLEET_WORKER__METRICS_PORT": str(_free_port(self._settings.worker.metrics_port)),
+            "FACEFLEET_WORKER__METRICS_PORT": str(worker),
         }
         if self._starts_valkey:
-            found["FACEFLEET_QUEUE__URL"] = f"redis://:{secrets.token_urlsafe(24)}@{_HOST}:{_free_port(0)}/0"
+            found["FACEFLEET_QUEUE__URL"] = f"redis://:{secrets.token_urlsafe(24)}@{_HOST}:{valkey}/0"
         return found
 
     def _valkey(self, url: str) -> Part:
@@ -148,16 +150,21 @@ class Service:
         return Part(name, command, environment, lambda: _answers(f"{address}/readyz"), log)
 
 
-def _free_port(wanted: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, wanted))
-        except OSError as error:
-            raise ConfigInvalid(
-                f"Port {wanted} on {_HOST} cannot be used: {error.strerror}; choose another with --port.", port=wanted
-            ) from None
-        return int(probe.getsockname()[1])
+def _free_ports(*wanted: int) -> list[int]:
+    """Ports to listen on, 0 standing for any; found together, or two of them could be the same."""
+    with ExitStack() as stack:
+        return [_bound(stack.enter_context(socket.socket()), port) for port in wanted]
+
+
+def _bound(probe: socket.socket, port: int) -> int:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((_HOST, port))
+    except OSError as error:
+        raise ConfigInvalid(
+            f"Port {port} on {_HOST} cannot be used: {error.strerror}; choose another with --port.", port=port
+        ) from None
+    return int(probe.getsockname()[1])
 
 
 def _pings(url: str) -> bool:

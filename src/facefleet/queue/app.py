@@ -44,7 +44,7 @@ def build_app(
         task_serializer="json",
         accept_content=["json"],
         worker_disable_prefetch=True,
-        worker_prefetch_multiplier=1,
+        worker_prefetch_multiplier=0,  # no window: acknowledgements that a dying broker missed would fill it for ever
         worker_send_task_events=False,
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
