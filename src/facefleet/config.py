@@ -10,15 +10,27 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from facefleet.errors import ConfigInvalid
 
 _PREFIX = "FACEFLEET_"
 _DELIMITER = "__"
+_ENDPOINT = r"^(https?://[^/\s@]+/?)?$"  # no credentials: it is shown
 _FILE_VARIABLE = f"{_PREFIX}CONFIG"
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -32,23 +44,63 @@ class _Section(BaseModel):
 class Records(_Section):
     """Where the task records live."""
 
-    url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; empty: an SQLite file in the data folder")
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="`postgresql://user:password@host/database?sslmode=verify-full` or `sqlite:///file`; "
+        "empty: an SQLite file in the data folder",
+    )
     busy_timeout: Seconds = Field(10.0, description="s to wait for SQLite's write lock")
 
 
 class Objects(_Section):
     """Where photos and results live."""
 
-    url: SecretStr = Field(SecretStr(""), description="obstore URL; empty: a folder in the data folder")
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="`s3://bucket/prefix`, `file:///folder` and others; empty: a folder in the data folder",
+    )
+    endpoint: str = Field("", description="S3: `https://host:port` of a service that is not AWS", pattern=_ENDPOINT)
+    region: str = Field("", description="S3: empty: from AWS_REGION, else us-east-1")
+    access_key: SecretStr = Field(SecretStr(""), description="S3: empty: from AWS_*, a web identity or the instance")
+    secret_key: SecretStr = Field(SecretStr(""), description="S3: set together with the access key")
+    ca_file: FilePath | None = Field(
+        None, description="S3: PEM file of a private certificate authority, besides the public ones"
+    )
+    presign: bool = Field(True, description="S3: redirect a result's reader to the store; false: through the gateway")
+    public_endpoint: str = Field("", description="S3: the endpoint by the name clients can reach", pattern=_ENDPOINT)
+    timeout: Seconds = Field(5.0, description="s until a store that does not answer counts as away, retries included")
+
+    @model_validator(mode="after")
+    def _keys_come_in_pairs(self) -> Objects:
+        if bool(self.access_key.get_secret_value()) != bool(self.secret_key.get_secret_value()):
+            raise ValueError("access_key and secret_key are set together or not at all")
+        return self
 
 
 class Queue(_Section):
     """The broker."""
 
-    url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey URL")
+    ca_file: FilePath | None = Field(None, description="PEM file of the authority that signed the broker's certificate")
+    url: SecretStr = Field(
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="Redis or Valkey URL; `rediss://` for TLS",
+        validate_default=True,
+    )
     prefix: str = Field("facefleet", description="first part of every key in the broker", pattern=r"^[a-z0-9-]+$")
     lower_lane_every: int = Field(5, ge=2, description="every k-th turn looks at the lower lanes first")
     visibility_timeout: Seconds = Field(3600.0, description="s until the broker redelivers an unacknowledged message")
+
+    @field_validator("url")
+    @classmethod
+    def _check_certificates(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        """Its clients read from the URL how to check a certificate; left alone, one of them would not check at all."""
+        parts, ca_file = urlsplit(url.get_secret_value()), info.data.get("ca_file")
+        if parts.scheme != "rediss":
+            if ca_file:
+                raise ValueError("queue.ca_file needs a rediss:// URL")
+            return url
+        checks = {"ssl_cert_reqs": "required"} | ({"ssl_ca_certs": str(ca_file)} if ca_file else {})
+        return SecretStr(urlunsplit(parts._replace(query=urlencode(checks | dict(parse_qsl(parts.query))))))
 
 
 class Gateway(_Section):
