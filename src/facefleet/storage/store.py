@@ -4,15 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import LocalStore, MemoryStore, from_url
+from obstore.store import LocalStore, MemoryStore, S3Store, from_url
 
+from facefleet.config import Objects
 from facefleet.errors import ConfigInvalid, ObjectMissing, StoreUnavailable
+from facefleet.storage.remote import SCHEMES, attributes, open_s3
+
+_CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """An object on its way.
+
+    Attributes:
+        size: Bytes of the whole object.
+        chunks: Its bytes in order; raises ``StoreUnavailable`` when the store goes away before the last.
+    """
+
+    size: int
+    chunks: Iterator[bytes]
 
 
 class Store(Protocol):
@@ -24,6 +43,22 @@ class Store(Protocol):
 
     def get(self, key: str) -> bytes:
         """The bytes.
+
+        Raises:
+            ObjectMissing: No such object.
+        """
+        ...
+
+    def stream(self, key: str) -> Download:
+        """The bytes piece by piece, never all in memory.
+
+        Raises:
+            ObjectMissing: No such object.
+        """
+        ...
+
+    def link(self, key: str, seconds: float) -> str | None:
+        """A URL by which anybody can read the object for so long; none where the store gives no links.
 
         Raises:
             ObjectMissing: No such object.
@@ -49,21 +84,40 @@ class ObjectStore:
     Args:
         backend: Of obstore.
         folder: Of a local store; when it is gone (a disk that is not mounted), nothing is missing but the store.
+        signer: The same objects under the name that clients can reach; none: no links are given.
     """
 
-    def __init__(self, backend: obstore.store.ObjectStore, folder: Path | None = None) -> None:
+    def __init__(
+        self, backend: obstore.store.ObjectStore, folder: Path | None = None, signer: S3Store | None = None
+    ) -> None:
         self._backend = backend
         self._folder = folder
+        self._signer = signer
 
     def put(self, key: str, data: bytes) -> None:
         """Keep the bytes; readers see all of them or none."""
+        said = attributes(key, data) if isinstance(self._backend, S3Store) else None
         with self._outages(key):
-            obstore.put(self._backend, key, data, use_multipart=False)
+            obstore.put(self._backend, key, data, use_multipart=False, attributes=said)
 
     def get(self, key: str) -> bytes:
         """The bytes of the object."""
         with self._outages(key):
             return obstore.get(self._backend, key).bytes().to_bytes()
+
+    def stream(self, key: str) -> Download:
+        """The bytes piece by piece."""
+        with self._outages(key):
+            found = obstore.get(self._backend, key)
+            return Download(found.meta["size"], self._chunks(key, found))
+
+    def link(self, key: str, seconds: float) -> str | None:
+        """A signed URL, where the store can."""
+        if self._signer is None:
+            return None
+        with self._outages(key):
+            obstore.head(self._backend, key)  # a link to what is not there would be told to the client by the store
+            return obstore.sign(self._signer, "GET", key, timedelta(seconds=seconds))
 
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""
@@ -84,6 +138,11 @@ class ObjectStore:
         with self._outages("health"):
             next(iter(obstore.list(self._backend, prefix="health/", chunk_size=1)), None)
 
+    def _chunks(self, key: str, found: obstore.GetResult) -> Iterator[bytes]:
+        with self._outages(key):
+            for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
+                yield bytes(chunk)
+
     @contextmanager
     def _outages(self, key: str) -> Iterator[None]:
         if self._folder and not self._folder.is_dir():
@@ -96,14 +155,19 @@ class ObjectStore:
             raise StoreUnavailable("The object store did not answer; try again.", cause=type(error).__name__) from error
 
 
-def open_store(url: str) -> ObjectStore:
+def open_store(url: str, objects: Objects | None = None) -> ObjectStore:
     """The store of a URL: ``file:///folder``, ``memory:///``, ``s3://bucket/prefix``, ``gs://…``, ``az://…``.
 
+    Args:
+        url: Where the objects are.
+        objects: Endpoint, credentials, time limits and links of S3; none: the defaults.
+
     Raises:
-        ConfigInvalid: obstore does not know the URL.
+        ConfigInvalid: obstore does not know the URL, or a setting cannot be used.
         StoreUnavailable: The local folder cannot be made.
     """
     parts = urlsplit(url)
+    objects = objects or Objects()
     try:
         if parts.scheme == "memory":
             return ObjectStore(MemoryStore())
@@ -111,10 +175,15 @@ def open_store(url: str) -> ObjectStore:
             folder = Path(unquote(parts.path))
             # Emptied folders stay: to remove one fails a put that is just making it (seen under load).
             return ObjectStore(LocalStore(folder, mkdir=True, automatic_cleanup=False), folder)
+        if parts.scheme in SCHEMES:
+            return ObjectStore(
+                open_s3(url, objects), signer=open_s3(url, objects, public=True) if objects.presign else None
+            )
         return ObjectStore(from_url(url))
     except (BaseError, ValueError) as error:
+        # Not chained: its words may quote credentials that stand in the URL.
         raise ConfigInvalid(
             f"objects.url cannot be opened ({parts.scheme}): {type(error).__name__}.", setting="objects.url"
-        ) from error
+        ) from None
     except OSError as error:
         raise StoreUnavailable(f"The folder of the objects cannot be used: {error}.") from error
