@@ -23,6 +23,7 @@ from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Consent, Kind, Task, new_id
 from facefleet.tasks.upgrade import upgrade
+from facefleet.worker.gate import Gate
 from facefleet.worker.handlers import Handler
 from facefleet.worker.leases import Leases
 
@@ -84,7 +85,8 @@ def build(engine: Engine) -> Iterator[Build]:
         records = TaskRepository(database, clock)
         handler = Handler(
             records=records, store=kept, engine=engine, leases=Leases(records, LEASE, clock, lambda _: None),
-            retries=RetryPolicy(3, timedelta(seconds=2)), metrics=Metrics(CollectorRegistry()), clock=clock,
+            gate=Gate(lambda: False), retries=RetryPolicy(3, timedelta(seconds=2)),
+            metrics=Metrics(CollectorRegistry()), clock=clock,
             models=engine.versions, producer="acme studio", jitter=random.Random(1),
         )  # fmt: skip
         return Bench(handler, records, kept, clock)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from obstore.store import MemoryStore
+from tests.servers import wait_until
 from tests.tasks.fakes import LEASE
 from tests.worker.conftest import Bench, Build
 
@@ -17,7 +19,7 @@ from facefleet.media.sniff import ImageType, sniff
 from facefleet.observability import logs
 from facefleet.safety.labels import read_mark
 from facefleet.storage.store import ObjectStore
-from facefleet.tasks.task import State
+from facefleet.tasks.task import State, Task
 
 
 def blank() -> bytes:
@@ -172,6 +174,42 @@ def test_records_that_are_away_leave_the_task_to_the_sweeper(
     assert bench.read(task).state is State.RUNNING
     bench.clock.advance(2 * LEASE.total_seconds())
     assert [t.id for t in bench.records.expired()] == [task.id]
+
+
+def lose_worker(bench: Bench, task: Task, times: int) -> None:
+    for _ in range(times):
+        run = bench.records.claim(task.id, LEASE, {})
+        assert run is not None
+        bench.clock.advance(2 * LEASE.total_seconds())
+        assert bench.records.requeue_lost(run)
+
+
+def test_a_task_that_lost_two_workers_waits_unclaimed_until_it_is_alone(
+    bench: Bench, photos: tuple[bytes, bytes]
+) -> None:
+    suspect, neighbour = bench.queue(*photos), bench.queue(*photos)
+    lose_worker(bench, suspect, 2)
+    gate = bench.handler.gate
+    with ThreadPoolExecutor(2) as threads:
+        with gate.shared():
+            runs = [threads.submit(bench.handler, suspect.id)]
+            wait_until(lambda: gate.waiting == 1, "the suspect waits")
+            runs += [threads.submit(bench.handler, neighbour.id)]
+            wait_until(lambda: gate.waiting == 2, "who comes after it waits too")
+            assert [bench.read(task).state for task in (suspect, neighbour)] == [State.QUEUED] * 2
+        for run in runs:
+            run.result(timeout=30)
+    first, second = bench.read(suspect), bench.read(neighbour)
+    assert [first.state, second.state] == [State.SUCCEEDED] * 2
+    assert gate.waiting == 0
+
+
+def test_a_task_that_lost_one_worker_still_runs_beside_others(bench: Bench, photos: tuple[bytes, bytes]) -> None:
+    task = bench.queue(*photos)
+    lose_worker(bench, task, 1)
+    with bench.handler.gate.shared():
+        bench.handler(task.id)
+    assert bench.read(task).state is State.SUCCEEDED
 
 
 def test_every_line_of_a_task_carries_its_id(

@@ -57,6 +57,16 @@ def test_a_free_worker_that_stops_looking_is_deaf_and_a_busy_one_is_not(bench: B
     assert life.consuming()
 
 
+def test_a_worker_whose_runs_wait_for_one_another_has_its_hands_full(bench: Bench) -> None:
+    leases, clock, waiting = Leases(bench.records, LEASE, bench.clock, lambda _: None), Ticks(), [1]
+    life = Lifecycle(leases, slots=2, grace=1.0, stop=lambda: None, waiting=lambda: waiting[0], clock=clock)
+    clock.now += LOOK_SECONDS + 1
+    with leases.hold(held(bench)):
+        assert life.consuming()
+        waiting[0] = 0
+        assert not life.consuming()
+
+
 def test_a_hung_run_gives_its_task_back_and_the_process_is_ended(
     bench: Bench, signals: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,13 +15,14 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select
 from facefleet.errors import FacefleetError, TaskEnded, TaskNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.table import row_of, task_of, tasks
-from facefleet.tasks.task import Failure, Route, State, Task
+from facefleet.tasks.task import SUSPECT_LOST, Failure, Route, State, Task
 
 Clock = Callable[[], datetime]
 BATCH = 500  # records one round of the sweeper looks at
 
 _HAS_RUN = (State.RUNNING, State.SUCCEEDED, State.FAILED)
 _LIST = (tasks.c.track, tasks.c.lane, tasks.c.shard)
+_SUSPECT = tasks.c.lost >= SUSPECT_LOST
 
 
 def failure_of(error: FacefleetError) -> Failure:
@@ -97,7 +98,9 @@ class TaskRepository:
 
     # ── the worker ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def claim(self, task_id: str, lease: timedelta, models: Mapping[str, str]) -> Task | None:
+    def claim(
+        self, task_id: str, lease: timedelta, models: Mapping[str, str], *, suspect: bool | None = None
+    ) -> Task | None:
         """Take a queued task whose time has come.
 
         Args:
@@ -121,6 +124,7 @@ class TaskRepository:
 
     def renew(self, held: Mapping[str, int], lease: timedelta) -> set[str]:
         """Heartbeat for all tasks of a process in one transaction.
+            suspect: Only one that has, or has not, lost ``SUSPECT_LOST`` workers; any where not given.
 
         Args:
             held: Task id → fence.
@@ -133,10 +137,16 @@ class TaskRepository:
         kept = set()
         with self._database.write() as connection:
             for task_id, fence in held.items():
+        if suspect is not None:
+            due &= _SUSPECT if suspect else ~_SUSPECT
                 done = connection.execute(update(tasks).where(_held(task_id, fence)).values(lease_until=until))
                 if done.rowcount:
                     kept.add(task_id)
         return kept
+    def suspect(self, task_id: str) -> bool:
+        """Whether this task waits to run and has lost so many workers that it must run alone."""
+        return bool(self._select(and_(tasks.c.id == task_id, tasks.c.state == State.QUEUED, _SUSPECT)))
+
 
     def advance(self, task: Task, step: str, progress: float) -> bool:
         """Tell how far this run is; false when it no longer holds the task."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 import uuid_utils.compat
 
 SHARDS = 8
+SUSPECT_LOST = 2  # a task that has lost its worker this often may be what crashes it, and runs alone
 Json = Mapping[str, object]
 
 

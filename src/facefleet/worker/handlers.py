@@ -19,6 +19,7 @@ from facefleet.storage.keys import result_key
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock, TaskRepository
 from facefleet.tasks.task import Task
+from facefleet.worker.gate import Gate
 from facefleet.worker.leases import HandedBack, Hold, Leases, TakenAway
 
 _log = logger(__name__)
@@ -29,6 +30,7 @@ class Handler:
     """Runs the task of a message.
 
     Attributes:
+        gate: Who may run beside whom.
         models: Name → version of what this worker has loaded.
         producer: Provider's name in the marks.
     """
@@ -37,6 +39,7 @@ class Handler:
     store: Store
     engine: Engine
     leases: Leases
+    gate: Gate
     retries: RetryPolicy
     metrics: Metrics
     clock: Clock
@@ -45,24 +48,41 @@ class Handler:
     jitter: random.Random = field(default_factory=random.SystemRandom)
 
     def __call__(self, task_id: str) -> None:
-        """Claim the task and bring this run to its end; the record has the outcome, whatever it is."""
+        """Claim the task and bring this run to its end; the record has the outcome, whatever it is.
+
+        Raises:
+            HandedBack: The worker leaves and the task was not claimed; the message must go back.
+        """
         with bound(task_id=task_id):
             try:
-                task = self.records.claim(task_id, self.leases.lease, self.models)
+                self._run(task_id)
             except OutageError as error:  # the record is still queued, the sweeper sends it again
                 _log.warning("task.claim_failed", code=error.code, cause=error.detail.get("cause"))
-                return
-            if task is None:
-                _log.info("task.duplicate")
-                return
-            with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task) as hold:
-                self._attempt(hold)
 
-    def _attempt(self, hold: Hold) -> None:
+    def _run(self, task_id: str) -> None:
+        with self.gate.shared():
+            if self._claimed(task_id, suspect=False):
+                return
+        if not self.records.suspect(task_id):
+            _log.info("task.duplicate")
+            return
+        with self.gate.alone():
+            self._claimed(task_id, suspect=True)
+
+    def _claimed(self, task_id: str, *, suspect: bool) -> bool:
+        """Run the task to its end if it can be claimed."""
+        task = self.records.claim(task_id, self.leases.lease, self.models, suspect=suspect)
+        if task is None:
+            return False
+        with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task) as hold:
+            self._attempt(hold, alone=suspect)
+        return True
+
+    def _attempt(self, hold: Hold, *, alone: bool) -> None:
         task = hold.task
         started = time.perf_counter()
         outcome = "error"
-        _log.info("task.claimed", failures=task.failures, lost=task.lost)
+        _log.info("task.claimed", failures=task.failures, lost=task.lost, alone=alone)
         try:
             outcome = self._settled(hold)
         except OutageError as error:  # not even the outcome could be written: the lease expires, the sweeper goes on

@@ -29,6 +29,7 @@ class Lifecycle:
     Args:
         leases: What is being worked on.
         slots: Tasks at once.
+        waiting: How many of them wait for another to end.
         grace: s that running tasks may take to finish.
         stop: Ends the consumer's loop.
         leave: Ends the process where the consumer's loop does not end.
@@ -36,13 +37,15 @@ class Lifecycle:
 
     def __init__(
         self, leases: Leases, *, slots: int, grace: float, stop: Callable[[], None],
-        leave: Callable[[int], None] = os._exit, clock: Callable[[], float] = time.monotonic,
+        waiting: Callable[[], int] = lambda: 0, leave: Callable[[int], None] = os._exit,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.ready = Event()
         self.leaving = Event()
         self._finished = Event()
         self._leases = leases
         self._slots = slots
+        self._waiting = waiting
         self._grace = grace
         self._stop = stop
         self._leave = leave
@@ -56,7 +59,7 @@ class Lifecycle:
 
     def consuming(self) -> bool:
         """Whether the worker looks for work, has its hands full, or is leaving: what a liveness probe wants to know."""
-        busy = len(self._leases.held()) >= self._slots
+        busy = len(self._leases.held()) + self._waiting() >= self._slots
         return busy or self.leaving.is_set() or self._clock() - self._looked < LOOK_SECONDS
 
     def begin(self) -> None:

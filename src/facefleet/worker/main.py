@@ -32,8 +32,9 @@ from facefleet.storage.store import open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
+from facefleet.worker.gate import Gate
 from facefleet.worker.handlers import Handler
-from facefleet.worker.leases import Leases
+from facefleet.worker.leases import HandedBack, Leases
 from facefleet.worker.lifecycle import Lifecycle
 from facefleet.worker.probe import Probe
 from facefleet.worker.runtime import build_engine
@@ -68,7 +69,11 @@ def run(settings: Settings) -> int:
         app = _build_app(settings, watch=lambda: lifecycle.watch())  # asked only once it consumes
         resend = Resend(records, broker, Submitter(app))
         leases = Leases(records, timedelta(seconds=settings.worker.lease), now, resend)
-        lifecycle = Lifecycle(leases, slots=settings.worker.threads, grace=settings.worker.grace, stop=_stop_celery)
+        gate = Gate(leaving=lambda: lifecycle.leaving.is_set())
+        lifecycle = Lifecycle(
+            leases, slots=settings.worker.threads, grace=settings.worker.grace, stop=_stop_celery,
+            waiting=lambda: gate.waiting,
+        )  # fmt: skip
         stack.callback(lifecycle.end)
         # The probe answers "not ready" while models load; leases stop last, so that a finishing task keeps its own.
         if settings.worker.metrics_port:
@@ -78,7 +83,7 @@ def run(settings: Settings) -> int:
             stack.callback(probe.stop)
         leases.start()
         stack.callback(leases.stop)
-        return _consume(settings, app, _build_handler(settings, records, leases, metrics), lifecycle)
+        return _consume(settings, app, _build_handler(settings, records, leases, gate, metrics), lifecycle)
 
 
 def _build_app(settings: Settings, watch: Callable[[], bool]) -> Celery:
@@ -91,7 +96,9 @@ def _build_app(settings: Settings, watch: Callable[[], bool]) -> Celery:
     )
 
 
-def _build_handler(settings: Settings, records: TaskRepository, leases: Leases, metrics: Metrics) -> Handler:
+def _build_handler(
+    settings: Settings, records: TaskRepository, leases: Leases, gate: Gate, metrics: Metrics
+) -> Handler:
     engine = build_engine(settings, interpreters=settings.worker.threads)
     engine.warm()
     return Handler(
@@ -99,6 +106,7 @@ def _build_handler(settings: Settings, records: TaskRepository, leases: Leases, 
         store=open_store(settings.objects_url),
         engine=engine,
         leases=leases,
+        gate=gate,
         retries=RetryPolicy(settings.tasks.max_failures, timedelta(seconds=settings.tasks.retry_after)),
         metrics=metrics,
         clock=now,
@@ -140,4 +148,7 @@ def _register(app: Celery, handler: Handler, lifecycle: Lifecycle) -> None:
     def _handle(task_id: str) -> None:
         if lifecycle.leaving.is_set():  # asked for before we knew: it goes back to the front of its list
             raise Reject("the worker is leaving", requeue=True)
-        handler(task_id)
+        try:
+            handler(task_id)
+        except HandedBack:
+            raise Reject("the worker is leaving", requeue=True) from None
