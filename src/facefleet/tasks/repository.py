@@ -109,7 +109,8 @@ class TaskRepository:
             models: Name → version of what this run will use.
 
         Returns:
-            The record under its new fence; none when it is not there, not queued or not due (a duplicate message).
+            The record under its new fence; none when it is not there, not queued or not due (a duplicate message), or
+            not of the kind asked for.
         """
         now = self._clock()
         changes = {
