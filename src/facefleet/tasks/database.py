@@ -3,6 +3,11 @@
 SQLite is set up for many processes: WAL, a busy timeout, ``synchronous=FULL`` (a 202 survives a power cut), and
 ``BEGIN IMMEDIATE`` for every write, because a deferred transaction that turns into a write raises BUSY whatever the
 timeout is.
+
+PostgreSQL runs at READ COMMITTED: every change of the repository is one conditional UPDATE, which waits for the row
+and then looks at its condition again. Each wait has an end: for a connection, for a statement, and for a server that
+neither answers nor hangs up. A connection that broke is replaced at the next use, so a server that came back is used
+again without a restart.
 """
 
 from __future__ import annotations
@@ -14,11 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from facefleet.errors import ConfigInvalid, RecordsUnavailable
 
@@ -26,12 +31,33 @@ _WRITE = "facefleet_write"
 _WAL_RETRY_SECONDS = 0.01
 _QUIET = {"hide_parameters": True}  # the words of an error go to the log, a tenant's values do not
 
+_POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
+_CONNECT_SECONDS = 3
+_STATEMENT_SECONDS = 10
+_SILENCE_SECONDS = _STATEMENT_SECONDS + 1  # the server ends a statement first, if it can
+_POOL = {"pool_size": 5, "max_overflow": 15, "pool_timeout": _CONNECT_SECONDS, "pool_use_lifo": True}
+# A peer that vanished without a word is noticed by the kernel; libpq's names.
+_KEEPALIVE = {
+    "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
+    "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
+}  # fmt: skip
+_ACTIVE = 1  # libpq's PQTRANS_ACTIVE
+_SCHEMA_LOCK = 0x66_61_63_65_66_6C_74  # any number that no other program on this database takes ("faceflt")
+_NOT_NOW = frozenset({
+    "25006",  # read_only_sql_transaction: a standby, or a server that is being moved
+    "42P01",  # undefined_table: no schema yet
+})  # fmt: skip
+
 
 class Database:
-    """One engine with two kinds of transaction.
+    """One engine with two kinds of transaction, and a third for the schema.
+
+    Args:
+        url: ``sqlite:///file`` or ``postgresql://user:password@host/database?sslmode=…`` (any parameter of libpq).
+        busy_timeout: s to wait for SQLite's write lock.
 
     Raises:
-        ConfigInvalid: The URL is not one SQLAlchemy can open.
+        ConfigInvalid: The URL is not one of these.
     """
 
     def __init__(self, url: str, *, busy_timeout: float = 10.0) -> None:
@@ -57,6 +83,22 @@ class Database:
         with _outages(), self.engine.execution_options(**{_WRITE: True}).begin() as connection:
             yield connection
 
+    @contextmanager
+    def exclusive(self) -> Iterator[Connection]:
+        """A transaction that changes the schema: one at a time over all processes, and it may take its time.
+
+        Raises:
+            RecordsUnavailable: The database does not answer.
+        """
+        if self.engine.dialect.name == "sqlite":  # its writers take turns anyway
+            with self.write() as connection:
+                yield connection
+            return
+        patient = create_engine(self.engine.url, poolclass=NullPool, **_QUIET)
+        with _outages(), patient.begin() as connection:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
+            yield connection
+
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
@@ -66,25 +108,67 @@ class Database:
 def _outages() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (DBAPIError, PoolTimeout) as error:
+        if not _is_outage(error):
+            raise
         # The driver's words can hold values of the statement; the name of its class is enough.
         cause = type(getattr(error, "orig", None) or error).__name__
         raise RecordsUnavailable("The database did not answer; try again.", cause=cause) from error
 
 
+def _is_outage(error: DBAPIError | PoolTimeout) -> bool:
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout) or error.connection_invalidated:
+        return True
+    return getattr(error.orig, "sqlstate", None) in _NOT_NOW
+
+
 def _engine(url: str, busy_timeout: float) -> Engine:
     try:
         parsed = make_url(url)
+        if parsed.drivername in _POSTGRESQL:
+            return _postgresql(parsed)
         if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed, pool_pre_ping=True, **_QUIET)
+            raise NoSuchModuleError(parsed.drivername)
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             return _sqlite(create_engine(parsed, connect_args={"timeout": busy_timeout}, **_QUIET), busy_timeout)
         # In memory there is one connection, and threads take turns with it: two would mix their transactions.
         one = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": busy_timeout} | _QUIET
         return _sqlite(create_engine("sqlite://", connect_args={"check_same_thread": False}, **one), busy_timeout)
-    except (SQLAlchemyError, NoSuchModuleError, ImportError, OSError) as error:
-        raise ConfigInvalid(f"records.url cannot be opened: {type(error).__name__}.", setting="records.url") from error
+    except (SQLAlchemyError, NoSuchModuleError, ImportError, OSError, ValueError) as error:
+        # Not chained: its words may quote what stands in the place of the password.
+        raise ConfigInvalid(f"records.url cannot be opened: {type(error).__name__}.", setting="records.url") from None
+
+
+def _postgresql(url: URL) -> Engine:
+    """What the URL itself sets wins, ``options`` excepted: there ours come first, so that one of theirs can differ."""
+    options = f"-c TimeZone=UTC -c statement_timeout={_STATEMENT_SECONDS}s {url.query.get('options', '')}".strip()
+    ours = {"connect_timeout": _CONNECT_SECONDS, "application_name": "facefleet"} | _KEEPALIVE
+    arguments = {name: value for name, value in ours.items() if name not in url.query} | {"options": options}
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=arguments, **_POOL, **_QUIET
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: object) -> None:
+        _bound_silence(connection)
+
+    return engine
+
+
+def _bound_silence(connection: Any) -> None:
+    """End a wait for a server that is stopped or stuck: its kernel keeps the connection alive for ever."""
+    wait = connection.wait
+
+    def bounded(generator: Any, **options: Any) -> Any:
+        try:
+            return wait(generator, **{"timeout": _SILENCE_SECONDS} | options)
+        except Exception:
+            if connection.pgconn.transaction_status == _ACTIVE:  # an answer is still due: not to be used again
+                connection.pgconn.finish()
+            raise
+
+    connection.wait = bounded
 
 
 def _sqlite(engine: Engine, busy_timeout: float) -> Engine:

@@ -13,7 +13,7 @@ from facefleet.tasks.database import Database
 def upgrade(database: Database) -> None:
     """Bring the schema to this release's version; a no-op when it is there. Safe to run twice at once."""
     config = configuration()
-    with database.write() as connection:
+    with database.exclusive() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
