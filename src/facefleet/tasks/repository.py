@@ -21,8 +21,8 @@ Clock = Callable[[], datetime]
 BATCH = 500  # records one round of the sweeper looks at
 
 _HAS_RUN = (State.RUNNING, State.SUCCEEDED, State.FAILED)
-_LIST = (tasks.c.track, tasks.c.lane, tasks.c.shard)
 _SUSPECT = tasks.c.lost >= SUSPECT_LOST
+_LIST = (tasks.c.track, tasks.c.lane, tasks.c.shard)
 
 
 def failure_of(error: FacefleetError) -> Failure:
@@ -107,6 +107,7 @@ class TaskRepository:
             task_id: Which.
             lease: How long the claim holds without a heartbeat.
             models: Name → version of what this run will use.
+            suspect: Only one that has, or has not, lost ``SUSPECT_LOST`` workers; any where not given.
 
         Returns:
             The record under its new fence; none when it is not there, not queued or not due (a duplicate message), or
@@ -119,13 +120,18 @@ class TaskRepository:
             "models": dict(models), "progress": 0.0, "step": None,
         }  # fmt: skip
         due = and_(tasks.c.id == task_id, tasks.c.state == State.QUEUED, tasks.c.run_at <= now)
+        if suspect is not None:
+            due &= _SUSPECT if suspect else ~_SUSPECT
         with self._database.write() as connection:
             row = connection.execute(update(tasks).where(due).values(changes).returning(tasks)).mappings().one_or_none()
         return None if row is None else task_of(row)
 
+    def suspect(self, task_id: str) -> bool:
+        """Whether this task waits to run and has lost so many workers that it must run alone."""
+        return bool(self._select(and_(tasks.c.id == task_id, tasks.c.state == State.QUEUED, _SUSPECT)))
+
     def renew(self, held: Mapping[str, int], lease: timedelta) -> set[str]:
         """Heartbeat for all tasks of a process in one transaction.
-            suspect: Only one that has, or has not, lost ``SUSPECT_LOST`` workers; any where not given.
 
         Args:
             held: Task id → fence.
@@ -138,16 +144,10 @@ class TaskRepository:
         kept = set()
         with self._database.write() as connection:
             for task_id, fence in held.items():
-        if suspect is not None:
-            due &= _SUSPECT if suspect else ~_SUSPECT
                 done = connection.execute(update(tasks).where(_held(task_id, fence)).values(lease_until=until))
                 if done.rowcount:
                     kept.add(task_id)
         return kept
-    def suspect(self, task_id: str) -> bool:
-        """Whether this task waits to run and has lost so many workers that it must run alone."""
-        return bool(self._select(and_(tasks.c.id == task_id, tasks.c.state == State.QUEUED, _SUSPECT)))
-
 
     def advance(self, task: Task, step: str, progress: float) -> bool:
         """Tell how far this run is; false when it no longer holds the task."""
