@@ -20,6 +20,7 @@ from facefleet.tasks.task import SUSPECT_LOST, Failure, Route, State, Task
 Clock = Callable[[], datetime]
 BATCH = 500  # records one round of the sweeper looks at
 
+_NUL = "\0"  # no text of PostgreSQL can hold it
 _HAS_RUN = (State.RUNNING, State.SUCCEEDED, State.FAILED)
 _SUSPECT = tasks.c.lost >= SUSPECT_LOST
 _LIST = (tasks.c.track, tasks.c.lane, tasks.c.shard)
@@ -27,7 +28,7 @@ _LIST = (tasks.c.track, tasks.c.lane, tasks.c.shard)
 
 def failure_of(error: FacefleetError) -> Failure:
     """What the record keeps of an error."""
-    return Failure(error.code, error.message, error.detail)
+    return Failure(error.code, error.message.replace(_NUL, "\N{REPLACEMENT CHARACTER}"), error.detail)
 
 
 class TaskRepository:
@@ -53,12 +54,14 @@ class TaskRepository:
         Raises:
             TaskNotFound: None of this id for this tenant.
         """
+        if _NUL in task_id:
+            raise _not_found(task_id)
         with self._database.read() as connection:
             row = connection.execute(
                 select(tasks).where(tasks.c.id == task_id, tasks.c.tenant == tenant)
             ).mappings().one_or_none()  # fmt: skip
         if row is None:
-            raise TaskNotFound(f"There is no task {task_id[:64]!r}.", task_id=task_id[:64])
+            raise _not_found(task_id)
         return task_of(row)
 
     def cancel(self, tenant: str, task_id: str) -> Task:
@@ -70,6 +73,8 @@ class TaskRepository:
             TaskNotFound: None of this id for this tenant.
             TaskEnded: It has succeeded or failed.
         """
+        if _NUL in task_id:
+            raise _not_found(task_id)
         open_ = and_(tasks.c.id == task_id, tasks.c.tenant == tenant, tasks.c.state.in_((State.QUEUED, State.RUNNING)))
         ended = {"state": State.CANCELED, "finished_at": self._clock(), "version": tasks.c.version + 1}
         self._update(open_, lease_until=None, step=None, **ended)
@@ -260,6 +265,10 @@ class TaskRepository:
     def _update(self, condition: ColumnElement[bool], **changes: Any) -> int:
         with self._database.write() as connection:
             return connection.execute(update(tasks).where(condition).values(changes)).rowcount
+
+
+def _not_found(task_id: str) -> TaskNotFound:
+    return TaskNotFound(f"There is no task {task_id[:64]!r}.", task_id=task_id[:64])
 
 
 def _held(task_id: str, fence: int) -> ColumnElement[bool]:
