@@ -136,6 +136,16 @@ class Sweeper(_Section):
     grace: Seconds = Field(5.0, description="s before a queued record can count as lost by the broker")
 
 
+class Retention(_Section):
+    """How long what is kept; the sweeper deletes what is older, except of tasks under legal hold."""
+
+    inputs: Seconds = Field(3600.0, description="s that uploads are kept after their task has ended")
+    results: Seconds = Field(7 * 86400.0, description="s that a result is kept after its task has ended")
+    rows: Seconds = Field(90 * 86400.0, description="s that the record is kept after its task has ended")
+    interval: Seconds = Field(60.0, description="s between rounds of deletion")
+    orphans: Seconds = Field(3600.0, description="s between searches for objects that no record names; also their age")
+
+
 class Images(_Section):
     """Limits on one photo, checked before it is decoded."""
 
@@ -191,6 +201,7 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     tasks: Tasks = Tasks()
     sweeper: Sweeper = Sweeper()
+    retention: Retention = Retention()
     images: Images = Images()
     engine: Engine = Engine()
     marks: Marks = Marks()

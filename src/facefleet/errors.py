@@ -40,6 +40,8 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── MethodNotAllowed          method_not_allowed        405
     │   ├── TaskEnded                 task_ended                409
     │   ├── ResultNotReady            result_not_ready          409   retryable
+    │   ├── IdempotencyConflict   idempotency_conflict      409
+    │   ├── TaskHeld              task_held                 409
     │   └── ResultUnavailable         result_unavailable        410
     ├── ModelError
     │   ├── ManifestInvalid           manifest_invalid          500
@@ -52,7 +54,10 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── StoreUnavailable          store_unavailable         503   retryable
     │   ├── QueueUnavailable          queue_unavailable         503   retryable
     │   ├── ServerUnreachable         server_unreachable        503   retryable
-    │   └── WaitTimeout               wait_timeout              504   retryable
+    │   ├── WaitTimeout               wait_timeout              504   retryable
+    │   └── NotAccepting              all is well, but no new work is taken
+    │       ├── Maintenance           maintenance               503   retryable
+    │       └── Overloaded            overloaded                503   retryable
     ├── TaskFailure                   how a task can end besides the errors above
     │   ├── AttemptsExhausted         attempts_exhausted        500
     │   ├── WorkerLost                worker_lost               500
@@ -305,6 +310,22 @@ class TaskEnded(LookupFailed):
     title = "Task has ended"
 
 
+class IdempotencyConflict(LookupFailed):
+    """The idempotency key belongs to another request."""
+
+    code = "idempotency_conflict"
+    status = 409
+    title = "Idempotency key is taken"
+
+
+class TaskHeld(LookupFailed):
+    """The task is under legal hold and cannot be erased."""
+
+    code = "task_held"
+    status = 409
+    title = "Task is held"
+
+
 class ResultNotReady(LookupFailed):
     """The task has not finished."""
 
@@ -408,6 +429,24 @@ class WaitTimeout(OutageError):
     code = "wait_timeout"
     status = 504
     title = "Gave up waiting"
+
+
+class NotAccepting(OutageError):
+    """Nothing is away, but no new work is taken; ``detail["retry_after"]`` has the s to wait."""
+
+
+class Maintenance(NotAccepting):
+    """Operators have closed the door for new work; what was accepted goes on."""
+
+    code = "maintenance"
+    title = "Under maintenance"
+
+
+class Overloaded(NotAccepting):
+    """Too much work waits already."""
+
+    code = "overloaded"
+    title = "Too much work waits"
 
 
 class TaskFailure(FacefleetError):

@@ -25,7 +25,7 @@ from facefleet.gateway.access import AccessLog
 from facefleet.gateway.intake import Intake
 from facefleet.gateway.limits import BodyLimit
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
-from facefleet.gateway.routes import fuse, health, tasks
+from facefleet.gateway.routes import erasure, fuse, health, tasks
 from facefleet.gateway.uploads import MAX_TEXT_BYTES, PHOTOS, TEXTS
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
@@ -33,11 +33,13 @@ from facefleet.observability.metrics import Depths, Metrics
 from facefleet.queue.app import build_app
 from facefleet.queue.broker import Broker
 from facefleet.queue.lanes import STABLE
+from facefleet.queue.retention import Retention, Terms
 from facefleet.queue.submit import Submitter
 from facefleet.queue.sweeper import Sweeper
 from facefleet.storage.store import Store, open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
+from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.repository import TaskRepository
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
@@ -103,15 +105,18 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         parts: Opened by the caller, who closes them.
     """
     limits = Limits(**settings.images.model_dump())
+    retention = Retention(Keeping(parts.database, now), parts.store, parts.metrics, now, _terms(settings))
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
-        lifespan=_lifespan(settings, parts), middleware=_middleware(limits), docs_url=None, redoc_url=None,
+        lifespan=_lifespan(settings, parts, retention), middleware=_middleware(limits), docs_url=None, redoc_url=None,
+        redirect_slashes=False,
     )  # fmt: skip
     problems.install(app)
     deadline = timedelta(seconds=settings.tasks.deadline)
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline)
     app.include_router(fuse.router(intake, limits, parts.metrics))
     app.include_router(tasks.router(parts.records, parts.store))
+    app.include_router(erasure.router(parts.records, retention))
     needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
     app.include_router(health.router(needed, {"queue": parts.broker.ping}, parts.metrics))
     return app
@@ -128,19 +133,34 @@ def _middleware(limits: Limits) -> list[Middleware]:
     ]
 
 
-def _lifespan(settings: Settings, parts: Parts) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _terms(settings: Settings) -> Terms:
+    kept = settings.retention
+    inputs, results, rows, orphans = (
+        timedelta(seconds=s) for s in (kept.inputs, kept.results, kept.rows, kept.orphans)
+    )
+    return Terms(inputs, results, rows, orphans)
+
+
+def _lifespan(
+    settings: Settings, parts: Parts, retention: Retention
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.gateway.threads
         grace = timedelta(seconds=settings.sweeper.grace)
         sweeper = Sweeper(parts.records, parts.broker, parts.submitter, parts.metrics, now, grace)
         stop = Event()
-        thread = Thread(target=sweeper.run, args=(stop.wait, settings.sweeper.interval), name="sweeper", daemon=True)
-        thread.start()
+        threads = [
+            Thread(target=sweeper.run, args=(stop.wait, settings.sweeper.interval), name="sweeper", daemon=True),
+            Thread(target=retention.run, args=(stop.wait, settings.retention.interval), name="retention", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
         yield
-        # The sweeper stops before its parts are closed by whoever opened them.
+        # Both stop before their parts are closed by whoever opened them.
         stop.set()
-        await asyncio.to_thread(thread.join, _GRACEFUL_SECONDS)
+        for thread in threads:
+            await asyncio.to_thread(thread.join, _GRACEFUL_SECONDS)
 
     return lifespan
 

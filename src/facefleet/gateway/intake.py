@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from facefleet.errors import FacefleetError, OutageError, QueueUnavailable
+from facefleet.errors import IdempotencyConflict, OutageError, QueueUnavailable, RequestError
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import Form
 from facefleet.observability.logs import bound, logger
@@ -22,9 +22,20 @@ from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock, TaskRepository
 from facefleet.tasks.task import Kind, Task, new_id
 
+_KEY = re.compile(r"[!-~]{1,255}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 _log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FuseRequest:
+    """What a caller sent."""
+
+    form: Form
+    options: Mapping[str, object]
+    idempotency_key: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,35 +48,46 @@ class Intake:
     clock: Clock
     deadline: timedelta
 
-    def accept(self, principal: Principal, form: Form, options: Mapping[str, object], traceparent: str | None) -> Task:
-        """Make the task of a request.
+    def accept(self, principal: Principal, request: FuseRequest) -> Task:
+        """Make the task of a request, or find the one that an earlier request with the same idempotency key made.
 
         Raises:
             ConsentRequired: The caller did not attest it.
+            IdempotencyConflict: The key belongs to a request with other photos or options.
             OutageError: Store or records are away; nothing is kept.
         """
-        task = self._task(principal, form, options, traceparent)
+        task = self._task(principal, request)
         with bound(task_id=task.id, tenant=task.tenant):
-            try:
-                for role, key in task.inputs.items():
-                    self.store.put(key, form.photos[role].data)
-                self.records.add(task)
-            except FacefleetError:
-                self._forget(task)
-                raise
+            earlier = self.records.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
+            kept = earlier or self._keep(task, request.form)
+            if kept.id != task.id:
+                return _same(kept, task)
             _log.info("task.accepted", kind=task.kind.value, lane=task.route.lane, digest=task.request_digest)
             self._send(task)
         return task
 
-    def _task(self, principal: Principal, form: Form, options: Mapping[str, object], traceparent: str | None) -> Task:
-        now, task_id = self.clock(), new_id()
+    def _keep(self, task: Task, form: Form) -> Task:
+        """Store the uploads and commit the record; of two concurrent twins one wins, and the loser's uploads go."""
+        try:
+            for role, key in task.inputs.items():
+                self.store.put(key, form.photos[role].data)
+            kept = self.records.add(task)
+        except Exception:
+            self._forget(task)
+            raise
+        if kept.id != task.id:
+            self._forget(task)
+        return kept
+
+    def _task(self, principal: Principal, request: FuseRequest) -> Task:
+        now, task_id, form = self.clock(), new_id(), request.form
         task = Task.new(
             id=task_id, tenant=principal.tenant, subject=principal.subject, kind=Kind.FUSE,
-            lane=Lane.STANDARD, track=STABLE, options=options,
+            lane=Lane.STANDARD, track=STABLE, options=request.options,
             inputs={role: input_key(principal.tenant, task_id, role) for role in form.photos},
             consent=attest(form.texts.get("consent"), subject=principal.subject, now=now),
-            now=now, deadline=self.deadline,
-            request_digest=_digest(form, options), traceparent=_trace_context(traceparent),
+            now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
+            request_digest=_digest(form, request.options), traceparent=_trace_context(request.traceparent),
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
 
@@ -86,6 +108,26 @@ class Intake:
                 self.store.delete(key)
             except OutageError as error:  # the sweeper removes orphans
                 _log.warning("upload.not_deleted", code=error.code)
+
+
+def _same(earlier: Task, task: Task) -> Task:
+    if earlier.request_digest != task.request_digest:
+        raise IdempotencyConflict(
+            "This Idempotency-Key was used with other photos or options; send a new key.", task_id=earlier.id
+        )
+    _log.info("task.repeated", earlier=earlier.id)
+    return earlier
+
+
+def idempotency_key_of(header: str | None) -> str | None:
+    """The key of a request: 1 to 255 visible ASCII characters.
+
+    Raises:
+        RequestError: It is longer, empty, or has other characters.
+    """
+    if header is not None and not _KEY.fullmatch(header):
+        raise RequestError("Idempotency-Key must be 1 to 255 visible ASCII characters.", header="idempotency-key")
+    return header
 
 
 def _digest(form: Form, options: Mapping[str, object]) -> str:

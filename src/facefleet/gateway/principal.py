@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from facefleet.errors import ConfigInvalid, RequestError
 
+_AUTHORITY = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
 _LOCAL_NAMES = frozenset({"localhost"})
 
 
@@ -45,11 +46,8 @@ class LocalAuthentication:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             for name in ("host", "origin"):
-                value = headers.get(name)
-                if value is not None and not _names_this_machine(value):
-                    raise RequestError(
-                        f"Without authentication only this machine may ask; {name} is {value[:200]!r}.", header=name
-                    )
+                for value in headers.getlist(name):
+                    _require_own_name(name, value)
             scope.setdefault("state", {})["principal"] = LOCAL
         await self._app(scope, receive, send)
 
@@ -75,9 +73,9 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _names_this_machine(value: str) -> bool:
-    try:
-        host = urlsplit(value if "//" in value else f"//{value}").hostname
-    except ValueError:
-        return False
-    return host is not None and is_loopback(host)
+def _require_own_name(header: str, value: str) -> None:
+    found = _AUTHORITY.fullmatch(value.removeprefix("http://").removeprefix("https://"))
+    if found is None or not is_loopback(found["host"].strip("[]")):
+        raise RequestError(
+            f"Without authentication only this machine may ask; {header} is {value[:200]!r}.", header=header
+        )

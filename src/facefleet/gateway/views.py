@@ -66,6 +66,7 @@ class TaskView(BaseModel):
     options: dict[str, Any]
     models: dict[str, str] = Field(description="name to version of the models of the last run")
     timings_ms: dict[str, float] = Field(description="step to milliseconds of the run that succeeded")
+    erased_at: datetime | None = Field(description="when photos and result were erased on request")
     error: Problem | None = Field(description="of a failed task, or of the attempt before the next")
     links: Links
 
@@ -104,7 +105,8 @@ def view(task: Task) -> TaskView:
         task_id=task.id, kind=task.kind, status=task.state, lane=task.route.lane,
         progress=task.progress, attempts=task.fence, version=task.version,
         created_at=task.created_at, started_at=task.started_at, finished_at=task.finished_at,
-        options=dict(task.options), models=dict(task.models), timings_ms=dict(task.timings_ms),
+        erased_at=task.erased_at, options=dict(task.options),
+        models=dict(task.models), timings_ms=dict(task.timings_ms),
         error=Problem(code=failure.code, message=failure.message, detail=dict(failure.detail)) if failure else None,
         links=links_of(task),
     )  # fmt: skip

@@ -31,6 +31,10 @@ class Metrics:
             "facefusion_sweeper_actions_total", "What the sweeper put right.", ["action"], registry=registry
         )
 
+        self.deleted = Counter(
+            "facefusion_deleted_total", "What retention and erasure deleted.", ["what"], registry=registry
+        )
+
     def watch_queue(self, depths: Callable[[], Depths]) -> None:
         """Read the depth of the queue at every scrape."""
         self.registry.register(_QueueDepth(depths))

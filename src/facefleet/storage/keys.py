@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
+ALL_TENANTS = "tenants/"
+_PLACE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>inputs|results)/(?P<task>[0-9a-f-]{36})/[^/]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -17,6 +20,11 @@ def result_key(tenant: str, task_id: str, fence: int) -> str:
     return f"{tenant_prefix(tenant)}results/{_name(task_id)}/{fence:d}"
 
 
+def task_prefixes(tenant: str, task_id: str) -> tuple[str, str]:
+    """Where a task's uploads are, and where the results of all its runs are."""
+    return f"{tenant_prefix(tenant)}inputs/{_name(task_id)}/", f"{tenant_prefix(tenant)}results/{_name(task_id)}/"
+
+
 def tenant_prefix(tenant: str) -> str:
     """Everything a tenant has."""
     return f"tenants/{_name(tenant)}/"
@@ -26,3 +34,21 @@ def _name(part: str) -> str:
     if not _NAME.fullmatch(part):
         raise ValueError(f"not a name for an object key: {part[:64]!r}")
     return part
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose object a key is."""
+
+    key: str
+    tenant: str
+    task_id: str
+    is_result: bool
+
+
+def place_of(key: str) -> Place | None:
+    """What a key says; none where it is no key of a task."""
+    found = _PLACE.fullmatch(key)
+    if found is None:
+        return None
+    return Place(key, found["tenant"], found["task"], found["kind"] == "results")

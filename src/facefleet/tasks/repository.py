@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from facefleet.errors import FacefleetError, TaskEnded, TaskNotFound
 from facefleet.tasks.database import Database
@@ -43,10 +44,26 @@ class TaskRepository:
 
     # ── the gateway ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def add(self, task: Task) -> None:
-        """Commit a new record."""
-        with self._database.write() as connection:
-            connection.execute(insert(tasks), row_of(task))  # as parameters: the statement is compiled once
+    def add(self, task: Task) -> Task:
+        """Commit a new record, unless its idempotency key is taken.
+
+        Returns:
+            The record that has the key: this one, or its earlier twin, and then nothing was changed.
+        """
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(tasks), row_of(task))  # as parameters: the statement is compiled once
+        except IntegrityError:
+            twin = self.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
+            if twin is None:
+                raise
+            return twin
+        return task
+
+    def of_key(self, tenant: str, key: str) -> Task | None:
+        """The record with this idempotency key."""
+        found = self._select(and_(tasks.c.tenant == tenant, tasks.c.idempotency_key == key))
+        return found[0] if found else None
 
     def get(self, tenant: str, task_id: str) -> Task:
         """The record.

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import FacefleetError
-from facefleet.gateway.intake import Intake
+from facefleet.gateway.intake import FuseRequest, Intake, idempotency_key_of
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import read_form
 from facefleet.gateway.views import Accepted, FuseOptionsBody, accepted, parse_options
@@ -53,11 +53,12 @@ def router(intake: Intake, limits: Limits, metrics: Metrics) -> APIRouter:
     async def fuse(request: Request, response: Response) -> Accepted:
         """Fuse the face of `source` into `target`: answers at once with a task."""
         try:
+            key = idempotency_key_of(request.headers.get("idempotency-key"))
             form = await read_form(request.headers.get("content-type", ""), request.stream(), limits)
             options = parse_options(form.texts.get("options"))
             principal: Principal = request.state.principal
-            traceparent = request.headers.get("traceparent")
-            task = await run_in_threadpool(intake.accept, principal, form, options, traceparent)
+            wanted = FuseRequest(form, options, key, request.headers.get("traceparent"))
+            task = await run_in_threadpool(intake.accept, principal, wanted)
         except FacefleetError as error:
             metrics.requests.labels(Kind.FUSE.value, error.code).inc()
             raise

@@ -1,0 +1,51 @@
+"""``DELETE /v1/tasks/{id}``: photos and result go at once, in every state; a receipt stays."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from facefleet.errors import StoreUnavailable
+from facefleet.gateway.principal import Principal
+from facefleet.observability.logs import bound, logger
+from facefleet.queue.retention import Retention
+from facefleet.tasks.repository import TaskRepository
+
+_log = logger(__name__)
+
+
+class Receipt(BaseModel):
+    """What stays of an erased task."""
+
+    task_id: str
+    erased_at: datetime | None
+    status: Literal["erased", "erasing"] = Field(description="erasing: the store was away; the sweeper goes on")
+
+
+def router(records: TaskRepository, retention: Retention) -> APIRouter:
+    """The route of erasure."""
+    routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+
+    @routes.delete("/{task_id}", response_model=Receipt)
+    async def erase(task_id: str, request: Request) -> Receipt:
+        """Erase a task's photos and result now; to erase it again changes nothing."""
+        principal: Principal = request.state.principal
+        return await run_in_threadpool(_erase, records, retention, principal, task_id)
+
+    return routes
+
+
+def _erase(records: TaskRepository, retention: Retention, principal: Principal, task_id: str) -> Receipt:
+    task = records.get(principal.tenant, task_id)
+    status: Literal["erased", "erasing"] = "erased"
+    with bound(task_id=task.id, tenant=task.tenant):
+        try:
+            retention.erase(task)
+        except StoreUnavailable as error:
+            status = "erasing"
+            _log.warning("task.erasing", code=error.code)
+    return Receipt(task_id=task.id, erased_at=records.get(principal.tenant, task_id).erased_at, status=status)

@@ -1,0 +1,142 @@
+"""Deleting what has outlived its time: uploads, results, rows, and objects that no record names.
+
+Part of the sweeper, and so run in every gateway; a deletion done twice does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from uuid import UUID
+
+from facefleet.errors import FacefleetError
+from facefleet.observability.logs import logger
+from facefleet.observability.metrics import Metrics
+from facefleet.storage.keys import ALL_TENANTS, Place, place_of, task_prefixes
+from facefleet.storage.store import Store
+from facefleet.tasks.keeping import Keeping
+from facefleet.tasks.repository import BATCH, Clock
+from facefleet.tasks.task import Task
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How long what is kept after a task has ended; ``orphans`` is the least age of an object without a record."""
+
+    inputs: timedelta
+    results: timedelta
+    rows: timedelta
+    orphans: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """The deleter."""
+
+    keeping: Keeping
+    store: Store
+    metrics: Metrics
+    clock: Clock
+    terms: Terms
+
+    def run(self, wait: Callable[[float], bool], interval: float) -> None:
+        """Rounds until ``wait(interval)`` says stop, with a search for orphans as often as the terms say."""
+        searched = self.clock()
+        while not wait(interval):
+            try:
+                self.round()
+                if self.clock() - searched >= self.terms.orphans:
+                    searched = self.clock()
+                    self.delete_orphans()
+            except FacefleetError as error:
+                _log.warning("retention.interrupted", code=error.code, cause=error.detail.get("cause"))
+            except Exception:  # noqa: BLE001 - a bug in one round must not stop the ones after it
+                _log.exception("retention.failed")
+
+    def round(self) -> None:
+        """Everything whose time is over, at most a batch of each.
+
+        Raises:
+            OutageError: Records or store are away; what was deleted so far is marked.
+        """
+        for task in self.keeping.with_old_inputs(self.terms.inputs):
+            self.delete_inputs(task)
+        for task in self.keeping.with_old_results(self.terms.results):
+            self.delete_results(task)
+        self._count("row", self.keeping.delete_rows(self.terms.rows))
+
+    def erase(self, task: Task) -> None:
+        """Erase a task for its owner: the record first, so that a run under way has lost its fence.
+
+        Raises:
+            TaskHeld: It is under legal hold.
+            StoreUnavailable: The record is erased, its objects go in the next round.
+        """
+        self.keeping.erase(task)
+        self.delete_inputs(task)
+        self.delete_results(task)
+        _log.info("task.erased", task_id=task.id, tenant=task.tenant)
+
+    def delete_inputs(self, task: Task) -> None:
+        """Delete a task's uploads."""
+        inputs, _ = task_prefixes(task.tenant, task.id)
+        self._count("input", self._delete(self.store.list(inputs)))
+        self.keeping.inputs_deleted(task)
+
+    def delete_results(self, task: Task) -> None:
+        """Delete the results of all runs of a task."""
+        _, results = task_prefixes(task.tenant, task.id)
+        self._count("result", self._delete(self.store.list(results)))
+        self.keeping.results_deleted(task)
+
+    def delete_orphans(self) -> int:
+        """Look through the whole store for objects that no record names; how many were deleted.
+
+        A gateway that died between storing an upload and committing its record leaves such, and so does a worker that
+        died between storing a result and naming it.
+        """
+        places = (place for key in self.store.list(ALL_TENANTS) if (place := place_of(key)) is not None)
+        old = (place for place in places if _born(place.task_id) < self.clock() - self.terms.orphans)
+        found = 0
+        for some in _batches(old):
+            records = self.keeping.known({place.task_id for place in some})
+            orphans = [place.key for place in some if _is_orphan(place, records.get(place.task_id))]
+            found += self._delete(orphans)
+        self._count("orphan", found)
+        return found
+
+    def _delete(self, keys: Iterable[str]) -> int:
+        count = 0
+        for key in list(keys):
+            self.store.delete(key)
+            count += 1
+        return count
+
+    def _count(self, what: str, count: int) -> None:
+        if count:
+            self.metrics.deleted.labels(what).inc(count)
+            _log.info("retention.deleted", what=what, count=count)
+
+
+def _is_orphan(place: Place, task: Task | None) -> bool:
+    if task is None or task.tenant != place.tenant:
+        return True
+    if not task.state.terminal or task.hold:
+        return False
+    if place.is_result:
+        return place.key != task.result
+    return not task.inputs_kept
+
+
+def _born(task_id: str) -> datetime:
+    """A UUIDv7 opens with its time, 48 bits of milliseconds (RFC 9562)."""
+    return datetime.fromtimestamp((UUID(task_id).int >> 80) / 1000, UTC)
+
+
+def _batches(places: Iterator[Place]) -> Iterator[list[Place]]:
+    while some := list(islice(places, BATCH)):
+        yield some

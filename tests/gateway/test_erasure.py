@@ -1,0 +1,169 @@
+"""Erasure and retention: what must go is gone, what must stay is there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from obstore.store import MemoryStore
+from prometheus_client import CollectorRegistry
+from tests.gateway.conftest import Door, Open, picture
+from tests.tasks.fakes import FakeClock
+
+from facefleet.errors import StoreUnavailable
+from facefleet.observability.metrics import Metrics
+from facefleet.queue.retention import Retention, Terms
+from facefleet.storage.keys import input_key, result_key
+from facefleet.storage.store import ObjectStore, Store
+from facefleet.tasks.keeping import Keeping
+from facefleet.tasks.task import State, Task, new_id
+
+LEASE = timedelta(minutes=1)
+HOUR, WEEK, QUARTER = timedelta(hours=1), timedelta(days=7), timedelta(days=90)
+
+
+def submitted(door: Door) -> Task:
+    task_id = door.submit(source=picture(seed=1), target=picture(seed=2)).json()["task_id"]
+    return door.parts.records.get("local", task_id)
+
+
+def claimed(door: Door) -> Task:
+    task = door.parts.records.claim(submitted(door).id, LEASE, {})
+    assert task is not None
+    return task
+
+
+def succeeded(door: Door) -> Task:
+    task = claimed(door)
+    key = result_key(task.tenant, task.id, task.fence)
+    door.parts.store.put(key, b"a picture")
+    assert door.parts.records.succeed(task, key, "image/png", {})
+    return door.parts.records.get("local", task.id)
+
+
+def hold(door: Door, task: Task) -> None:
+    with door.parts.database.write() as connection:
+        connection.exec_driver_sql(f"UPDATE tasks SET hold = 1 WHERE id = '{task.id}'")
+
+
+def test_a_finished_task_is_erased_and_its_receipt_stays(door: Door) -> None:
+    task = succeeded(door)
+    answer = door.client.delete(f"/v1/tasks/{task.id}")
+    assert (answer.status_code, answer.json()["status"]) == (200, "erased")
+    assert door.kept() == []
+    view = door.client.get(f"/v1/tasks/{task.id}").json()
+    assert (view["status"], view["options"], view["erased_at"]) == ("succeeded", {}, answer.json()["erased_at"])
+    gone = door.client.get(f"/v1/tasks/{task.id}/result")
+    assert (gone.status_code, gone.json()["code"]) == (410, "result_unavailable")
+    assert door.client.delete(f"/v1/tasks/{task.id}").json() == answer.json()
+    assert door.client.delete("/v1/tasks/0").status_code == 404
+
+
+def test_a_waiting_task_that_is_erased_never_runs(door: Door) -> None:
+    task = submitted(door)
+    door.client.delete(f"/v1/tasks/{task.id}")
+    assert door.kept() == []
+    assert door.parts.records.get("local", task.id).state is State.CANCELED
+    assert door.parts.records.claim(task.id, LEASE, {}) is None
+
+
+def test_a_running_worker_of_an_erased_task_cannot_name_its_late_result(door: Door) -> None:
+    task = claimed(door)
+    door.client.delete(f"/v1/tasks/{task.id}")
+    assert not door.parts.records.succeed(task, result_key(task.tenant, task.id, 1), "image/png", {})
+    assert door.parts.records.get("local", task.id).state is State.CANCELED
+
+
+def test_a_task_under_legal_hold_is_not_erased(door: Door) -> None:
+    task = succeeded(door)
+    hold(door, task)
+    answer = door.client.delete(f"/v1/tasks/{task.id}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "task_held")
+    assert len(door.kept()) == 3
+    assert door.client.get(f"/v1/tasks/{task.id}/result").content == b"a picture"
+
+
+class Away(ObjectStore):
+    """A store that takes and gives but does not delete for a while."""
+
+    away = True
+
+    def delete(self, key: str) -> None:
+        if self.away:
+            raise StoreUnavailable("The object store did not answer; try again.")
+        super().delete(key)
+
+
+def test_what_the_store_would_not_delete_is_deleted_later(open_door: Open) -> None:
+    store = Away(MemoryStore())
+    door = open_door(store=store)
+    task = succeeded(door)
+    assert door.client.delete(f"/v1/tasks/{task.id}").json()["status"] == "erasing"
+    store.away = False
+    retention(door, FakeClock(task.created_at)).round()
+    assert door.kept() == []
+
+
+def retention(door: Door, clock: FakeClock, store: Store | None = None) -> Retention:
+    terms = Terms(HOUR, WEEK, QUARTER, HOUR)
+    keeping = Keeping(door.parts.database, clock)
+    return Retention(keeping, store or door.parts.store, Metrics(CollectorRegistry()), clock, terms)
+
+
+def test_uploads_results_and_rows_go_when_their_time_is_over(door: Door) -> None:
+    task, waiting = succeeded(door), submitted(door)
+    assert task.finished_at is not None
+    clock = FakeClock(task.finished_at)
+    deleter = retention(door, clock)
+
+    def left() -> list[str]:
+        deleter.round()
+        return [key.split("/")[2] for key in door.kept() if waiting.id not in key]
+
+    assert left() == ["inputs", "inputs", "results"]
+    clock.advance(HOUR.total_seconds() + 1)
+    assert left() == ["results"]
+    clock.advance(WEEK.total_seconds())
+    assert left() == []
+    assert door.client.get(f"/v1/tasks/{task.id}/result").json()["code"] == "result_unavailable"
+    assert door.client.get(f"/v1/tasks/{task.id}").status_code == 200
+    clock.advance(QUARTER.total_seconds())
+    deleter.round()
+    assert door.client.get(f"/v1/tasks/{task.id}").status_code == 404
+    assert len(door.kept()) == 2, "a task that has not ended keeps its uploads"
+
+
+def test_a_legal_hold_stops_retention_for_that_task_only(door: Door) -> None:
+    held, other = succeeded(door), succeeded(door)
+    hold(door, held)
+    assert held.finished_at is not None
+    retention(door, FakeClock(held.finished_at + 2 * QUARTER)).round()
+    assert {key.split("/")[3] for key in door.kept()} == {held.id}
+    assert door.client.get(f"/v1/tasks/{held.id}").status_code == 200
+    assert door.client.get(f"/v1/tasks/{other.id}").status_code == 404
+
+
+def test_objects_that_no_record_names_go_when_they_are_old(door: Door) -> None:
+    task, running, fresh = succeeded(door), claimed(door), new_id()
+    assert task.finished_at is not None
+    orphans = [
+        input_key("local", fresh, "source"),  # a gateway died before its commit
+        result_key("local", task.id, 7),  # a worker died after it had lost
+    ]
+    others = [result_key("local", running.id, 1), "tenants/local/templates/spring"]
+    for key in orphans + others:
+        door.parts.store.put(key, b"x")
+    before = door.kept()
+    clock = FakeClock(task.finished_at)
+    deleter = retention(door, clock)
+    assert deleter.delete_orphans() == 0, "what is young may be an upload under way"
+    clock.advance(HOUR.total_seconds() + 60)
+    assert deleter.delete_orphans() == 2
+    assert door.kept() == sorted(set(before) - set(orphans))
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_uploads_of_a_task_that_has_not_ended_are_never_old(door: Door, state: str) -> None:
+    task = claimed(door) if state == "running" else submitted(door)
+    retention(door, FakeClock(task.created_at + 2 * QUARTER)).round()
+    assert len(door.kept()) == 2
