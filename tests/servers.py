@@ -6,16 +6,20 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 from typing import Any, NoReturn
 from uuid import uuid4
@@ -247,7 +251,8 @@ class PostgresServer:
         secret.write_text(self.PASSWORD)
         secret.chmod(0o644)
         command = [
-            str(self._binaries / "initdb"), "--pgdata", str(self.data), "--username", "postgres", "--pwfile", str(secret),
+            str(self._binaries / "initdb"), "--pgdata", str(self.data),
+            "--username", "postgres", "--pwfile", str(secret),
             "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions",
         ]  # fmt: skip
         made = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=self._folder, **self._account)
@@ -453,3 +458,93 @@ def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(timeout=10)
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """A certificate authority of one's own, and what it signed for this machine.
+
+    Attributes:
+        ca: PEM file of the authority.
+        certificate: PEM file for 127.0.0.1 and localhost.
+        key: PEM file of the certificate's private key.
+    """
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Certificates:
+        """Sign a fresh set with openssl."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if shutil.which("openssl") is None:
+            missing("there is no openssl to make certificates with")
+        (folder / "leaf.ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\nbasicConstraints=CA:FALSE\n")
+        new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+        for command in (
+            f"req -x509 {new_key} -keyout ca.key -out ca.pem -days 2 -subj /CN=test-authority",
+            f"req {new_key} -keyout leaf.key -out leaf.csr -subj /CN=localhost",
+            "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out leaf.pem -days 2 -extfile leaf.ext",
+        ):
+            subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True, timeout=30)
+        return cls(folder / "ca.pem", folder / "leaf.pem", folder / "leaf.key")
+
+
+class TlsFront:
+    """Speaks TLS for a server that cannot: those in wheels are built without.
+
+    Args:
+        port: Of the server behind.
+        certificates: To show.
+        postgres: Whether a client first asks for TLS in PostgreSQL's way.
+    """
+
+    def __init__(self, port: int, certificates: Certificates, *, postgres: bool = False) -> None:
+        self._behind = port
+        self._postgres = postgres
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._context.load_cert_chain(certificates.certificate, certificates.key)
+        self._listener = socket.create_server((HOST, 0))
+        self.port = int(self._listener.getsockname()[1])
+
+    def __enter__(self) -> TlsFront:
+        Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed
+            while True:
+                client, _ = self._listener.accept()
+                Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with suppress(OSError), client:
+            if self._postgres:
+                assert len(client.recv(8)) == 8  # SSLRequest
+                client.sendall(b"S")
+            with (
+                self._context.wrap_socket(client, server_side=True) as inner,
+                socket.create_connection((HOST, self._behind), timeout=10) as behind,
+            ):
+                _pump(inner, behind)
+
+
+def _pump(client: ssl.SSLSocket, server: socket.socket) -> None:
+    """Carry bytes both ways until one side ends."""
+    while True:
+        ready = [client] if client.pending() else select.select([client, server], [], [], 30)[0]
+        if not ready:
+            return
+        for one in ready:
+            data = one.recv(65536)
+            if not data:
+                return
+            (server if one is client else client).sendall(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from facefleet.errors import ObjectMissing
@@ -109,3 +110,52 @@ def test_a_living_store_passes_its_check(store: Store) -> None:
     store.check()
     store.put(KEY, b"x")
     store.check()
+
+
+# ── downloads and links ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_stream_tells_the_size_and_brings_every_byte_in_order(store: Store) -> None:
+    photo = random.Random(7).randbytes(3 * 1024 * 1024 + 17)
+    store.put(KEY, photo)
+    found = store.stream(KEY)
+    chunks = list(found.chunks)
+    assert found.size == len(photo)
+    assert b"".join(chunks) == photo
+
+
+def test_a_stream_of_an_empty_object_ends_at_once(store: Store) -> None:
+    store.put(KEY, b"")
+    found = store.stream(KEY)
+    assert (found.size, b"".join(found.chunks)) == (0, b"")
+
+
+def test_a_stream_or_link_of_what_is_not_there_is_an_error_at_once(store: Store) -> None:
+    with pytest.raises(ObjectMissing):
+        store.stream(KEY)
+    store.put(KEY, b"x")
+    if store.link(KEY, 60) is not None:
+        store.delete(KEY)
+        with pytest.raises(ObjectMissing):
+            store.link(KEY, 60)
+
+
+def test_a_stream_that_nobody_reads_on_holds_nothing_up(store: Store) -> None:
+    store.put(KEY, random.Random(8).randbytes(4 * 1024 * 1024))
+    for _ in range(20):
+        next(store.stream(KEY).chunks)
+    store.put(KEY, b"next")
+    assert store.get(KEY) == b"next"
+
+
+def test_a_link_is_followed_by_anybody_and_says_what_the_object_is(store: Store) -> None:
+    photo = b"\xff\xd8\xff a photo"
+    store.put("tenants/acme/results/t1/1", photo)
+    link = store.link("tenants/acme/results/t1/1", 60)
+    if link is None:
+        pytest.skip("this store gives no links")
+    answer = httpx.get(link)
+    assert (answer.status_code, answer.content) == (200, photo)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["content-disposition"] == 'inline; filename="t1.jpg"'
+    assert answer.headers["cache-control"] == "private, no-store"

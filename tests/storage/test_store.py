@@ -15,6 +15,7 @@ KEY = "tenants/acme/inputs/t1/source"
 CALLS: dict[str, Callable[[Store], object]] = {
     "put": lambda store: store.put(KEY, b"x"),
     "get": lambda store: store.get(KEY),
+    "stream": lambda store: list(store.stream(KEY).chunks),
     "delete": lambda store: store.delete(KEY),
     "list": lambda store: list(store.list("tenants/acme/")),
     "check": lambda store: store.check(),
@@ -77,6 +78,15 @@ def test_a_folder_that_came_back_is_used_again(store: Store, folder: Path) -> No
         store.get(KEY)
     folder.with_name("away").rename(folder)
     assert store.get(KEY) == b"photo"
+
+
+def test_a_stream_is_never_all_in_memory(store: Store) -> None:
+    store.put(KEY, bytes(4 * 1024 * 1024))
+    assert max(map(len, store.stream(KEY).chunks)) <= 1024 * 1024
+
+
+def test_a_folder_gives_no_links(store: Store) -> None:
+    assert store.link(KEY, 60) is None
 
 
 def test_an_emptied_folder_stays_for_the_next_put(store: Store, folder: Path) -> None:

@@ -56,7 +56,7 @@ def attributes(key: str, data: bytes) -> dict[str, str]:
 
 def _credentials(objects: Objects, endpoint: str) -> S3Config:
     """What is not set here obstore looks for in the environment, then asks the platform for."""
-    config: S3Config = {}
+    config: S3Config = {"disable_bulk_delete": True}  # we delete one by one, and not every service knows the other way
     if endpoint:
         config["endpoint"] = endpoint.rstrip("/")
     if objects.region:

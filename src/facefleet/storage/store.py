@@ -19,6 +19,7 @@ from facefleet.errors import ConfigInvalid, ObjectMissing, StoreUnavailable
 from facefleet.storage.remote import SCHEMES, attributes, open_s3
 
 _CHUNK_BYTES = 256 * 1024
+_NO_BUCKET = "NoSuchBucket"  # S3's code; like a vanished folder it says nothing of the object
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class ObjectStore:
     def put(self, key: str, data: bytes) -> None:
         """Keep the bytes; readers see all of them or none."""
         said = attributes(key, data) if isinstance(self._backend, S3Store) else None
-        with self._outages(key):
+        with self._outages():
             obstore.put(self._backend, key, data, use_multipart=False, attributes=said)
 
     def get(self, key: str) -> bytes:
@@ -109,7 +110,7 @@ class ObjectStore:
         """The bytes piece by piece."""
         with self._outages(key):
             found = obstore.get(self._backend, key)
-            return Download(found.meta["size"], self._chunks(key, found))
+            return Download(found.meta["size"], self._chunks(found))
 
     def link(self, key: str, seconds: float) -> str | None:
         """A signed URL, where the store can."""
@@ -129,29 +130,30 @@ class ObjectStore:
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys under a prefix."""
-        with self._outages(prefix):
+        with self._outages():
             for page in obstore.list(self._backend, prefix=prefix):
                 yield from (entry["path"] for entry in page)
 
     def check(self) -> None:
         """Ask for an object that cannot be there."""
-        with self._outages("health"):
+        with self._outages():
             next(iter(obstore.list(self._backend, prefix="health/", chunk_size=1)), None)
 
-    def _chunks(self, key: str, found: obstore.GetResult) -> Iterator[bytes]:
-        with self._outages(key):
+    def _chunks(self, found: obstore.GetResult) -> Iterator[bytes]:
+        with self._outages():
             for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
                 yield bytes(chunk)
 
     @contextmanager
-    def _outages(self, key: str) -> Iterator[None]:
+    def _outages(self, absent: str | None = None) -> Iterator[None]:
+        """Name what went wrong; ``absent`` is the key that may be missing where all else is well."""
         if self._folder and not self._folder.is_dir():
             raise StoreUnavailable("The folder of the objects is gone.", cause="NotADirectoryError")
         try:
             yield
-        except (NotFoundError, FileNotFoundError) as error:
-            raise ObjectMissing("The object is not in the store.", key=key) from error
         except (BaseError, OSError) as error:
+            if absent and isinstance(error, NotFoundError | FileNotFoundError) and _NO_BUCKET not in str(error):
+                raise ObjectMissing("The object is not in the store.", key=absent) from error
             raise StoreUnavailable("The object store did not answer; try again.", cause=type(error).__name__) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import ObjectMissing, ResultNotReady, ResultUnavailable
@@ -13,6 +14,8 @@ from facefleet.storage.store import Store
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
+_LINK_SECONDS = 300.0  # enough to begin a download; it goes on after that
+_PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 _PICTURES = {200: {"content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType}}}
 
 
@@ -26,11 +29,12 @@ def router(records: TaskRepository, store: Store) -> APIRouter:
         principal: Principal = request.state.principal
         return view(await run_in_threadpool(records.get, principal.tenant, task_id))
 
+    @routes.head("/{task_id}/result", include_in_schema=False)
     @routes.get("/{task_id}/result", response_class=Response, responses=_PICTURES)  # type: ignore[arg-type]
     async def result(task_id: str, request: Request) -> Response:
-        """The fused photo of a task that succeeded."""
+        """The fused photo of a task that succeeded; where the store gives links, a redirect to it."""
         principal: Principal = request.state.principal
-        return await run_in_threadpool(_result, records, store, principal, task_id)
+        return await run_in_threadpool(_result, records, store, principal, task_id, request.method)
 
     @routes.post("/{task_id}/cancel", response_model=TaskView)
     async def cancel(task_id: str, request: Request) -> TaskView:
@@ -41,21 +45,23 @@ def router(records: TaskRepository, store: Store) -> APIRouter:
     return routes
 
 
-def _result(records: TaskRepository, store: Store, principal: Principal, task_id: str) -> Response:
+def _result(records: TaskRepository, store: Store, principal: Principal, task_id: str, method: str) -> Response:
     task = records.get(principal.tenant, task_id)
     if task.result is None or task.result_type is None:
         raise _absence(task)
     try:
-        data = store.get(task.result)
+        # A signed link is good for one method, and that is GET.
+        link = store.link(task.result, _LINK_SECONDS) if method == "GET" else None
+        if link is not None:
+            return RedirectResponse(link, headers=_PRIVATE)
+        found = store.stream(task.result)
     except ObjectMissing:
         raise ResultUnavailable("The result has been deleted.", task_id=task.id) from None
     name = f"{task.id}{ImageType(task.result_type).extension}"
-    headers = {
-        "Content-Disposition": f'inline; filename="{name}"',
-        "Cache-Control": "private, no-store",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return Response(data, media_type=task.result_type, headers=headers)
+    headers = _PRIVATE | {"Content-Disposition": f'inline; filename="{name}"', "Content-Length": str(found.size)}
+    if method == "HEAD":
+        return Response(media_type=task.result_type, headers=headers)
+    return StreamingResponse(found.chunks, media_type=task.result_type, headers=headers)
 
 
 def _absence(task: Task) -> ResultNotReady | ResultUnavailable:
