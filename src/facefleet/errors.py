@@ -39,6 +39,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── RouteNotFound             route_not_found           404
     │   ├── MethodNotAllowed          method_not_allowed        405
     │   ├── TaskEnded                 task_ended                409
+    │   ├── RequeueRefused            requeue_refused           409
     │   ├── ResultNotReady            result_not_ready          409   retryable
     │   ├── IdempotencyConflict   idempotency_conflict      409
     │   ├── TaskHeld              task_held                 409
@@ -324,6 +325,14 @@ class TaskHeld(LookupFailed):
     code = "task_held"
     status = 409
     title = "Task is held"
+
+
+class RequeueRefused(LookupFailed):
+    """The task cannot be queued again: it has not ended, or what it needs is gone."""
+
+    code = "requeue_refused"
+    status = 409
+    title = "Cannot be queued again"
 
 
 class ResultNotReady(LookupFailed):

@@ -22,6 +22,7 @@ from facefleet.config import Settings
 from facefleet.errors import ConfigInvalid, OutageError
 from facefleet.gateway import problems
 from facefleet.gateway.access import AccessLog
+from facefleet.gateway.admission import Admission
 from facefleet.gateway.intake import Intake
 from facefleet.gateway.limits import BodyLimit
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
@@ -31,6 +32,7 @@ from facefleet.media.sniff import Limits
 from facefleet.observability import logs
 from facefleet.observability.metrics import Depths, Metrics
 from facefleet.queue.app import build_app
+from facefleet.queue.backlog import Backlog
 from facefleet.queue.broker import Broker
 from facefleet.queue.lanes import STABLE
 from facefleet.queue.retention import Retention, Terms
@@ -40,7 +42,9 @@ from facefleet.storage.store import Store, open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.keeping import Keeping
+from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.switches import CachedSwitches, Switches
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
 _GRACEFUL_SECONDS = 10
@@ -113,7 +117,11 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     )  # fmt: skip
     problems.install(app)
     deadline = timedelta(seconds=settings.tasks.deadline)
-    intake = Intake(parts.records, parts.store, parts.submitter, now, deadline)
+    operations = Operations(parts.database, now)
+    admission = Admission(
+        CachedSwitches(Switches(parts.database, now).all), Backlog(operations, settings.tasks.max_backlog, now)
+    )
+    intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
     app.include_router(fuse.router(intake, limits, parts.metrics))
     app.include_router(tasks.router(parts.records, parts.store))
     app.include_router(erasure.router(parts.records, retention))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from facefleet.errors import IdempotencyConflict, OutageError, QueueUnavailable, RequestError
+from facefleet.gateway.admission import Admission
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import Form
 from facefleet.observability.logs import bound, logger
@@ -47,6 +48,7 @@ class Intake:
     submitter: Submitter
     clock: Clock
     deadline: timedelta
+    admission: Admission
 
     def accept(self, principal: Principal, request: FuseRequest) -> Task:
         """Make the task of a request, or find the one that an earlier request with the same idempotency key made.
@@ -68,6 +70,7 @@ class Intake:
 
     def _keep(self, task: Task, form: Form) -> Task:
         """Store the uploads and commit the record; of two concurrent twins one wins, and the loser's uploads go."""
+        self.admission.check(task.route)
         try:
             for role, key in task.inputs.items():
                 self.store.put(key, form.photos[role].data)

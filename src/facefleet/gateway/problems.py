@@ -23,7 +23,7 @@ from facefleet.errors import (
 from facefleet.observability.logs import logger
 
 MEDIA_TYPE = "application/problem+json"
-_RETRY_SECONDS = 1
+_RETRY_SECONDS = 1  # where the error knows no better
 
 _log = logger(__name__)
 
@@ -39,7 +39,7 @@ def problem(error: FacefleetError) -> Response:
         "retryable": error.retryable,
         "context": error.detail,
     }
-    headers = {"Retry-After": str(_RETRY_SECONDS)} if error.retryable else None
+    headers = {"Retry-After": str(error.detail.get("retry_after", _RETRY_SECONDS))} if error.retryable else None
     text = json.dumps(body, ensure_ascii=False, default=str)
     return Response(text, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from celery import Celery
 from kombu import Exchange, Queue
 
-from facefleet.queue.lanes import STABLE, LaneCycle, always, list_name, routes
+from facefleet.queue.lanes import STABLE, LaneCycle, always, list_name, nothing, routes
 
 HANDLE = "facefleet.handle"  # the one Celery task: its argument is the id of a record
 _ANONYMOUS = Exchange("", type="direct")  # routes by list name alone, so an emptied broker loses no binding
@@ -22,6 +22,7 @@ def build_app(
     visibility_timeout: float,
     track: str = STABLE,
     watch: Callable[[], bool] = always,
+    paused: Callable[[], Collection[str]] = nothing,
 ) -> Celery:
     """An application that is not connected yet.
 
@@ -32,6 +33,7 @@ def build_app(
         visibility_timeout: s until the broker gives an unacknowledged message to another worker.
         track: The release track whose lists a worker of this application consumes.
         watch: See ``LaneCycle``.
+        paused: See ``LaneCycle``.
     """
     app = Celery("facefleet", broker=url, set_as_current=False)
     app.conf.update(
@@ -55,7 +57,7 @@ def build_app(
         broker_connection_timeout=2.0,
         broker_transport_options={
             "global_keyprefix": f"{prefix}:",
-            "queue_order_strategy": partial(LaneCycle, every=lower_lane_every, watch=watch),
+            "queue_order_strategy": partial(LaneCycle, every=lower_lane_every, watch=watch, paused=paused),
             "priority_steps": [0],  # lanes are lists of their own
             "visibility_timeout": visibility_timeout,
             "socket_timeout": 5.0,

@@ -1,12 +1,13 @@
 """Lanes: the order in which workers look at the broker's lists.
 
 One list per (track, lane, shard). Workers take lanes in order and rotate over the shards inside a lane, so one tenant's
-flood delays only the tenants of its shard; every k-th turn looks at the lower lanes first, so nothing waits for ever.
+flood delays only the tenants of its shard; every k-th turn looks at the lower lanes first, so nothing waits for ever. A
+paused lane is passed over, whoever's turn it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 
 from facefleet.tasks.task import SHARDS, Route
@@ -46,19 +47,28 @@ def always() -> bool:
     return True
 
 
+def nothing() -> Collection[str]:
+    """No lane."""
+    return ()
+
+
 class LaneCycle:
     """Which lists to look at, in order; plugged into kombu's ``queue_order_strategy``.
 
     kombu asks with ``consume`` before each blocking pop, and tells with ``rotate`` which list gave a message.
     """
 
-    def __init__(self, *, every: int, watch: Callable[[], bool] = always) -> None:
+    def __init__(
+        self, *, every: int, watch: Callable[[], bool] = always, paused: Callable[[], Collection[str]] = nothing
+    ) -> None:
         """Every ``every``-th message, the lower lanes are looked at first.
 
-        ``watch`` is asked before each look; while it says no, nothing is taken.
+        ``watch`` is asked before each look; while it says no, nothing is taken. ``paused`` is asked too, and names the
+        lanes (``<track>.<lane>``) whose lists are not looked at.
         """
         self._every = every
         self._watch = watch
+        self._paused = paused
         self._turn = 0
         self._lanes: dict[Lane, list[str]] = {}
 
@@ -73,10 +83,12 @@ class LaneCycle:
         self._lanes = known
 
     def consume(self, count: int) -> list[str]:
-        """The first ``count`` lists in the order of this turn."""
+        """The first ``count`` lists in the order of this turn, without those of paused lanes."""
         if not self._watch():
             return []
-        return [name for lane in self._order() for name in self._lanes.get(lane, ())][:count]
+        paused = self._paused()
+        names = (name for lane in self._order() for name in self._lanes.get(lane, ()))
+        return [name for name in names if name.rpartition(".")[0] not in paused][:count]
 
     def rotate(self, last_used: str) -> str:
         """A message came from this list: the other shards of its lane go first next time."""

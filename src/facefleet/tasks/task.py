@@ -46,6 +46,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.FAILED: frozenset(),
     State.CANCELED: frozenset(),
 }
+REQUEUEABLE = (State.FAILED, State.CANCELED)  # ended for everyone but an operator, who may begin them anew
 
 
 @dataclass(frozen=True, slots=True)

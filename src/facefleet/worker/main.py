@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ from facefleet.storage.store import open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.switches import CachedSwitches, Switches
 from facefleet.worker.gate import Gate
 from facefleet.worker.handlers import Handler
 from facefleet.worker.leases import HandedBack, Leases
@@ -66,7 +67,8 @@ def run(settings: Settings) -> int:
         records = TaskRepository(database, now)
         broker = Broker(settings.queue.url.get_secret_value(), prefix=settings.queue.prefix)
         stack.callback(broker.close)
-        app = _build_app(settings, watch=lambda: lifecycle.watch())  # asked only once it consumes
+        switches = CachedSwitches(Switches(database, now).all)
+        app = _build_app(settings, lambda: lifecycle.watch(), switches.paused)  # asked only once it consumes
         resend = Resend(records, broker, Submitter(app))
         leases = Leases(records, timedelta(seconds=settings.worker.lease), now, resend)
         gate = Gate(leaving=lambda: lifecycle.leaving.is_set())
@@ -86,13 +88,14 @@ def run(settings: Settings) -> int:
         return _consume(settings, app, _build_handler(settings, records, leases, gate, metrics), lifecycle)
 
 
-def _build_app(settings: Settings, watch: Callable[[], bool]) -> Celery:
+def _build_app(settings: Settings, watch: Callable[[], bool], paused: Callable[[], Collection[str]]) -> Celery:
     return build_app(
         settings.queue.url.get_secret_value(),
         prefix=settings.queue.prefix,
         lower_lane_every=settings.queue.lower_lane_every,
         visibility_timeout=settings.queue.visibility_timeout,
         watch=watch,
+        paused=paused,
     )
 
 

@@ -1,0 +1,87 @@
+"""How much may wait: a lane that is full takes nothing more, and says when it will."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Lock
+
+from facefleet.errors import Overloaded
+from facefleet.tasks.operations import Operations
+from facefleet.tasks.repository import Clock
+from facefleet.tasks.task import Route
+
+FRESH_SECONDS = 1.0  # how long a count holds
+WINDOW = timedelta(seconds=60)  # over which the rate is measured
+REOPEN_SHARE = 0.9  # of the limit: whoever comes back then finds room, and does not stand at the door with all others
+SHORTEST_SECONDS, LONGEST_SECONDS = 1, 300
+
+
+def retry_after(queued: int, limit: int, per_second: float) -> int:
+    """s until ``queued`` has fallen under the share of the limit at this rate, within the bounds."""
+    if per_second <= 0:
+        return LONGEST_SECONDS
+    seconds = math.ceil((queued - REOPEN_SHARE * limit) / per_second)
+    return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    at: float
+    queued: int
+    per_second: float
+
+
+class Backlog:
+    """The limit of each lane, for one process.
+
+    Args:
+        operations: The records.
+        limit: Queued tasks of one lane.
+        clock: UTC.
+        monotonic: s.
+    """
+
+    def __init__(
+        self, operations: Operations, limit: int, clock: Clock, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._operations = operations
+        self._limit = limit
+        self._clock = clock
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._counts: dict[tuple[str, str], _Count] = {}
+
+    def check(self, route: Route) -> None:
+        """Let one more task into a lane.
+
+        Raises:
+            Overloaded: The lane is full.
+            RecordsUnavailable: The database does not answer.
+        """
+        count = self._count(route.track, route.lane)
+        if count.queued < self._limit:
+            return
+        seconds = retry_after(count.queued, self._limit, count.per_second)
+        raise Overloaded(
+            f"{count.queued:,} tasks wait in the lane {route.lane}, which is its limit; try again in {seconds} s.",
+            lane=route.lane, queued=count.queued, limit=self._limit,
+            started_per_second=round(count.per_second, 3), retry_after=seconds,
+        )  # fmt: skip
+
+    def _count(self, track: str, lane: str) -> _Count:
+        with self._lock:  # whoever comes while one counts needs the same answer
+            found = self._counts.get((track, lane))
+            if found is None or self._monotonic() - found.at >= FRESH_SECONDS:
+                found = self._counts[track, lane] = self._measure(track, lane)
+            return found
+
+    def _measure(self, track: str, lane: str) -> _Count:
+        queued = self._operations.queued(track, lane)
+        started = 0
+        if queued >= self._limit:  # else nobody asks
+            started = self._operations.started(track, lane, self._clock() - WINDOW)
+        return _Count(self._monotonic(), queued, started / WINDOW.total_seconds())

@@ -1,0 +1,124 @@
+"""What operators switched on: maintenance, paused lanes. Kept with the records, so every program sees the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Lock
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from facefleet.errors import OutageError
+from facefleet.observability.logs import logger
+from facefleet.tasks.database import Database
+from facefleet.tasks.repository import Clock
+from facefleet.tasks.table import switches
+
+MAINTENANCE = "maintenance"
+FRESH_SECONDS = 1.0  # how long what was read holds
+_PAUSE = "pause:"
+_LONGEST_REASON = switches.c.reason.type.length  # type: ignore[attr-defined]
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """One that is on.
+
+    Attributes:
+        since: UTC.
+        reason: In the operator's words; may be empty.
+    """
+
+    name: str
+    since: datetime
+    reason: str
+
+
+def pause_of(track: str, lane: str) -> str:
+    """The switch that pauses a lane."""
+    return f"{_PAUSE}{track}.{lane}"
+
+
+class Switches:
+    """The table of switches.
+
+    Every method raises ``RecordsUnavailable`` when the database does not answer.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def on(self, name: str, reason: str = "") -> None:
+        """Switch on; of one that is on already only the reason changes."""
+        words = reason[:_LONGEST_REASON]
+        same = update(switches).where(switches.c.name == name).values(reason=words)
+        with self._database.write() as connection:
+            if connection.execute(same).rowcount:
+                return
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(switches).values(name=name, since=self._clock(), reason=words))
+        except IntegrityError:  # another was faster
+            with self._database.write() as connection:
+                connection.execute(same)
+
+    def off(self, name: str) -> None:
+        """Switch off; of one that is off nothing changes."""
+        with self._database.write() as connection:
+            connection.execute(delete(switches).where(switches.c.name == name))
+
+    def all(self) -> Mapping[str, Switch]:
+        """Those that are on, by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(switches).order_by(switches.c.name)).mappings()
+            return {row["name"]: Switch(row["name"], row["since"], row["reason"]) for row in rows}
+
+
+class CachedSwitches:
+    """What a program asks all the time: reads at most once a second, and in an outage stays with what it knew.
+
+    Args:
+        read: ``Switches.all``.
+        clock: s, monotonic.
+    """
+
+    def __init__(self, read: Callable[[], Mapping[str, Switch]], clock: Callable[[], float] = time.monotonic) -> None:
+        self._read = read
+        self._clock = clock
+        self._lock = Lock()
+        self._known: Mapping[str, Switch] = {}
+        self._paused: frozenset[str] = frozenset()
+        self._read_at: float | None = None
+
+    def get(self, name: str) -> Switch | None:
+        """The switch, where it is on."""
+        self._refresh()
+        return self._known.get(name)
+
+    def paused(self) -> frozenset[str]:
+        """The lanes that are paused, as ``<track>.<lane>``."""
+        self._refresh()
+        return self._paused
+
+    def _refresh(self) -> None:
+        """One thread reads; the others go on with what is known."""
+        if not self._stale() or not self._lock.acquire(blocking=self._read_at is None):
+            return
+        try:
+            if self._stale():
+                self._known = self._read()
+                self._paused = frozenset(n.removeprefix(_PAUSE) for n in self._known if n.startswith(_PAUSE))
+        except OutageError as error:
+            _log.warning("switches.not_read", code=error.code, cause=error.detail.get("cause"))
+        finally:
+            self._read_at = self._clock()
+            self._lock.release()
+
+    def _stale(self) -> bool:
+        return self._read_at is None or self._clock() - self._read_at >= FRESH_SECONDS
