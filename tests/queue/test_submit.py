@@ -141,6 +141,26 @@ def test_a_dead_broker_is_told_within_three_seconds() -> None:
     assert "127.0.0.1" not in caught.value.message
 
 
+def test_after_a_failure_nothing_is_tried_for_a_second_unless_the_broker_was_seen() -> None:
+    seconds = [0.0]
+    app = build_app(f"redis://127.0.0.1:{free_port()}/0", prefix="t", lower_lane_every=5, visibility_timeout=60)
+    with app:
+        submitter = Submitter(app, lambda: seconds[-1])
+        causes = [_cause(submitter)]
+        for second in (0.99, 1.0, 1.5):
+            seconds.append(second)
+            causes.append(_cause(submitter))
+        submitter.seen("an epoch")
+        causes.append(_cause(submitter))
+    assert [cause == "recently" for cause in causes] == [False, True, False, True, False]
+
+
+def _cause(submitter: Submitter) -> object:
+    with pytest.raises(QueueUnavailable) as caught:
+        submitter.send(a_task())
+    return caught.value.detail["cause"]
+
+
 def test_a_broker_that_dies_between_two_messages_is_told_within_three_seconds(
     build: Build, mortal: ValkeyServer
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from celery import Celery
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
@@ -11,20 +14,32 @@ from facefleet.queue.app import HANDLE
 from facefleet.queue.lanes import list_name
 from facefleet.tasks.task import Task
 
+AWAY_SECONDS = 1.0  # how long a failure is remembered
+
 
 class Submitter:
     """Sends messages and knows the epoch of the broker it sends to."""
 
-    def __init__(self, app: Celery) -> None:
+    def __init__(self, app: Celery, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
-        self.epoch: str | None = None  # set by the sweeper's round; none until the broker was seen
+        self._clock = clock
+        self._away_until = clock()
+        self.epoch: str | None = None  # none until the broker was seen
+
+    def seen(self, epoch: str) -> None:
+        """The broker has just answered, and this is its epoch: a failure before that is forgotten."""
+        self.epoch = epoch
+        self._away_until = self._clock()
 
     def send(self, task: Task) -> None:
         """Put the task's message into its list.
 
         Raises:
-            QueueUnavailable: The broker did not take it; the record stays, the sweeper sends it later.
+            QueueUnavailable: The broker did not take it; the record stays, the sweeper sends it later. For a while
+                after that nothing is tried: every request would wait for the same time-out.
         """
+        if self._clock() < self._away_until:
+            raise QueueUnavailable("The broker was away a moment ago.", cause="recently")
         name = list_name(task.route)
         headers = {"traceparent": task.traceparent} if task.traceparent else {}
         try:
@@ -32,4 +47,5 @@ class Submitter:
                 HANDLE, args=[task.id], task_id=task.id, queue=name, headers=headers, retry=False, ignore_result=True
             )
         except (KombuError, RedisError, OSError) as error:
+            self._away_until = self._clock() + AWAY_SECONDS
             raise QueueUnavailable("The broker did not take the message.", cause=type(error).__name__) from error

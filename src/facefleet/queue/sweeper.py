@@ -55,7 +55,7 @@ class Sweeper:
         self._give_back_expired()
         self._fail_overdue()
         epoch = self.broker.epoch()
-        self.submitter.epoch = epoch
+        self.submitter.seen(epoch)
         self._send("epoch", self.records.sent_under_another_epoch(epoch))
         self._send("due", self.records.unsent())
         self._send("overtaken", self.records.overtaken(self.grace))
