@@ -23,6 +23,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.all
 	touch $@
 
 demo: $(VENV)/.all ## start the whole service, fuse two photos over HTTP, save the picture, stop
+	mkdir -p $(OUT)
 	$(BIN)/facefleet demo --output $(OUT)/demo.jpg --force
 
 test: $(VENV)/.dev ## all tests but the long tiers, at most 12 minutes on 2 cores

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import platformdirs
 from pydantic import (
@@ -127,6 +127,7 @@ class Tasks(_Section):
     max_failures: Count = Field(3, description="retryable failures before attempts_exhausted")
     retry_after: Seconds = Field(2.0, description="s before the first retry; doubles each time")
     deadline: Seconds = Field(900.0, description="s from creation until a task fails as deadline_exceeded")
+    max_backlog: Count = Field(10_000, description="queued tasks of one lane from which on it is overloaded")
 
 
 class Sweeper(_Section):
@@ -168,7 +169,9 @@ class Engine(_Section):
 class Marks(_Section):
     """What every output says of itself."""
 
-    producer: str = Field("facefleet", min_length=1, description="AIGC ContentProducer: the provider's name or code")
+    producer: str = Field(
+        "facefleet", min_length=1, max_length=256, description="AIGC ContentProducer: the provider's name or code"
+    )
 
 
 class Client(_Section):
@@ -228,7 +231,8 @@ class Settings(BaseSettings):
     @property
     def records_url(self) -> str:
         """SQLAlchemy URL of the records."""
-        return self.records.url.get_secret_value() or f"sqlite:///{self.data.absolute() / 'records.db'}"
+        # Quoted: a folder may be called a?b, and a URL would take ?b for a parameter.
+        return self.records.url.get_secret_value() or f"sqlite:///{quote(str(self.data.absolute() / 'records.db'))}"
 
     @property
     def objects_url(self) -> str:

@@ -94,9 +94,15 @@ def test_a_file_that_is_no_usable_photo_is_refused(
     assert done.error["code"] == code
 
 
-def test_a_file_over_the_limit_is_refused_before_it_is_read_whole(run: Run) -> None:
-    done = run("faces", "/dev/zero", "--json", FACEFLEET_IMAGES__MAX_BYTES="1000")
+def test_a_file_over_the_limit_is_refused_before_it_is_read_whole(run: Run, tmp_path: Path) -> None:
+    with (tmp_path / "endless.jpg").open("wb") as file:
+        file.truncate(1 << 40)  # a hole: it takes no room
+    done = run("faces", "endless.jpg", "--json", FACEFLEET_IMAGES__MAX_BYTES="1000")
     assert done.error["code"] == "image_too_large_bytes"
+
+
+def test_what_never_ends_is_not_read(run: Run) -> None:
+    assert run("faces", "/dev/zero", "--json").error["code"] == "file_unreadable"
 
 
 def test_models_are_fetched_when_they_are_missing(

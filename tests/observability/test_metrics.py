@@ -17,11 +17,13 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
     metrics.requests.labels("fuse", "accepted").inc()
     metrics.process_seconds.labels("fuse", "succeeded").observe(0.3)
     metrics.sweeps.labels("due").inc()
+    metrics.deleted.labels("inputs").inc()
     found = {family.name: family.type for family in metrics.registry.collect()}
     assert found == {
         "facefusion_requests": "counter",
         "facefusion_process_seconds": "histogram",
         "facefusion_sweeper_actions": "counter",
+        "facefusion_deleted": "counter",
         "facefusion_queue_depth": "gauge",
     }
     value = metrics.registry.get_sample_value

@@ -84,6 +84,36 @@ def test_parts_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
     wait_until(lambda: not any(map(alive, parts)), "every part has ended")
 
 
+def test_a_folder_of_any_name_holds_everything_and_only_for_its_owner(
+    tmp_path: Path, samples: Mapping[str, Path]
+) -> None:
+    data = tmp_path / "a?b%20 \"q\" 'x' 中文"
+    data.mkdir(mode=0o755)
+    up = subprocess.Popen(
+        [*FACEFLEET, "up", "--data", str(data), "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert up.stdout is not None
+    assert up.stderr is not None
+    try:
+        ready = re.search(r"http://\S+", up.stdout.readline())
+        assert ready is not None
+        done = run(
+            "submit", samples["portrait_man"], samples["grace_hopper"], "-o", tmp_path / "o.jpg", "--url", ready[0]
+        )
+        assert done.returncode == 0, done.stderr
+    finally:
+        up.send_signal(signal.SIGINT)
+        _, words = up.communicate(timeout=30)
+    assert "Warning" not in words
+    assert sorted(path.name for path in tmp_path.iterdir()) == [data.name, "o.jpg"]
+    found = [path for path in data.rglob("*") if path.name != "up.lock"]
+    assert {"records.db", "valkey.conf", "source", "target", "1"} <= {path.name for path in found}
+    assert [path.name for path in found if path.stat().st_mode & 0o077] == []
+
+
 def test_a_refusal_by_the_server_reaches_the_command_line(tmp_path: Path, samples: Mapping[str, Path]) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     done = run("submit", samples["astronaut"], samples["astronaut"], "-o", tmp_path / "o.png", "--url", url, "--json")

@@ -30,8 +30,9 @@ def demo(
 ) -> None:
     """Start everything, fuse two sample photos over HTTP, save the picture, print the timings, stop."""
     from facefleet.cli.models import open_registry
+    from facefleet.media.sniff import ImageType
 
-    output.make_folder(out.parent)
+    output.check_extension(out, ImageType.JPEG)  # as the target is
     output.check_output(out, force=force)
     console = output.console()
     with output.fetching() as progress:

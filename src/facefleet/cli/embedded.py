@@ -19,7 +19,7 @@ import redis
 from filelock import FileLock, Timeout
 from redis.exceptions import RedisError
 
-from facefleet.cli.supervisor import Part, Supervisor
+from facefleet.cli.supervisor import PRIVATE, Part, Supervisor
 from facefleet.config import Settings, environment
 from facefleet.errors import ConfigInvalid, FileUnwritable
 from facefleet.tasks.database import Database
@@ -94,6 +94,7 @@ class Service:
 
     def _take_folder(self) -> None:
         data = self._settings.data
+        os.umask(PRIVATE)  # a folder that was there before may be open to all
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)  # photos are personal data
             self._lock.acquire()
@@ -128,14 +129,16 @@ class Service:
         configuration = folder / "valkey.conf"
         lines = [
             f"bind {_HOST}", f"port {server['port']}", f"requirepass {server['password']}",
-            f'dir "{folder}"', "appendonly yes", 'save ""', "maxmemory-policy noeviction",
+            "dir .", "appendonly yes", 'save ""', "maxmemory-policy noeviction",
         ]  # fmt: skip
         # The password goes through a file only its owner reads; a command line is seen by everyone on the machine.
         descriptor = os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as stream:
             stream.write("\n".join(lines) + "\n")
         log = (self._logs or folder) / "valkey.log"
-        return Part("valkey", [str(get_binary_path()), str(configuration)], environment(), lambda: _pings(url), log)
+        # It runs in its folder, so that no name of a folder must be quoted in its configuration.
+        command = [str(get_binary_path()), configuration.name]
+        return Part("valkey", command, environment(), lambda: _pings(url), folder, log)
 
     def _migrate(self) -> None:
         database = Database(self._settings.records_url, busy_timeout=self._settings.records.busy_timeout)
@@ -147,7 +150,7 @@ class Service:
     def _program(self, name: str, address: str, environment: dict[str, str]) -> Part:
         command = [sys.executable, "-m", "facefleet", name]
         log = self._logs / f"{name}.log" if self._logs else None
-        return Part(name, command, environment, lambda: _answers(f"{address}/readyz"), log)
+        return Part(name, command, environment, lambda: _answers(f"{address}/readyz"), log=log)
 
 
 def _free_ports(*wanted: int) -> list[int]:

@@ -72,4 +72,6 @@ def _tell(out: Path, fusion: Fusion, *, as_json: bool) -> None:
         return
     count = len(fusion.faces)
     faces = "1 face" if count == 1 else f"{count} faces"
-    output.console().print(f"{out}: {faces} fused in {sum(timings.values()):.0f} ms", soft_wrap=True)
+    output.console().print(
+        f"{output.visible(str(out))}: {faces} fused in {sum(timings.values()):.0f} ms", soft_wrap=True
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -14,6 +15,8 @@ def gateway(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes any free one.")] = None,
 ) -> None:
     """Run the gateway. Records, objects and queue come from the settings; run `facefleet migrate` first."""
+    from facefleet.cli.supervisor import PRIVATE
     from facefleet.gateway.app import run
 
+    os.umask(PRIVATE)
     raise typer.Exit(run(start.settings(gateway={"host": host, "port": port}, log_level="info")))

@@ -16,6 +16,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,7 +36,7 @@ from facefleet.cli import (
     up,
     worker,
 )
-from facefleet.errors import ConfigInvalid, FacefleetError, InternalError, OptionInvalid, RequestError
+from facefleet.errors import ConfigInvalid, FacefleetError, FileUnwritable, InternalError, OptionInvalid, RequestError
 
 _INTERRUPTED = 130
 _USAGE = 2
@@ -85,22 +86,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program's name; those of this process where not given.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without × or — is no reason to fail
+    _open_streams()
     try:
         status = _run(given, as_json="--json" in given)
         sys.stdout.flush()
         return status
     except BrokenPipeError:
         return _hang_up()
+    except OSError as error:  # stdout is a full disk
+        _hang_up()
+        sys.stderr.write(f"error: The output cannot be written: {error.strerror}. [{FileUnwritable.code}]\n")
+        return 1
+
+
+def _open_streams() -> None:
+    """A closed stream takes what is written to it; a terminal without × or — is no reason to fail."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - for as long as we run
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _run(given: list[str], *, as_json: bool) -> int:
     try:
         status = typer.main.get_command(app).main(given, prog_name="facefleet", standalone_mode=False)
         return status if isinstance(status, int) else 0
-    except BrokenPipeError:
-        raise
+    except OSError as error:
+        if error.filename is None:  # no file of a command's, so it is stdout
+            raise
+        return _report(_unexpected(error), as_json)
     except FacefleetError as error:
         return _report(error, as_json)
     except typer.TyperException as error:
@@ -116,14 +130,9 @@ def _report(error: FacefleetError, as_json: bool) -> int:
         found = {"code": error.code, "message": error.message, "detail": error.detail}
         sys.stdout.write(json.dumps({"error": found}, indent=2, default=str) + "\n")
     else:
-        output.console(stderr=True).print(f"error: {error.message} [{error.code}]", style="red", soft_wrap=True)
+        line = f"error: {output.visible(error.message)} [{error.code}]"
+        output.console(stderr=True).print(line, style="red", soft_wrap=True)
     return _USAGE if isinstance(error, RequestError) else 1
-
-
-def _coloured() -> bool:
-    from facefleet.config import environment
-
-    return sys.stderr.isatty() and not environment().get("NO_COLOR")
 
 
 def _usage(error: typer.TyperException) -> RequestError:

@@ -41,6 +41,11 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=None if stream.isatty() else _WIDE, highlight=False, markup=False)
 
 
+def visible(text: str) -> str:
+    """The text on one line, with what would steer a terminal spelt out: file names may hold anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def read_photo(path: Path, limits: Limits) -> bytes:
     """A photo's bytes; of a file that is too long no more than the limit is read.
 
@@ -49,6 +54,8 @@ def read_photo(path: Path, limits: Limits) -> bytes:
         ImageTooLargeBytes: It is over ``limits.max_bytes``.
     """
     try:
+        if not path.is_file() and path.exists() and not path.is_dir():  # a pipe could keep us waiting for ever
+            raise FileUnreadable(f"{path} is not a regular file; save the photo to one.", path=str(path))
         with path.open("rb") as stream:
             data = stream.read(limits.max_bytes + 1)
     except OSError as error:

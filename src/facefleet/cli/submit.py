@@ -62,4 +62,6 @@ def _tell(out: Path, finished: Finished, *, as_json: bool) -> None:
         found = {name: view[name] for name in ("task_id", "status", "timings_ms", "models")}
         output.document({"output": str(out), **found, "seconds": round(finished.seconds, 3)})
         return
-    output.console().print(f"{out}: done in {finished.seconds:.2f} s (task {view['task_id']})", soft_wrap=True)
+    output.console().print(
+        f"{output.visible(str(out))}: done in {finished.seconds:.2f} s (task {view['task_id']})", soft_wrap=True
+    )

@@ -21,6 +21,7 @@ FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 HEALTHY_SECONDS = 10.0  # a part that lived this long starts its back-off anew
 STOP_SECONDS = 15.0
+PRIVATE = 0o077  # what the parts write, photos among it, is for their owner only
 _POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 
@@ -33,6 +34,7 @@ class Part:
 
     Attributes:
         ready: Asked again and again after a start; must not raise.
+        folder: Where it runs; ours where none is given.
         log: Where its output goes; the terminal where none is given.
     """
 
@@ -40,6 +42,7 @@ class Part:
     command: Sequence[str]
     environment: Mapping[str, str]
     ready: Callable[[], bool]
+    folder: Path | None = None
     log: Path | None = None
 
 
@@ -121,7 +124,7 @@ def _spawn(part: Part) -> subprocess.Popen[bytes]:
         out = part.log.open("ab")
     try:
         return subprocess.Popen(  # noqa: S603 - our own command
-            part.command, env=dict(part.environment), stdin=subprocess.DEVNULL,
+            part.command, env=dict(part.environment), stdin=subprocess.DEVNULL, cwd=part.folder, umask=PRIVATE,
             stdout=out or sys.stderr, stderr=out or sys.stderr, start_new_session=True, preexec_fn=_die_with_parent,
         )  # fmt: skip
     finally:
