@@ -89,7 +89,7 @@ class Parts:
         return cls(
             database,
             TaskRepository(database, now),
-            open_store(settings.objects_url),
+            open_store(settings.objects_url, settings.objects),
             broker,
             Submitter(celery),
             metrics,

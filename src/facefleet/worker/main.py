@@ -106,7 +106,7 @@ def _build_handler(
     engine.warm()
     return Handler(
         records=records,
-        store=open_store(settings.objects_url),
+        store=open_store(settings.objects_url, settings.objects),
         engine=engine,
         leases=leases,
         gate=gate,
