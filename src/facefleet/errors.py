@@ -41,8 +41,8 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── TaskEnded                 task_ended                409
     │   ├── RequeueRefused            requeue_refused           409
     │   ├── ResultNotReady            result_not_ready          409   retryable
-    │   ├── IdempotencyConflict   idempotency_conflict      409
-    │   ├── TaskHeld              task_held                 409
+    │   ├── IdempotencyConflict       idempotency_conflict      409
+    │   ├── TaskHeld                  task_held                 409
     │   └── ResultUnavailable         result_unavailable        410
     ├── ModelError
     │   ├── ManifestInvalid           manifest_invalid          500
@@ -56,6 +56,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── QueueUnavailable          queue_unavailable         503   retryable
     │   ├── ServerUnreachable         server_unreachable        503   retryable
     │   ├── WaitTimeout               wait_timeout              504   retryable
+    │   ├── UploadTimeout             upload_timeout            408   retryable
     │   └── NotAccepting              all is well, but no new work is taken
     │       ├── Maintenance           maintenance               503   retryable
     │       └── Overloaded            overloaded                503   retryable
@@ -438,6 +439,14 @@ class WaitTimeout(OutageError):
     code = "wait_timeout"
     status = 504
     title = "Gave up waiting"
+
+
+class UploadTimeout(OutageError):
+    """The body of a request did not arrive in time: the network, or a client that hangs."""
+
+    code = "upload_timeout"
+    status = 408
+    title = "Upload took too long"
 
 
 class NotAccepting(OutageError):

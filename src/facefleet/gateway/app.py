@@ -112,8 +112,8 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     retention = Retention(Keeping(parts.database, now), parts.store, parts.metrics, now, _terms(settings))
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
-        lifespan=_lifespan(settings, parts, retention), middleware=_middleware(limits), docs_url=None, redoc_url=None,
-        redirect_slashes=False,
+        lifespan=_lifespan(settings, parts, retention), middleware=_middleware(settings, limits),
+        docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
     problems.install(app)
     deadline = timedelta(seconds=settings.tasks.deadline)
@@ -130,14 +130,19 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     return app
 
 
-def _middleware(limits: Limits) -> list[Middleware]:
+def _middleware(settings: Settings, limits: Limits) -> list[Middleware]:
     """Outermost first: a failure anywhere is a problem document, and every request is logged, refused ones too."""
     body = len(PHOTOS) * limits.max_bytes + len(TEXTS) * MAX_TEXT_BYTES + _FORM_OVERHEAD_BYTES
     return [
         Middleware(AccessLog),
         Middleware(problems.Problems),
         Middleware(LocalAuthentication),
-        Middleware(BodyLimit, max_bytes=body),
+        Middleware(
+            BodyLimit,
+            max_bytes=body,
+            total_bytes=settings.gateway.upload_bytes,
+            seconds=settings.gateway.upload_timeout,
+        ),
     ]
 
 
