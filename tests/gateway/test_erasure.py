@@ -154,11 +154,14 @@ def test_objects_that_no_record_names_go_when_they_are_old(door: Door) -> None:
     for key in orphans + others:
         door.parts.store.put(key, b"x")
     before = door.kept()
+    half = door.settings.data / "objects" / f"tenants/local/inputs/{fresh}/target#1"
+    half.write_bytes(b"killed in the middle")
     clock = FakeClock(task.finished_at)
     deleter = retention(door, clock)
     assert deleter.delete_orphans() == 0, "what is young may be an upload under way"
     clock.advance(HOUR.total_seconds() + 60)
-    assert deleter.delete_orphans() == 2
+    assert deleter.delete_orphans() == 3
+    assert not half.exists()
     assert door.kept() == sorted(set(before) - set(orphans))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -89,15 +90,34 @@ def test_a_folder_gives_no_links(store: Store) -> None:
     assert store.link(KEY, 60) is None
 
 
-def test_an_emptied_folder_stays_for_the_next_put(store: Store, folder: Path) -> None:
-    """To remove it would fail a put of the same tenant that is just making it."""
+def test_the_folder_of_a_task_goes_with_its_last_object_and_those_above_stay(store: Store, folder: Path) -> None:
+    """To remove them would fail a put of the same tenant that is just making its own."""
+    other = KEY.replace("source", "target")
+    store.put(other, b"x")
     store.delete(KEY)
-    assert (folder / KEY).parent.is_dir()
+    assert store.get(other) == b"x"
+    store.delete(other)
+    assert not (folder / KEY).parent.exists()
+    assert (folder / KEY).parent.parent.is_dir()
+    store.put(KEY, b"again")
+    assert store.get(KEY) == b"again"
 
 
 def test_a_half_written_object_is_never_listed(store: Store, folder: Path) -> None:
     (folder / "tenants/acme/inputs/t1/target#1").write_bytes(b"half")
     assert list(store.list("tenants/acme/")) == [KEY]
+
+
+def test_what_a_killed_writer_left_goes_when_it_is_old(folder: Path) -> None:
+    store = open_store(folder.as_uri())
+    store.put(KEY, b"x")
+    left = folder / "tenants/acme/inputs/t1/target#1"
+    left.write_bytes(b"half")
+    written = datetime.fromtimestamp(left.stat().st_mtime, UTC)
+    assert store.delete_unfinished(written) == 0, "its writer may be alive"
+    assert store.delete_unfinished(written + timedelta(seconds=1)) == 1
+    assert not left.exists()
+    assert store.get(KEY) == b"x"
 
 
 def test_a_folder_that_cannot_be_made_is_an_outage_that_says_why(tmp_path: Path) -> None:

@@ -99,9 +99,10 @@ class Retention:
         A gateway that died between storing an upload and committing its record leaves such, and so does a worker that
         died between storing a result and naming it.
         """
+        before = self.clock() - self.terms.orphans
+        found = self.store.delete_unfinished(before)
         places = (place for key in self.store.list(ALL_TENANTS) if (place := place_of(key)) is not None)
-        old = (place for place in places if _born(place.task_id) < self.clock() - self.terms.orphans)
-        found = 0
+        old = (place for place in places if _born(place.task_id) < before)
         for some in _batches(old):
             records = self.keeping.known({place.task_id for place in some})
             orphans = [place.key for place in some if _is_orphan(place, records.get(place.task_id))]

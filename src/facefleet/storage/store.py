@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
@@ -19,6 +19,7 @@ from facefleet.errors import ConfigInvalid, ObjectMissing, StoreUnavailable
 from facefleet.storage.remote import SCHEMES, attributes, open_s3
 
 _CHUNK_BYTES = 256 * 1024
+_UNFINISHED = "#"  # in the name of a file that obstore is still writing; no key of ours has it
 _NO_BUCKET = "NoSuchBucket"  # S3's code; like a vanished folder it says nothing of the object
 
 
@@ -74,6 +75,10 @@ class Store(Protocol):
         """The keys under a prefix that ends with ``/``."""
         ...
 
+    def delete_unfinished(self, before: datetime) -> int:
+        """Remove what killed writers left behind and no list shows; how many there were."""
+        ...
+
     def check(self) -> None:
         """Ask the store for a sign of life."""
         ...
@@ -126,13 +131,27 @@ class ObjectStore:
             with self._outages(key):
                 obstore.delete(self._backend, key)
         except ObjectMissing:
-            return
+            pass
+        if self._folder:
+            # The folder of a task goes with its last object. Those above stay: a put may be just making its own there.
+            with suppress(OSError):
+                (self._folder / key).parent.rmdir()
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys under a prefix."""
         with self._outages():
             for page in obstore.list(self._backend, prefix=prefix):
                 yield from (entry["path"] for entry in page)
+
+    def delete_unfinished(self, before: datetime) -> int:
+        """Remove what killed writers left behind; only a folder keeps such."""
+        if self._folder is None:
+            return 0
+        with self._outages():
+            halves = [path for path in self._folder.rglob(f"*{_UNFINISHED}*") if _changed(path) < before]
+            for path in halves:
+                path.unlink(missing_ok=True)
+            return len(halves)
 
     def check(self) -> None:
         """Ask for an object that cannot be there."""
@@ -157,6 +176,13 @@ class ObjectStore:
             raise StoreUnavailable("The object store did not answer; try again.", cause=type(error).__name__) from error
 
 
+def _changed(path: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:  # its writer was alive, and has just finished it
+        return datetime.max.replace(tzinfo=UTC)
+
+
 def open_store(url: str, objects: Objects | None = None) -> ObjectStore:
     """The store of a URL: ``file:///folder``, ``memory:///``, ``s3://bucket/prefix``, ``gs://…``, ``az://…``.
 
@@ -175,7 +201,7 @@ def open_store(url: str, objects: Objects | None = None) -> ObjectStore:
             return ObjectStore(MemoryStore())
         if parts.scheme == "file":
             folder = Path(unquote(parts.path))
-            # Emptied folders stay: to remove one fails a put that is just making it (seen under load).
+            # Its own clean-up takes all emptied folders, and fails a put that is just making one (seen under load).
             return ObjectStore(LocalStore(folder, mkdir=True, automatic_cleanup=False), folder)
         if parts.scheme in SCHEMES:
             return ObjectStore(
