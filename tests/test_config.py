@@ -212,3 +212,9 @@ def test_every_setting_is_described() -> None:
     for name, section in Settings.model_fields.items():
         fields = getattr(section.annotation, "model_fields", {name: section})
         assert all(field.description for field in fields.values()), name
+
+
+@pytest.mark.parametrize("url", ["", "memory://", "amqp://host", "unix:///run/valkey.sock", "host:6379"])
+def test_a_broker_of_another_kind_is_refused_before_anything_starts(url: str) -> None:
+    with pytest.raises(ConfigInvalid, match="redis://"):
+        load(queue={"url": url})

@@ -95,6 +95,8 @@ class Queue(_Section):
     def _check_certificates(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
         """Its clients read from the URL how to check a certificate; left alone, one of them would not check at all."""
         parts, ca_file = urlsplit(url.get_secret_value()), info.data.get("ca_file")
+        if parts.scheme not in ("redis", "rediss"):
+            raise ValueError("queue.url begins with redis:// or rediss://")
         if parts.scheme != "rediss":
             if ca_file:
                 raise ValueError("queue.ca_file needs a rediss:// URL")

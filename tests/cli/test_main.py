@@ -143,3 +143,9 @@ def test_ctrl_c_ends_with_130_and_no_traceback(environment: Mapping[str, str], t
     assert process.returncode == 130
     assert time.monotonic() - began < 5
     assert (out, err) == ("", "")
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1"])
+def test_to_wait_for_no_time_at_all_or_for_ever_is_refused(run: Run, seconds: str) -> None:
+    done = run("submit", "a.jpg", "b.jpg", "-o", "c.jpg", "--timeout", seconds, "--json")
+    assert (done.status, done.error["code"], done.error["detail"]) == (2, "option_invalid", {"option": "timeout"})

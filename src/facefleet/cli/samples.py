@@ -37,6 +37,8 @@ def samples(
     if as_json:
         output.document({"samples": [_row(entry, paths[entry.name]) for entry in entries]})
         return
+    if not entries:
+        output.console(stderr=True).print("None of these is in the public domain.")
     for entry in entries:
         output.console().print(_lines(entry, paths[entry.name]), soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from facefleet.cli import output, start
 from facefleet.cli.fuse import target_face_of
+from facefleet.errors import OptionInvalid
 
 if TYPE_CHECKING:
     from facefleet.cli.remote import Finished
@@ -40,6 +42,8 @@ def submit(
     from facefleet.cli.remote import Remote
     from facefleet.media.sniff import Limits, sniff
 
+    if not 0 < timeout < math.inf:  # nan is neither
+        raise OptionInvalid(f"--timeout must be a number of seconds above 0; it is {timeout:g}.", option="timeout")
     settings = start.settings(client={"url": url})
     limits = Limits(**settings.images.model_dump())
     photos = output.read_photo(source, limits), output.read_photo(target, limits)

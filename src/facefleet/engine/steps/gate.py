@@ -53,7 +53,7 @@ def _pick(faces: Faces, index: int | None, image: str) -> Face:
         raise FaceNotFound(f"No face was found in the {image} photo; use one that shows a face.", image=image)
     if index is not None and index >= len(faces.faces):
         raise FaceIndexInvalid(
-            f"The {image} photo has {len(faces.faces)} faces, counted from 0; there is no face {index}.",
+            f"The {image} photo has no face {index}: it has {len(faces.faces)}, counted from 0.",
             image=image, index=index, faces=len(faces.faces),
         )  # fmt: skip
     return faces.faces[index or 0]
