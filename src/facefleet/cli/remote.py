@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,10 +13,11 @@ from typing import Any
 
 import httpx
 
-from facefleet.errors import FacefleetError, ServerUnreachable, TaskFailed, WaitTimeout, tree
+from facefleet.errors import FacefleetError, OutageError, ServerUnreachable, TaskFailed, WaitTimeout, tree
 
 _FIRST_POLL_SECONDS = 0.02
 _LONGEST_POLL_SECONDS = 0.5
+_AWAY_SECONDS = 30.0  # how long a server that was there may be away: to be started again takes less
 _CLASSES = {cls.code: cls for cls in tree()}
 
 
@@ -58,17 +61,26 @@ class Remote:
         began = self._clock()
         task = self.submit(source, target, options)
         view = self.wait(task["links"]["self"], timeout)
-        with _outages():
-            answer = _checked(self._client.get(view["links"]["result"]))
+        # A store that gives links is where the result comes from.
+        answer = self._patiently(lambda: self._client.get(view["links"]["result"], follow_redirects=True))
         return Finished(view, answer.content, answer.headers["content-type"], self._clock() - began)
 
     def submit(self, source: bytes, target: bytes, options: Mapping[str, object]) -> dict[str, Any]:
-        """The body of the 202."""
+        """The body of the 202. Where an answer is lost on its way we ask again; that makes no second task."""
         files = {"source": ("source", source), "target": ("target", target)}
         data = {"consent": "true", "options": json.dumps(options)}
+        headers = {"Idempotency-Key": uuid.uuid4().hex}
+
+        def post() -> httpx.Response:
+            return self._client.post("/v1/fuse", files=files, data=data, headers=headers)
+
         with _outages():
-            accepted: dict[str, Any] = _checked(self._client.post("/v1/fuse", files=files, data=data)).json()
-        return accepted
+            try:
+                accepted = _checked(post())
+            except (httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError):  # it was there
+                accepted = self._patiently(post)
+        body: dict[str, Any] = accepted.json()
+        return body
 
     def wait(self, link: str, timeout: float) -> dict[str, Any]:
         """Poll a task until it has succeeded.
@@ -79,8 +91,7 @@ class Remote:
         until = self._clock() + timeout
         pause = _FIRST_POLL_SECONDS
         while True:
-            with _outages():
-                view: dict[str, Any] = _checked(self._client.get(link)).json()
+            view: dict[str, Any] = self._patiently(lambda: self._client.get(link), until).json()
             if view["status"] == "succeeded":
                 return view
             if view["status"] in ("failed", "canceled"):
@@ -91,6 +102,18 @@ class Remote:
                 )
             self._sleep(pause)
             pause = min(_LONGEST_POLL_SECONDS, pause * 1.5)
+
+    def _patiently(self, ask: Callable[[], httpx.Response], until: float = math.inf) -> httpx.Response:
+        """Ask again while the server is away, but not for ever."""
+        until = min(until, self._clock() + _AWAY_SECONDS)
+        while True:
+            try:
+                with _outages():
+                    return _checked(ask())
+            except OutageError:
+                if self._clock() >= until:
+                    raise
+            self._sleep(_LONGEST_POLL_SECONDS)
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:
