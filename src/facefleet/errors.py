@@ -49,7 +49,8 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── ModelUnknown              model_unknown             404
     │   ├── ModelDigestMismatch       model_digest_mismatch     500
     │   ├── ModelFetchFailed          model_fetch_failed        503   retryable
-    │   └── ModelLoadFailed           model_load_failed         500
+    │   ├── ModelLoadFailed           model_load_failed         500
+    │   └── OutOfMemory               out_of_memory             503   retryable
     ├── OutageError                   something we stand on is away; retried with back-off
     │   ├── RecordsUnavailable        records_unavailable       503   retryable
     │   ├── StoreUnavailable          store_unavailable         503   retryable
@@ -395,6 +396,15 @@ class ModelLoadFailed(ModelError):
 
     code = "model_load_failed"
     title = "Model cannot be loaded"
+
+
+class OutOfMemory(ModelError):
+    """A run did not fit into the memory that was left; beside other neighbours it may."""
+
+    code = "out_of_memory"
+    status = 503
+    retryable = True
+    title = "Out of memory"
 
 
 class OutageError(FacefleetError):

@@ -333,6 +333,17 @@ def test_a_task_past_its_deadline_fails(rig: Rig) -> None:
     assert take_and_run(rig, 2) == [other.id], "its message is a duplicate now"
 
 
+def test_a_task_whose_outages_outlast_its_deadline_says_what_it_met(rig: Rig) -> None:
+    task = rig.accept(deadline=timedelta(seconds=10))
+    rig.hands().take_id()
+    assert rig.records.retry(claimed(rig, task), AWAY, rig.clock() + timedelta(seconds=300), spend=False)
+    rig.clock.advance(11)
+    rig.sweeper.round()
+    found = rig.now_of(task)
+    assert found.failure is not None
+    assert found.failure.detail == {"deadline_seconds": 10.0, "cause": AWAY.code}
+
+
 def test_a_lost_task_past_its_deadline_fails_in_the_same_round(rig: Rig) -> None:
     task = rig.accept(deadline=timedelta(seconds=10))
     claimed(rig, task)

@@ -14,7 +14,7 @@ from tests.servers import wait_until
 from tests.tasks.fakes import LEASE
 from tests.worker.conftest import Bench, Build
 
-from facefleet.errors import RecordsUnavailable, StoreUnavailable
+from facefleet.errors import OutOfMemory, RecordsUnavailable, StoreUnavailable
 from facefleet.media.sniff import ImageType, sniff
 from facefleet.observability import logs
 from facefleet.safety.labels import read_mark
@@ -96,13 +96,13 @@ def test_an_outage_is_tried_again_after_a_growing_delay(build: Build, photos: tu
     bench = build(Outages(2))
     task = bench.queue(*photos)
     delays = []
-    for failures in (1, 2):
+    for runs in (1, 2):
         bench.handler(task.id)
         waiting = bench.read(task)
-        assert (waiting.state, waiting.failures, waiting.sent_at) == (State.QUEUED, failures, None)
+        assert (waiting.state, waiting.failures, waiting.sent_at) == (State.QUEUED, 0, None)
         delays.append((waiting.run_at - bench.clock()).total_seconds())
         bench.handler(task.id)  # too early: a message before its time is no claim
-        assert bench.read(task).fence == failures
+        assert bench.read(task).fence == runs
         bench.clock.advance(delays[-1])
     assert 1 <= delays[0] <= 2 <= delays[1] <= 4
     bench.handler(task.id)
@@ -111,16 +111,38 @@ def test_an_outage_is_tried_again_after_a_growing_delay(build: Build, photos: tu
     assert bench.results() == [done.result]
 
 
-def test_the_budget_of_retries_ends(build: Build, photos: tuple[bytes, bytes]) -> None:
+def test_outages_spend_no_budget(build: Build, photos: tuple[bytes, bytes]) -> None:
     bench = build(Outages(9))
     task = bench.queue(*photos)
-    for _ in range(3):
+    for _ in range(10):
         bench.handler(task.id)
-        bench.clock.advance(600)
+        bench.clock.advance(300)
+    assert bench.read(task).state is State.SUCCEEDED
+
+
+class Full(ObjectStore):
+    """Not the store, but the process has no room for the photo."""
+
+    def get(self, key: str) -> bytes:
+        raise OutOfMemory(f"There was not enough memory for {key}.")
+
+
+def test_a_photo_that_never_fits_ends_after_three_tries_a_minute_apart(
+    build: Build, photos: tuple[bytes, bytes]
+) -> None:
+    bench = build(Full(MemoryStore()))
+    task = bench.queue(*photos)
+    for failures in (1, 2):
+        bench.handler(task.id)
+        waiting = bench.read(task)
+        assert (waiting.state, waiting.failures) == (State.QUEUED, failures)
+        assert (waiting.run_at - bench.clock()).total_seconds() == 60
+        bench.clock.advance(60)
+    bench.handler(task.id)
     failed = bench.read(task)
     assert failed.state is State.FAILED
     assert failed.failure is not None
-    assert (failed.failure.code, failed.failure.detail["cause"]) == ("attempts_exhausted", "store_unavailable")
+    assert (failed.failure.code, failed.failure.detail["cause"]) == ("attempts_exhausted", "out_of_memory")
 
 
 class Slow(ObjectStore):
@@ -164,7 +186,7 @@ def test_records_that_are_away_leave_the_task_to_the_sweeper(
 ) -> None:
     task = bench.queue(*photos)
 
-    def away(*_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise RecordsUnavailable("The database did not answer; try again.")
 
     with monkeypatch.context() as patch:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from facefleet.engine.image import Frame, decode, encode
+from facefleet.engine.memory import named_shortage
 from facefleet.engine.models.session import Session
 from facefleet.engine.steps.blend import blend
 from facefleet.engine.steps.detect import Detector
@@ -88,7 +89,8 @@ class Engine:
         Raises:
             ImageError: The photo cannot be used.
         """
-        return self._locate(decode(image, self._limits), Stopwatch(self._clock))
+        with named_shortage():
+            return self._locate(decode(image, self._limits), Stopwatch(self._clock))
 
     def fuse(
         self,
@@ -109,8 +111,12 @@ class Engine:
         Raises:
             ImageError: A photo cannot be used.
             FaceError: A face is missing or cannot be fused well.
+            OutOfMemory: The photos do not fit into what is left.
         """
-        watch = Stopwatch(self._clock, checkpoint)
+        with named_shortage():
+            return self._fuse(source, target, options, Stopwatch(self._clock, checkpoint))
+
+    def _fuse(self, source: bytes, target: bytes, options: FuseOptions, watch: Stopwatch) -> Fusion:
         source_frame, target_frame = decode(source, self._limits), decode(target, self._limits)
         watch.lap("decode")
         giver = choose_source(self._locate(source_frame, watch), options.source_face)
@@ -132,8 +138,9 @@ class Engine:
         Raises:
             ImageError: The photo cannot be used.
         """
-        frame = decode(image, self._limits)
-        return encode(frame.with_pixels(draw(frame.pixels, self._locate(frame, Stopwatch(self._clock)))))
+        with named_shortage():
+            frame = decode(image, self._limits)
+            return encode(frame.with_pixels(draw(frame.pixels, self._locate(frame, Stopwatch(self._clock)))))
 
     def _locate(self, frame: Frame, watch: Stopwatch) -> Faces:
         faces = locate(frame.pixels, [], self._landmarker)

@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facefleet.engine.memory import require
 from facefleet.engine.types import Pixels
 from facefleet.errors import ImageDecodeFailed
 from facefleet.media.sniff import Header, ImageType, Limits, sniff
 
 JPEG_QUALITY = 95
 WEBP_QUALITY = 92
+_DECODE_BYTES = 8  # a pixel, decoder's buffers included
 PNG_COMPRESSION = 3  # a third of the time of level 6 for a few per cent of the bytes
 
 _ENCODE_OPTIONS = {
@@ -53,6 +55,7 @@ def decode(data: bytes, limits: Limits | None = None) -> Frame:
     Raises:
         ImageError: One of its subclasses names the first thing that is wrong; ``ImageDecodeFailed`` where the header
             is fine and the rest is not.
+        MemoryError: The pixels do not fit.
     """
     header = sniff(data, limits)
     _refuse_truncated(data, header.type)
@@ -84,6 +87,7 @@ def _decode_raw(data: bytes, header: Header) -> npt.NDArray[np.generic]:
     except cv2.error:
         image = None
     if image is None:
+        require(header.width * header.height * _DECODE_BYTES)
         raise _damaged(header.type, "its pixels cannot be read")
     return np.asarray(image)
 

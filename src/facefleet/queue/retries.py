@@ -6,8 +6,9 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-from facefleet.errors import AttemptsExhausted, FacefleetError
+from facefleet.errors import AttemptsExhausted, FacefleetError, OutageError, OutOfMemory
 
+_MEMORY = timedelta(seconds=60)  # until the neighbours of a run that did not fit are other ones
 _LONGEST = timedelta(minutes=5)
 _MOST_DOUBLINGS = 20  # a delay that doubles on without end is more than a timedelta holds
 
@@ -17,28 +18,34 @@ class RetryPolicy:
     """Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", 2015).
 
     Attributes:
-        max_failures: The run that fails for this many times is the last.
-        first: Upper bound of the first delay; it doubles with each failure, up to five minutes.
+        max_failures: Of the failures that spend the budget, this one is the last.
+        first: Upper bound of the first delay; it doubles with each run, up to five minutes.
     """
 
     max_failures: int
     first: timedelta
 
-    def delay(self, failures: int, jitter: random.Random) -> timedelta:
-        """How long to wait after the ``failures``-th failure (1, 2, …)."""
-        bound: timedelta = min(_LONGEST, self.first * 2 ** min(failures - 1, _MOST_DOUBLINGS))
+    def delay(self, error: FacefleetError, runs: int, jitter: random.Random) -> timedelta:
+        """How long to wait after the ``runs``-th run (1, 2, …)."""
+        if isinstance(error, OutOfMemory):
+            return _MEMORY
+        bound: timedelta = min(_LONGEST, self.first * 2 ** min(runs - 1, _MOST_DOUBLINGS))
         return bound * jitter.uniform(0.5, 1.0)
+
+    def spends(self, error: FacefleetError) -> bool:
+        """Whether a failure spends the budget: an outage is no fault of the task, and only its deadline ends it."""
+        return not isinstance(error, OutageError)
 
     def verdict(self, error: FacefleetError, failures: int) -> FacefleetError | None:
         """The error to end the task with; none when it should be tried again.
 
         Args:
             error: What the run met.
-            failures: Retryable failures, this one included.
+            failures: That spent the budget, this one included.
         """
         if not error.retryable:
             return error
-        if failures < self.max_failures:
+        if failures < self.max_failures or not self.spends(error):
             return None
         return AttemptsExhausted(
             f"Gave up after {failures} attempts; the last met {error.code}: {error.message}",

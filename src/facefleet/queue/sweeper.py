@@ -74,7 +74,8 @@ class Sweeper:
     def _fail_overdue(self) -> None:
         for task in self.records.overdue():
             seconds = (task.deadline_at - task.created_at).total_seconds()
-            late = DeadlineExceeded(f"The task did not finish within {seconds:.0f} s.", deadline_seconds=seconds)
+            met = {"cause": task.failure.code} if task.failure else {}
+            late = DeadlineExceeded(f"The task did not finish within {seconds:.0f} s.", deadline_seconds=seconds, **met)
             self._count("deadline", self.records.fail_overdue(task, late), task)
 
     def _vanished(self) -> list[Task]:

@@ -198,13 +198,13 @@ class TaskRepository:
         """End the task with an error; false when this run no longer holds it."""
         return self._finish(task, State.FAILED, **_error_columns(error))
 
-    def retry(self, task: Task, error: FacefleetError, run_at: datetime) -> bool:
-        """Spend one failure and queue the task for later; false when this run no longer holds it.
+    def retry(self, task: Task, error: FacefleetError, run_at: datetime, *, spend: bool = True) -> bool:
+        """Queue the task for later, and unless told not to spend one failure; false when this run no longer holds it.
 
         The message is sent by the sweeper when ``run_at`` has come.
         """
-        return self._update(_held(task.id, task.fence), failures=tasks.c.failures + 1, **_back_in_queue(run_at),
-                            **_error_columns(error)) > 0  # fmt: skip
+        changes = {"failures": tasks.c.failures + int(spend), **_back_in_queue(run_at), **_error_columns(error)}
+        return self._update(_held(task.id, task.fence), **changes) > 0
 
     def _finish(self, task: Task, state: State, **changes: Any) -> bool:
         ended = {"state": state, "finished_at": self._clock(), "lease_until": None, "version": tasks.c.version + 1}

@@ -142,8 +142,8 @@ class Handler:
             kept = self.records.fail(task, verdict)
             _log.info("task.failed", code=verdict.code, reason=verdict.message, kept=kept)
             return "failed"
-        delay = self.retries.delay(failures, self.jitter)
-        kept = self.records.retry(task, error, self.clock() + delay)
+        delay = self.retries.delay(error, task.fence, self.jitter)
+        kept = self.records.retry(task, error, self.clock() + delay, spend=self.retries.spends(error))
         _log.info("task.retry", code=error.code, seconds=round(delay.total_seconds(), 2), kept=kept)
         return "retried"
 
