@@ -53,6 +53,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   └── OutOfMemory               out_of_memory             503   retryable
     ├── OutageError                   something we stand on is away; retried with back-off
     │   ├── RecordsUnavailable        records_unavailable       503   retryable
+    │   ├── RecordsUncertain          records_uncertain         503   retryable
     │   ├── StoreUnavailable          store_unavailable         503   retryable
     │   ├── QueueUnavailable          queue_unavailable         503   retryable
     │   ├── ServerUnreachable         server_unreachable        503   retryable
@@ -420,6 +421,13 @@ class RecordsUnavailable(OutageError):
 
     code = "records_unavailable"
     title = "Records unavailable"
+
+
+class RecordsUncertain(OutageError):
+    """The database went away while it committed: the change is kept, or it is not."""
+
+    code = "records_uncertain"
+    title = "Records may or may not have it"
 
 
 class StoreUnavailable(OutageError):

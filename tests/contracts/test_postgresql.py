@@ -16,15 +16,15 @@ from threading import Event
 
 import psycopg
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect
 from tests.servers import HOST, PostgresServer, wait_until
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import ConfigInvalid, FaceNotFound, RecordsUnavailable, TaskNotFound
+from facefleet.errors import ConfigInvalid, FaceNotFound, RecordsUnavailable, RecordsUncertain, TaskNotFound
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.table import tasks
+from facefleet.tasks.table import row_of, tasks
 from facefleet.tasks.task import State, Task
 from facefleet.tasks.upgrade import upgrade
 
@@ -236,7 +236,7 @@ def test_a_server_killed_in_the_middle_of_a_transaction_is_an_outage_and_then_us
     assert records.claim(task.id, LEASE, {}) is not None
 
 
-def test_a_server_killed_before_the_commit_is_an_outage(own: PostgresServer, open_database: Open) -> None:
+def test_a_server_killed_before_the_commit_leaves_it_uncertain(own: PostgresServer, open_database: Open) -> None:
     database = open_database(own.new_database())
     records = opened(database)
 
@@ -245,10 +245,42 @@ def test_a_server_killed_before_the_commit_is_an_outage(own: PostgresServer, ope
             connection.execute(tasks.delete())
             own.kill()
 
-    with pytest.raises(RecordsUnavailable):
+    with pytest.raises(RecordsUncertain):
         stumble()
     own.start()
     assert records.unsent() == []
+
+
+def test_a_commit_that_nobody_answers_is_uncertain_and_a_statement_is_not(
+    postgres: PostgresServer, url: str, open_database: Open
+) -> None:
+    database = open_database(url)
+    records = opened(database)
+
+    def add(*, end_before: bool) -> None:
+        with database.write() as connection:
+            backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            if end_before:
+                _end(postgres, backend)
+            connection.execute(insert(tasks), row_of(a_task()))
+            _end(postgres, backend)
+
+    with pytest.raises(RecordsUncertain):
+        add(end_before=False)
+    with pytest.raises(RecordsUnavailable):
+        add(end_before=True)
+    assert records.unsent() == []
+
+
+def _end(postgres: PostgresServer, backend: int) -> None:
+    postgres.run(f"SELECT pg_terminate_backend({backend})")
+    wait_until(lambda: not _runs(postgres, backend), "the backend has ended")
+
+
+def _runs(postgres: PostgresServer, backend: int) -> bool:
+    with psycopg.connect(postgres.url(), connect_timeout=5) as connection:
+        found = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", (backend,)).fetchone()
+    return found != (0,)
 
 
 def test_a_connection_that_the_server_ended_is_replaced_without_a_word(postgres: PostgresServer, url: str) -> None:
@@ -357,7 +389,7 @@ def test_what_was_committed_survives_kills_and_nothing_but_outages_is_seen(
                 records.add(task)
                 kept.append(task.id)
                 records.claim(task.id, LEASE, {})
-            except RecordsUnavailable:
+            except (RecordsUnavailable, RecordsUncertain):
                 outages.append(number)
                 stop.wait(0.01)
 
@@ -390,7 +422,7 @@ def _works(records: TaskRepository) -> bool:
         records.get("acme", "nobody")
     except TaskNotFound:
         return True
-    except RecordsUnavailable:
+    except (RecordsUnavailable, RecordsUncertain):
         pass
     return False
 

@@ -6,16 +6,18 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from obstore.store import MemoryStore
 from tests.gateway.conftest import Door, Open, picture
 
 from facefleet.config import load
-from facefleet.errors import RecordsUnavailable, StoreUnavailable
+from facefleet.errors import RecordsUnavailable, RecordsUncertain, StoreUnavailable
 from facefleet.gateway.app import Parts
 from facefleet.observability import logs
 from facefleet.storage.store import ObjectStore
-from facefleet.tasks.task import State
+from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.task import State, Task
 
 BOUNDARY = "f4c3"
 
@@ -167,6 +169,34 @@ def test_without_records_nothing_is_accepted_and_nothing_kept(door: Door, photo:
     assert (answer.status_code, answer.json()["code"]) == (503, "records_unavailable")
     assert int(answer.headers["retry-after"]) > 0
     assert door.kept() == []
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_where_nobody_knows_of_a_commit_the_uploads_stay_and_the_key_tells(
+    door: Door, photo: bytes, monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    """The answer to a commit is lost; whoever repeats the request finds its task, or makes it, and its photos."""
+    add = TaskRepository.add
+
+    def lost(records: TaskRepository, task: Task) -> Task:
+        if committed:
+            add(records, task)
+        raise RecordsUncertain("The database went away while it wrote.")
+
+    files = {"source": photo, "target": photo}
+
+    def post() -> httpx.Response:
+        return door.client.post("/v1/fuse", files=files, data={"consent": "true"}, headers={"Idempotency-Key": "k"})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TaskRepository, "add", lost)
+        answer = post()
+    assert (answer.status_code, answer.json()["code"]) == (503, "records_uncertain")
+    again = post()
+    assert again.status_code == 202
+    task_id = again.json()["task_id"]
+    assert len([key for key in door.kept() if task_id in key]) == 2
+    assert len(door.kept()) == (2 if committed else 4), "what no record names goes as orphans"
 
 
 class FullStore(ObjectStore):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from facefleet.errors import IdempotencyConflict, OutageError, QueueUnavailable, RequestError
+from facefleet.errors import IdempotencyConflict, OutageError, QueueUnavailable, RecordsUncertain, RequestError
 from facefleet.gateway.admission import Admission
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import Form
@@ -57,6 +57,7 @@ class Intake:
             ConsentRequired: The caller did not attest it.
             IdempotencyConflict: The key belongs to a request with other photos or options.
             OutageError: Store or records are away; nothing is kept.
+            RecordsUncertain: The database went away while it committed; the same key tells.
         """
         task = self._task(principal, request)
         with bound(task_id=task.id, tenant=task.tenant):
@@ -75,6 +76,8 @@ class Intake:
             for role, key in task.inputs.items():
                 self.store.put(key, form.photos[role].data)
             kept = self.records.add(task)
+        except RecordsUncertain:  # a record may name these uploads; if none does, they go as orphans
+            raise
         except Exception:
             self._forget(task)
             raise

@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchModuleError, Operat
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool
 
-from facefleet.errors import ConfigInvalid, RecordsUnavailable
+from facefleet.errors import ConfigInvalid, RecordsUnavailable, RecordsUncertain
 
 _WRITE = "facefleet_write"
 _WAL_RETRY_SECONDS = 0.01
@@ -78,10 +78,21 @@ class Database:
         """A transaction that writes; it commits at the end of the block.
 
         Raises:
-            RecordsUnavailable: The database does not answer, or another writer held it too long.
+            RecordsUnavailable: The database does not answer, or another writer held it too long; nothing is changed.
+            RecordsUncertain: It went away while it committed.
         """
-        with _outages(), self.engine.execution_options(**{_WRITE: True}).begin() as connection:
-            yield connection
+        committing = False
+        try:
+            with _outages(), self.engine.execution_options(**{_WRITE: True}).begin() as connection:
+                yield connection
+                committing = True
+        except RecordsUnavailable as error:
+            if committing and _disconnected(error):
+                raise RecordsUncertain(
+                    "The database went away while it wrote. Send the request again, with its Idempotency-Key.",
+                    **error.detail,
+                ) from error
+            raise
 
     @contextmanager
     def exclusive(self) -> Iterator[Connection]:
@@ -114,6 +125,11 @@ def _outages() -> Iterator[None]:
         # The driver's words can hold values of the statement; the name of its class is enough.
         cause = type(getattr(error, "orig", None) or error).__name__
         raise RecordsUnavailable("The database did not answer; try again.", cause=cause) from error
+
+
+def _disconnected(error: RecordsUnavailable) -> bool:
+    """A refused commit is an answer; one that nobody answered is not."""
+    return isinstance(error.__cause__, DBAPIError) and error.__cause__.connection_invalidated
 
 
 def _is_outage(error: DBAPIError | PoolTimeout) -> bool:
