@@ -176,6 +176,8 @@ def test_success_names_the_result_and_ends_the_lease(records: TaskRepository, cl
     run = claimed(records, task)
     clock.advance(3)
     assert records.succeed(run, "tenants/acme/results/t/1", "image/jpeg", {"blend": 2.5})
+    assert records.succeed(run, "tenants/acme/results/t/1", "image/jpeg", {"blend": 2.5}), "its answer may be lost"
+    assert not records.succeed(run, "tenants/acme/results/t/2", "image/jpeg", {"blend": 2.5})
     found = now_of(records, task)
     assert (found.state, found.result, found.result_type) == (
         State.SUCCEEDED, "tenants/acme/results/t/1", "image/jpeg",

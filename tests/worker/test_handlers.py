@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,12 +15,14 @@ from tests.servers import wait_until
 from tests.tasks.fakes import LEASE
 from tests.worker.conftest import Bench, Build
 
-from facefleet.errors import OutOfMemory, RecordsUnavailable, StoreUnavailable
+from facefleet.errors import OutOfMemory, RecordsUnavailable, RecordsUncertain, StoreUnavailable
 from facefleet.media.sniff import ImageType, sniff
 from facefleet.observability import logs
 from facefleet.safety.labels import read_mark
 from facefleet.storage.store import ObjectStore
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import State, Task
+from facefleet.worker import leases
 
 
 def blank() -> bytes:
@@ -190,12 +193,35 @@ def test_records_that_are_away_leave_the_task_to_the_sweeper(
         raise RecordsUnavailable("The database did not answer; try again.")
 
     with monkeypatch.context() as patch:
+        patch.setattr(leases, "INSIST_SECONDS", 0.1)
         patch.setattr(type(bench.records), "succeed", away)
-        patch.setattr(type(bench.records), "retry", away)
         bench.handler(task.id)
     assert bench.read(task).state is State.RUNNING
     bench.clock.advance(2 * LEASE.total_seconds())
     assert [t.id for t in bench.records.expired()] == [task.id]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_an_outcome_is_told_again_when_the_records_are_back(
+    bench: Bench, photos: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch, committed: bool
+) -> None:
+    """Even where the first telling was heard and only its answer lost."""
+    task, outages = bench.queue(*photos), iter([RecordsUncertain("The database went away while it wrote.")])
+    succeed = TaskRepository.succeed
+
+    def away(*arguments: Any) -> bool:
+        outage = next(outages, None)
+        if outage is None or committed:
+            heard = succeed(*arguments)
+        if outage is not None:
+            raise outage
+        return heard
+
+    monkeypatch.setattr(TaskRepository, "succeed", away)
+    bench.handler(task.id)
+    done = bench.read(task)
+    assert (done.state, done.fence) == (State.SUCCEEDED, 1)
+    assert bench.results() == [done.result]
 
 
 def lose_worker(bench: Bench, task: Task, times: int) -> None:

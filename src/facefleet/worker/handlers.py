@@ -10,7 +10,7 @@ from typing import Any
 
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import FuseOptions, Fusion
-from facefleet.errors import FacefleetError, InternalError, OutageError
+from facefleet.errors import FacefleetError, InternalError, OutageError, RecordsUnavailable, RecordsUncertain
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.retries import RetryPolicy
@@ -100,12 +100,14 @@ class Handler:
         except HandedBack:
             self.leases.release(task)
             return "handed_back"
+        except (RecordsUnavailable, RecordsUncertain):  # only the last step needs the records, and it insisted
+            raise
         except FacefleetError as error:
-            return self._give_up_or_retry(task, error)
+            return self._give_up_or_retry(hold, error)
         except Exception as error:  # noqa: BLE001 - a bug of ours ends this task, not the worker
             _log.exception("task.internal_error")
             cause = type(error).__name__
-            return self._give_up_or_retry(task, InternalError("The worker met an internal error.", cause=cause))
+            return self._give_up_or_retry(hold, InternalError("The worker met an internal error.", cause=cause))
 
     def _fuse(self, hold: Hold) -> str:
         """The work itself.
@@ -121,29 +123,32 @@ class Handler:
         timings |= fusion.timings_ms
         with _timed(timings, "mark"):
             image = mark(fusion.image, fusion.media_type, producer=self.producer, content_id=task.id)
-        return self._complete(task, fusion, image, timings)
+        return self._complete(hold, fusion, image, timings)
 
-    def _complete(self, task: Task, fusion: Fusion, image: bytes, timings: dict[str, float]) -> str:
+    def _complete(self, hold: Hold, fusion: Fusion, image: bytes, timings: dict[str, float]) -> str:
+        task = hold.task
         key = result_key(task.tenant, task.id, task.fence)
         with _timed(timings, "store"):
             self.store.put(key, image)
         rounded = {step: round(ms, 2) for step, ms in timings.items()}
-        if not self.records.succeed(task, key, str(fusion.media_type), rounded):
+        if not hold.insist(lambda: self.records.succeed(task, key, str(fusion.media_type), rounded)):
             self.store.delete(key)
             _log.warning("task.fenced_out")
             return "fenced"
         _log.info("task.succeeded", bytes=len(image), timings_ms=rounded)
         return "succeeded"
 
-    def _give_up_or_retry(self, task: Task, error: FacefleetError) -> str:
+    def _give_up_or_retry(self, hold: Hold, error: FacefleetError) -> str:
+        task = hold.task
         failures = task.failures + 1
         verdict = self.retries.verdict(error, failures)
         if verdict is not None:
-            kept = self.records.fail(task, verdict)
+            kept = hold.insist(lambda: self.records.fail(task, verdict))
             _log.info("task.failed", code=verdict.code, reason=verdict.message, kept=kept)
             return "failed"
         delay = self.retries.delay(error, task.fence, self.jitter)
-        kept = self.records.retry(task, error, self.clock() + delay, spend=self.retries.spends(error))
+        run_at, spend = self.clock() + delay, self.retries.spends(error)
+        kept = hold.insist(lambda: self.records.retry(task, error, run_at, spend=spend))
         _log.info("task.retry", code=error.code, seconds=round(delay.total_seconds(), 2), kept=kept)
         return "retried"
 

@@ -14,6 +14,8 @@ from facefleet.tasks.repository import Clock, TaskRepository
 from facefleet.tasks.task import Task
 
 TELL_SECONDS = 0.2  # a run tells the record how far it is, and hears of a cancel, at most this often
+INSIST_SECONDS = 20.0  # a database is started again in less
+_INSIST_PAUSE_SECONDS = 0.5
 STEPS = ("decode", "detect", "landmarks", "align", "warp", "colour", "blend", "encode")
 _BEATS_PER_LEASE = 3  # two may fail before the lease is over
 
@@ -55,6 +57,22 @@ class Hold:
             self._progress = max(self._progress, (STEPS.index(step) + 1) / (len(STEPS) + 1))
         if time.monotonic() - self._told >= TELL_SECONDS:
             self._tell(step)
+
+    def insist(self, tell: Callable[[], bool]) -> bool:
+        """Tell the records the outcome of a run, again and again while they are away: its work is done, and worth it.
+
+        Raises:
+            OutageError: They stayed away, or the worker leaves; the claim expires by itself.
+        """
+        until = time.monotonic() + INSIST_SECONDS
+        while True:
+            try:
+                return tell()
+            except OutageError as error:
+                if time.monotonic() >= until or self._leaving.is_set():
+                    raise
+                _log.info("task.outcome_delayed", code=error.code, cause=error.detail.get("cause"))
+            self._leaving.wait(_INSIST_PAUSE_SECONDS)
 
     def _tell(self, step: str) -> None:
         self._told = time.monotonic()
