@@ -34,6 +34,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   ├── FileUnwritable        file_unwritable           400
     │   │   └── FileExists            file_exists               409
     │   └── ConfigInvalid             config_invalid            500
+    ├── NotPermitted                  not_permitted             403
     ├── LookupFailed
     │   ├── TaskNotFound              task_not_found            404
     │   ├── RouteNotFound             route_not_found           404
@@ -275,6 +276,14 @@ class ConfigInvalid(InputError):
     code = "config_invalid"
     status = 500
     title = "Setting not valid"
+
+
+class NotPermitted(FacefleetError):
+    """The caller is known, and may not do this."""
+
+    code = "not_permitted"
+    status = 403
+    title = "Not permitted"
 
 
 class LookupFailed(FacefleetError):

@@ -28,11 +28,14 @@ from facefleet.cli import (
     faces,
     fuse,
     gateway,
+    lanes,
+    maintenance,
     migrate,
     models,
     output,
     samples,
     submit,
+    tasks,
     up,
     worker,
 )
@@ -54,6 +57,9 @@ app.command("submit")(submit.submit)
 app.command("gateway")(gateway.gateway)
 app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
+app.add_typer(tasks.app, name="tasks")
+app.add_typer(lanes.app, name="lanes")
+app.add_typer(maintenance.app, name="maintenance")
 app.command("samples")(samples.samples)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

@@ -22,13 +22,15 @@ class Principal:
     Attributes:
         tenant: Whose bytes the caller's uploads are.
         subject: Who it is.
+        operator: Whether it may look after the tasks of all tenants, the lanes and the door.
     """
 
     tenant: str
     subject: str
+    operator: bool = False
 
 
-LOCAL = Principal(tenant="local", subject="local")
+LOCAL = Principal(tenant="local", subject="local", operator=True)
 
 
 class LocalAuthentication:

@@ -1,0 +1,56 @@
+"""What the operators' commands share: they open the records themselves, so they work while everything else is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facefleet.cli import start
+from facefleet.errors import ConfigInvalid
+
+if TYPE_CHECKING:
+    from facefleet.queue.control import Control
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="As given to `facefleet up`; default: the settings.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="For whoever looks next.")]
+
+
+@contextmanager
+def opened(data: Path | None) -> Iterator[Control]:
+    """The operator's hands on the records of the settings.
+
+    Raises:
+        ConfigInvalid: There are no records here.
+        RecordsUnavailable: They do not answer, or are of another release.
+    """
+    from facefleet.queue.control import Control
+    from facefleet.tasks import schema
+    from facefleet.tasks.database import Database
+
+    settings = start.settings(data=data)
+    if not settings.records.url.get_secret_value() and not (settings.data / "records.db").exists():
+        raise ConfigInvalid(
+            f"There are no records in {settings.data}; give --data, or set FACEFLEET_RECORDS__URL.", setting="data"
+        )
+    database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)
+    try:
+        schema.require_current(database)
+        yield Control(database, lambda: datetime.now(UTC))
+    finally:
+        database.close()
+
+
+def seconds(count: float) -> str:
+    """For a person: ``12 s``, ``3 min``, ``5 h``, ``2 d``."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if count >= 2 * length:
+            return f"{count / length:.0f} {unit}"
+    return f"{count:.0f} s"

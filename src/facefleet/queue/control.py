@@ -1,0 +1,106 @@
+"""The hands of an operator, for command line and API alike: look at lanes, pause them, close the door, end a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from facefleet.errors import OptionInvalid
+from facefleet.queue.lanes import STABLE, Lane
+from facefleet.tasks.database import Database
+from facefleet.tasks.operations import LaneCount, Operations
+from facefleet.tasks.repository import Clock, TaskRepository
+from facefleet.tasks.switches import MAINTENANCE, Switch, Switches, pause_of
+from facefleet.tasks.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """A lane as an operator sees it.
+
+    Attributes:
+        oldest_seconds: How long the queued task that has waited longest could have run; 0 where none waits.
+        paused_since: UTC; none: it is served.
+        reason: Of the pause, in the operator's words.
+    """
+
+    track: str
+    lane: str
+    queued: int
+    running: int
+    oldest_seconds: float
+    paused_since: datetime | None = None
+    reason: str = ""
+
+
+class Control:
+    """What operators can do, on the records alone: it works while gateway, workers and broker are away.
+
+    Every method raises ``RecordsUnavailable`` when the database does not answer.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.tasks = Operations(database, clock)
+        self._records = TaskRepository(database, clock)
+        self._switches = Switches(database, clock)
+        self._clock = clock
+
+    def cancel(self, task_id: str) -> Task:
+        """End a task that has not ended, whoever's it is.
+
+        Raises:
+            TaskNotFound: There is none of this id.
+            TaskEnded: It has succeeded or failed.
+        """
+        return self._records.cancel(self.tasks.get(task_id).tenant, task_id)
+
+    def lanes(self) -> list[LaneStatus]:
+        """Every lane of the stable track, and what else has unfinished tasks or is paused."""
+        counts = {(count.track, count.lane): count for count in self.tasks.lanes()}
+        switches, now = self._switches.all(), self._clock()
+        known = [(STABLE, lane.value) for lane in Lane]
+        known += sorted(counts.keys() - set(known))
+        found = []
+        for track, lane in known:
+            count, pause = counts.get((track, lane), LaneCount(track, lane)), switches.get(pause_of(track, lane))
+            since, reason = (pause.since, pause.reason) if pause else (None, "")
+            found.append(LaneStatus(track, lane, count.queued, count.running, count.waited(now), since, reason))
+        return found
+
+    def pause(self, lane: str, track: str = STABLE, reason: str = "") -> None:
+        """Workers take nothing more from a lane; what they run goes on, and new work is accepted.
+
+        Raises:
+            OptionInvalid: There is no such lane or track.
+        """
+        self._switches.on(_pause(track, lane), reason)
+
+    def resume(self, lane: str, track: str = STABLE) -> None:
+        """Workers take from the lane again.
+
+        Raises:
+            OptionInvalid: There is no such lane or track.
+        """
+        self._switches.off(_pause(track, lane))
+
+    def maintenance(self) -> Switch | None:
+        """Since when and why no new work is taken; none: it is."""
+        return self._switches.all().get(MAINTENANCE)
+
+    def begin_maintenance(self, reason: str = "") -> None:
+        """Take no new work; what was accepted goes on."""
+        self._switches.on(MAINTENANCE, reason)
+
+    def end_maintenance(self) -> None:
+        """Take new work again."""
+        self._switches.off(MAINTENANCE)
+
+
+def _pause(track: str, lane: str) -> str:
+    if lane not in list(Lane):
+        raise OptionInvalid(
+            f"There is no lane {lane[:64]!r}; lanes are {', '.join(Lane)}.", field="lane", known=list(Lane)
+        )
+    if track != STABLE:
+        raise OptionInvalid(f"There is no track {track[:64]!r}; tracks are {STABLE}.", field="track", known=[STABLE])
+    return pause_of(track, lane)
