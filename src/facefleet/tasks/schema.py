@@ -1,4 +1,7 @@
-"""The version of the schema: every program refuses to work on another one. ``tasks/upgrade.py`` brings it there."""
+"""The version of the schema: a program works on its own and on newer ones, since migrations only add.
+
+So the schema is brought forward first (``tasks/upgrade.py``), then the programs one by one.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,22 @@ VERSION_TABLE = "alembic_version"
 
 
 def require_current(database: Database) -> None:
-    """Check that the schema is this release's; cheap enough for a readiness probe.
+    """Check that the schema has what this release needs; cheap enough for a readiness probe.
 
     Raises:
-        RecordsUnavailable: It is older or newer; ``facefleet migrate`` mends the first.
+        RecordsUnavailable: It is older, or none; ``facefleet migrate`` mends that.
     """
     with database.read() as connection:
-        found = _version(connection)
-    if found != HEAD:
+        found = version(connection)
+    if found is None or found < HEAD:
         raise RecordsUnavailable(
             f"The records' schema is {found or 'empty'} and this release needs {HEAD}; run `facefleet migrate`.",
             found=found, wanted=HEAD,
         )  # fmt: skip
 
 
-def _version(connection: Connection) -> str | None:
+def version(connection: Connection) -> str | None:
+    """The newest migration that was run; numbered, so that they sort. None: there is no schema."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     found: str | None = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608

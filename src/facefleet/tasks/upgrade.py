@@ -7,13 +7,16 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
+from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 
 
 def upgrade(database: Database) -> None:
-    """Bring the schema to this release's version; a no-op when it is there. Safe to run twice at once."""
+    """Bring the schema to this release's version; a no-op when it is there, or newer. Safe to run twice at once."""
     config = configuration()
     with database.exclusive() as connection:
+        if (schema.version(connection) or "") > schema.HEAD:
+            return
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
