@@ -36,6 +36,7 @@ class Bench:
     records: TaskRepository
     store: ObjectStore
     clock: FakeClock
+    metrics: Metrics
 
     def queue(self, source: bytes, target: bytes, **options: object) -> Task:
         """A committed task with its uploads."""
@@ -52,6 +53,10 @@ class Bench:
 
     def read(self, task: Task) -> Task:
         return self.records.get("acme", task.id)
+
+    def count(self, name: str, **labels: str) -> float:
+        """A sample as a scrape would show it; 0 where there is none."""
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
 
     def results(self) -> list[str]:
         return list(self.store.list("tenants/acme/results/"))
@@ -82,14 +87,13 @@ def build(engine: Engine) -> Iterator[Build]:
         databases.append(database)
         upgrade(database)
         clock, kept = FakeClock(), store or ObjectStore(MemoryStore())
-        records = TaskRepository(database, clock)
+        records, metrics = TaskRepository(database, clock), Metrics(CollectorRegistry())
         handler = Handler(
-            records=records, store=kept, engine=engine, leases=Leases(records, LEASE, clock, lambda _: None),
-            gate=Gate(lambda: False), retries=RetryPolicy(3, timedelta(seconds=2)),
-            metrics=Metrics(CollectorRegistry()), clock=clock,
+            records=records, store=kept, engine=engine, leases=Leases(records, LEASE, clock, lambda _: None, metrics),
+            gate=Gate(lambda: False), retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics, clock=clock,
             models=engine.versions, producer="acme studio", jitter=random.Random(1),
         )  # fmt: skip
-        return Bench(handler, records, kept, clock)
+        return Bench(handler, records, kept, clock, metrics)
 
     yield building
     for database in databases:

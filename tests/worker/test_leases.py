@@ -15,7 +15,7 @@ def test_a_held_task_outlives_its_lease_and_a_released_one_does_not(bench: Bench
     held, dropped = bench.queue(b"s", b"t"), bench.queue(b"s", b"t")
     claims = [bench.records.claim(task.id, lease, {}) for task in (held, dropped)]
     assert claims[0] is not None
-    leases = Leases(bench.records, lease, bench.clock, lambda _: None)
+    leases = Leases(bench.records, lease, bench.clock, lambda _: None, bench.metrics)
     leases.start()
     try:
         with leases.hold(claims[0]):

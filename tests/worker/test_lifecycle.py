@@ -44,7 +44,7 @@ def held(bench: Bench) -> Task:
 
 
 def test_a_free_worker_that_stops_looking_is_deaf_and_a_busy_one_is_not(bench: Bench) -> None:
-    leases, clock = Leases(bench.records, LEASE, bench.clock, lambda _: None), Ticks()
+    leases, clock = Leases(bench.records, LEASE, bench.clock, lambda _: None, bench.metrics), Ticks()
     life = Lifecycle(leases, slots=1, grace=1.0, stop=lambda: None, clock=clock)
     assert life.watch()
     clock.now += LOOK_SECONDS - 1
@@ -58,7 +58,7 @@ def test_a_free_worker_that_stops_looking_is_deaf_and_a_busy_one_is_not(bench: B
 
 
 def test_a_worker_whose_runs_wait_for_one_another_has_its_hands_full(bench: Bench) -> None:
-    leases, clock, waiting = Leases(bench.records, LEASE, bench.clock, lambda _: None), Ticks(), [1]
+    leases, clock, waiting = Leases(bench.records, LEASE, bench.clock, lambda _: None, bench.metrics), Ticks(), [1]
     life = Lifecycle(leases, slots=2, grace=1.0, stop=lambda: None, waiting=lambda: waiting[0], clock=clock)
     clock.now += LOOK_SECONDS + 1
     with leases.hold(held(bench)):
@@ -75,7 +75,7 @@ def test_a_hung_run_gives_its_task_back_and_the_process_is_ended(
     resent: list[str] = []
     left: list[int] = []
     stopped, hung = Event(), Event()
-    leases = Leases(bench.records, LEASE, bench.clock, lambda task: resent.append(task.id))
+    leases = Leases(bench.records, LEASE, bench.clock, lambda task: resent.append(task.id), bench.metrics)
     life = Lifecycle(leases, slots=1, grace=0.1, stop=stopped.set, leave=left.append)
     task = held(bench)
 
@@ -100,7 +100,7 @@ def test_a_hung_run_gives_its_task_back_and_the_process_is_ended(
 
 def test_a_second_signal_waits_for_no_task(bench: Bench, signals: None) -> None:
     stopped = Event()
-    leases = Leases(bench.records, LEASE, bench.clock, lambda _: None)
+    leases = Leases(bench.records, LEASE, bench.clock, lambda _: None, bench.metrics)
     life = Lifecycle(leases, slots=1, grace=60.0, stop=stopped.set, leave=lambda _: None)
     with leases.hold(held(bench)) as hold:
         life.begin()

@@ -1,21 +1,57 @@
-"""Metrics: every name is here. Each program builds one ``Metrics`` on its own registry and hands it down."""
+"""Metrics: every name is here. Each program builds one ``Metrics`` on its own registry and hands it down.
+
+What is counted may be spread over processes (``PROMETHEUS_MULTIPROC_DIR``): gauges say how they add up. What is read at
+a scrape is the gateway's alone, and has no sample while the part it asks is away: a zero would say that nothing waits.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 Depths = Mapping[tuple[str, str], int]  # (track, lane) → messages waiting
+Part = Literal["records", "store", "broker"]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_LANE = ("track", "lane")
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSample:
+    """What the records say of a lane.
+
+    Attributes:
+        oldest_seconds: How long the queued task that has waited longest could have run; 0 where none waits.
+    """
+
+    track: str
+    lane: str
+    queued: int
+    running: int
+    oldest_seconds: float
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsSample:
+    """What the records say of the whole service."""
+
+    lanes: Sequence[LaneSample]
+    maintenance: bool
+
+
+def uncounted() -> None:
+    """For a part whose outages nobody counts."""
 
 
 class Metrics:
-    """The counters and histograms of one program."""
+    """What one program counts, and what its scrapes read."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -27,32 +63,80 @@ class Metrics:
             "facefusion_process_seconds", "s from claim to the end of a run.",
             ["kind", "outcome"], buckets=_SECONDS, registry=registry,
         )  # fmt: skip
+        self.slots = Gauge(
+            "facefusion_worker_slots", "Tasks that ready workers can run at once.",
+            ["track"], multiprocess_mode="livesum", registry=registry,
+        )  # fmt: skip
+        self.in_flight = Gauge(
+            "facefusion_worker_in_flight", "Tasks that workers run.",
+            ["kind"], multiprocess_mode="livesum", registry=registry,
+        )  # fmt: skip
+        self.retries = Counter(
+            "facefusion_retries_total", "Runs that ended with another one to come, by what they met.",
+            ["kind", "code"], registry=registry,
+        )  # fmt: skip
+        self.handed_back = Counter(
+            "facefusion_handed_back_total", "Tasks that a leaving worker gave back.", ["kind"], registry=registry
+        )
+        self.leases_lost = Counter(
+            "facefusion_leases_lost_total", "Claims that a heartbeat no longer found.", ["kind"], registry=registry
+        )
+        self.outages = Counter(
+            "facefusion_outages_total", "Calls that a part did not answer.", ["part"], registry=registry
+        )
         self.sweeps = Counter(
             "facefusion_sweeper_actions_total", "What the sweeper put right.", ["action"], registry=registry
         )
-
         self.deleted = Counter(
             "facefusion_deleted_total", "What retention and erasure deleted.", ["what"], registry=registry
         )
 
-    def watch_queue(self, depths: Callable[[], Depths]) -> None:
-        """Read the depth of the queue at every scrape."""
-        self.registry.register(_QueueDepth(depths))
+    def outage(self, part: Part) -> Callable[[], None]:
+        """Counts one outage of the part with each call; from now on it has a sample, which is 0 before the first."""
+        return self.outages.labels(part).inc
+
+    def watch_queue(self, depths: Callable[[], Depths | None]) -> None:
+        """Read the depth of the queue at every scrape; none where the broker is away."""
+        self.registry.register(_Read(lambda: _queue(depths() or {})))
+
+    def watch_records(self, sample: Callable[[], RecordsSample | None]) -> None:
+        """Read what the records say at every scrape; none where they are away."""
+        self.registry.register(_Read(lambda: _records(sample())))
 
 
-class _QueueDepth(Collector):
-    def __init__(self, depths: Callable[[], Depths]) -> None:
-        self._depths = depths
+class _Read(Collector):
+    """Families that are read at a scrape, and not when they are registered: a program starts while parts are away."""
+
+    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
+        self._families = families
 
     def describe(self) -> Iterable[Metric]:
-        return [self._family()]
+        return ()
 
     def collect(self) -> Iterable[Metric]:
-        family = self._family()
-        for (track, lane), waiting in self._depths().items():
-            family.add_metric([track, lane], waiting)
-        return [family]
+        return self._families()
 
-    @staticmethod
-    def _family() -> GaugeMetricFamily:
-        return GaugeMetricFamily("facefusion_queue_depth", "Messages waiting in the broker.", labels=["track", "lane"])
+
+def _queue(depths: Depths) -> Iterable[Metric]:
+    family = GaugeMetricFamily("facefusion_queue_depth", "Messages waiting in the broker.", labels=_LANE)
+    for lane, waiting in depths.items():
+        family.add_metric(lane, waiting)
+    return [family]
+
+
+def _records(sample: RecordsSample | None) -> Iterable[Metric]:
+    tasks = GaugeMetricFamily("facefusion_tasks", "Unfinished tasks in the records.", labels=(*_LANE, "state"))
+    oldest = GaugeMetricFamily(
+        "facefusion_queue_oldest_seconds", "s that the oldest queued task has waited.", labels=_LANE
+    )
+    paused = GaugeMetricFamily("facefusion_lane_paused", "1 where operators paused the lane.", labels=_LANE)
+    maintenance = GaugeMetricFamily("facefusion_maintenance", "1 while operators let no new work in.")
+    if sample is not None:
+        maintenance.add_metric((), sample.maintenance)
+        for lane in sample.lanes:
+            name = (lane.track, lane.lane)
+            tasks.add_metric((*name, "queued"), lane.queued)
+            tasks.add_metric((*name, "running"), lane.running)
+            oldest.add_metric(name, lane.oldest_seconds)
+            paused.add_metric(name, lane.paused)
+    return [tasks, oldest, paused, maintenance]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import redis
@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from facefleet.errors import QueueUnavailable
+from facefleet.observability.metrics import uncounted
 from facefleet.queue.lanes import list_name, routes
 from facefleet.tasks.task import Route
 
@@ -25,37 +26,43 @@ class Broker:
     """A read-mostly view beside Celery's own connection.
 
     Every method raises ``QueueUnavailable`` when the broker does not answer.
+
+    Args:
+        url: Of the server.
+        prefix: First part of every key.
+        on_outage: Told each time that the broker did not answer.
     """
 
-    def __init__(self, url: str, *, prefix: str) -> None:
+    def __init__(self, url: str, *, prefix: str, on_outage: Callable[[], object] = uncounted) -> None:
         self._prefix = prefix
+        self._on_outage = on_outage
         self._redis = redis.Redis.from_url(
             url, socket_timeout=2.0, socket_connect_timeout=2.0, decode_responses=True, retry=Retry(NoBackoff(), 0)
         )
 
     def epoch(self) -> str:
         """The name of the broker's present memory; a broker that came back empty gets a new one."""
-        with _outages():
+        with self._outages():
             key = self._key(_EPOCH)
             self._redis.set(key, str(uuid.uuid4()), nx=True)
             return str(self._redis.get(key))
 
     def ping(self) -> None:
         """Ask for a sign of life."""
-        with _outages():
+        with self._outages():
             self._redis.ping()
 
     def depths(self, track: str) -> dict[Route, int]:
         """Messages waiting in each list of a track."""
         found = routes(track)
-        with _outages(), self._redis.pipeline(transaction=False) as pipe:
+        with self._outages(), self._redis.pipeline(transaction=False) as pipe:
             for route in found:
                 pipe.llen(self._key(list_name(route)))
             return dict(zip(found, pipe.execute(), strict=True))
 
     def waiting(self, route: Route) -> int:
         """Messages waiting in one list."""
-        with _outages():
+        with self._outages():
             return int(self._redis.llen(self._key(list_name(route))))
 
     def in_hand(self, since: float) -> set[str]:
@@ -64,7 +71,7 @@ class Broker:
         Args:
             since: s since the epoch of Unix; a message taken earlier and still not claimed has lost its worker.
         """
-        with _outages():
+        with self._outages():
             tags = [str(tag) for tag in self._redis.zrangebyscore(self._key(_UNACKED_INDEX), since, "+inf")]
             held = self._redis.hmget(self._key(_UNACKED), tags) if tags else []
         return {_task_id(str(message)) for message in held if message}
@@ -76,15 +83,15 @@ class Broker:
     def _key(self, name: str) -> str:
         return f"{self._prefix}:{name}"
 
+    @contextmanager
+    def _outages(self) -> Iterator[None]:
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            self._on_outage()
+            raise QueueUnavailable("The broker did not answer; try again.", cause=type(error).__name__) from error
+
 
 def _task_id(message: str) -> str:
     raw, _exchange, _routing_key = json.loads(message)
     return str(raw["headers"]["id"])
-
-
-@contextmanager
-def _outages() -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise QueueUnavailable("The broker did not answer; try again.", cause=type(error).__name__) from error

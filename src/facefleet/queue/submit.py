@@ -10,6 +10,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from facefleet.errors import QueueUnavailable
+from facefleet.observability.metrics import uncounted
 from facefleet.queue.app import HANDLE
 from facefleet.queue.lanes import list_name
 from facefleet.tasks.task import Task
@@ -18,11 +19,20 @@ AWAY_SECONDS = 1.0  # how long a failure is remembered
 
 
 class Submitter:
-    """Sends messages and knows the epoch of the broker it sends to."""
+    """Sends messages and knows the epoch of the broker it sends to.
 
-    def __init__(self, app: Celery, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        app: How messages travel.
+        clock: s, monotonic.
+        on_outage: Told each time that the broker did not take a message.
+    """
+
+    def __init__(
+        self, app: Celery, clock: Callable[[], float] = time.monotonic, on_outage: Callable[[], object] = uncounted
+    ) -> None:
         self._app = app
         self._clock = clock
+        self._on_outage = on_outage
         self._away_until = clock()
         self.epoch: str | None = None  # none until the broker was seen
 
@@ -47,5 +57,6 @@ class Submitter:
                 HANDLE, args=[task.id], task_id=task.id, queue=name, headers=headers, retry=False, ignore_result=True
             )
         except (KombuError, RedisError, OSError) as error:
+            self._on_outage()
             self._away_until = self._clock() + AWAY_SECONDS
             raise QueueUnavailable("The broker did not take the message.", cause=type(error).__name__) from error

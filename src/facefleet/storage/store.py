@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store, from_url
 
 from facefleet.config import Objects
 from facefleet.errors import ConfigInvalid, ObjectMissing, StoreUnavailable
+from facefleet.observability.metrics import uncounted
 from facefleet.storage.remote import SCHEMES, attributes, open_s3
 
 _CHUNK_BYTES = 256 * 1024
@@ -91,14 +92,17 @@ class ObjectStore:
         backend: Of obstore.
         folder: Of a local store; when it is gone (a disk that is not mounted), nothing is missing but the store.
         signer: The same objects under the name that clients can reach; none: no links are given.
+        on_outage: Told each time that the store did not answer.
     """
 
     def __init__(
-        self, backend: obstore.store.ObjectStore, folder: Path | None = None, signer: S3Store | None = None
-    ) -> None:
+        self, backend: obstore.store.ObjectStore, folder: Path | None = None, signer: S3Store | None = None,
+        on_outage: Callable[[], object] = uncounted,
+    ) -> None:  # fmt: skip
         self._backend = backend
         self._folder = folder
         self._signer = signer
+        self._on_outage = on_outage
 
     def put(self, key: str, data: bytes) -> None:
         """Keep the bytes; readers see all of them or none."""
@@ -167,12 +171,14 @@ class ObjectStore:
     def _outages(self, absent: str | None = None) -> Iterator[None]:
         """Name what went wrong; ``absent`` is the key that may be missing where all else is well."""
         if self._folder and not self._folder.is_dir():
+            self._on_outage()
             raise StoreUnavailable("The folder of the objects is gone.", cause="NotADirectoryError")
         try:
             yield
         except (BaseError, OSError) as error:
             if absent and isinstance(error, NotFoundError | FileNotFoundError) and _NO_BUCKET not in str(error):
                 raise ObjectMissing("The object is not in the store.", key=absent) from error
+            self._on_outage()
             raise StoreUnavailable("The object store did not answer; try again.", cause=type(error).__name__) from error
 
 
@@ -183,12 +189,13 @@ def _changed(path: Path) -> datetime:
         return datetime.max.replace(tzinfo=UTC)
 
 
-def open_store(url: str, objects: Objects | None = None) -> ObjectStore:
+def open_store(url: str, objects: Objects | None = None, *, on_outage: Callable[[], object] = uncounted) -> ObjectStore:
     """The store of a URL: ``file:///folder``, ``memory:///``, ``s3://bucket/prefix``, ``gs://…``, ``az://…``.
 
     Args:
         url: Where the objects are.
         objects: Endpoint, credentials, time limits and links of S3; none: the defaults.
+        on_outage: Told each time that the store did not answer.
 
     Raises:
         ConfigInvalid: obstore does not know the URL, or a setting cannot be used.
@@ -198,16 +205,16 @@ def open_store(url: str, objects: Objects | None = None) -> ObjectStore:
     objects = objects or Objects()
     try:
         if parts.scheme == "memory":
-            return ObjectStore(MemoryStore())
+            return ObjectStore(MemoryStore(), on_outage=on_outage)
         if parts.scheme == "file":
             folder = Path(unquote(parts.path))
             # Its own clean-up takes all emptied folders, and fails a put that is just making one (seen under load).
-            return ObjectStore(LocalStore(folder, mkdir=True, automatic_cleanup=False), folder)
+            local = LocalStore(folder, mkdir=True, automatic_cleanup=False)
+            return ObjectStore(local, folder, on_outage=on_outage)
         if parts.scheme in SCHEMES:
-            return ObjectStore(
-                open_s3(url, objects), signer=open_s3(url, objects, public=True) if objects.presign else None
-            )
-        return ObjectStore(from_url(url))
+            signer = open_s3(url, objects, public=True) if objects.presign else None
+            return ObjectStore(open_s3(url, objects), signer=signer, on_outage=on_outage)
+        return ObjectStore(from_url(url), on_outage=on_outage)
     except (BaseError, ValueError) as error:
         # Not chained: its words may quote credentials that stand in the URL.
         raise ConfigInvalid(

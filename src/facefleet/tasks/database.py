@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool
 
 from facefleet.errors import ConfigInvalid, RecordsUnavailable, RecordsUncertain
+from facefleet.observability.metrics import uncounted
 
 _WRITE = "facefleet_write"
 _WAL_RETRY_SECONDS = 0.01
@@ -55,13 +56,15 @@ class Database:
     Args:
         url: ``sqlite:///file`` or ``postgresql://user:password@host/database?sslmode=…`` (any parameter of libpq).
         busy_timeout: s to wait for SQLite's write lock.
+        on_outage: Told each time that the database did not answer.
 
     Raises:
         ConfigInvalid: The URL is not one of these.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float = 10.0) -> None:
+    def __init__(self, url: str, *, busy_timeout: float = 10.0, on_outage: Callable[[], object] = uncounted) -> None:
         self.engine = _engine(url, busy_timeout)
+        self._on_outage = on_outage
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -70,7 +73,7 @@ class Database:
         Raises:
             RecordsUnavailable: The database does not answer.
         """
-        with _outages(), self.engine.begin() as connection:
+        with self._outages(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -83,7 +86,7 @@ class Database:
         """
         committing = False
         try:
-            with _outages(), self.engine.execution_options(**{_WRITE: True}).begin() as connection:
+            with self._outages(), self.engine.execution_options(**{_WRITE: True}).begin() as connection:
                 yield connection
                 committing = True
         except RecordsUnavailable as error:
@@ -106,7 +109,7 @@ class Database:
                 yield connection
             return
         patient = create_engine(self.engine.url, poolclass=NullPool, **_QUIET)
-        with _outages(), patient.begin() as connection:
+        with self._outages(), patient.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
             yield connection
 
@@ -114,17 +117,17 @@ class Database:
         """Give the connections back."""
         self.engine.dispose()
 
-
-@contextmanager
-def _outages() -> Iterator[None]:
-    try:
-        yield
-    except (DBAPIError, PoolTimeout) as error:
-        if not _is_outage(error):
-            raise
-        # The driver's words can hold values of the statement; the name of its class is enough.
-        cause = type(getattr(error, "orig", None) or error).__name__
-        raise RecordsUnavailable("The database did not answer; try again.", cause=cause) from error
+    @contextmanager
+    def _outages(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, PoolTimeout) as error:
+            if not _is_outage(error):
+                raise
+            self._on_outage()
+            # The driver's words can hold values of the statement; the name of its class is enough.
+            cause = type(getattr(error, "orig", None) or error).__name__
+            raise RecordsUnavailable("The database did not answer; try again.", cause=cause) from error
 
 
 def _disconnected(error: RecordsUnavailable) -> bool:

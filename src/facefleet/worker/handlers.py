@@ -82,9 +82,11 @@ class Handler:
         task = hold.task
         started = time.perf_counter()
         outcome = "error"
+        in_flight = self.metrics.in_flight.labels(task.kind.value)
         _log.info("task.claimed", failures=task.failures, lost=task.lost, alone=alone)
         try:
-            outcome = self._settled(hold)
+            with in_flight.track_inprogress():
+                outcome = self._settled(hold)
         except OutageError as error:  # not even the outcome could be written: the lease expires, the sweeper goes on
             _log.warning("task.outcome_not_written", code=error.code, cause=error.detail.get("cause"))
         finally:
@@ -149,6 +151,8 @@ class Handler:
         delay = self.retries.delay(error, task.fence, self.jitter)
         run_at, spend = self.clock() + delay, self.retries.spends(error)
         kept = hold.insist(lambda: self.records.retry(task, error, run_at, spend=spend))
+        if kept:
+            self.metrics.retries.labels(task.kind.value, error.code).inc()
         _log.info("task.retry", code=error.code, seconds=round(delay.total_seconds(), 2), kept=kept)
         return "retried"
 

@@ -10,6 +10,7 @@ from threading import Event, Lock, Thread
 
 from facefleet.errors import DeadlineExceeded, OutageError
 from facefleet.observability.logs import logger
+from facefleet.observability.metrics import Metrics
 from facefleet.tasks.repository import Clock, TaskRepository
 from facefleet.tasks.task import Task
 
@@ -93,14 +94,18 @@ class Leases:
         lease: How long a claim holds without a heartbeat.
         clock: UTC.
         resend: Sends the message of a task that was handed back.
+        metrics: What counts.
     """
 
-    def __init__(self, records: TaskRepository, lease: timedelta, clock: Clock, resend: Callable[[Task], None]) -> None:
+    def __init__(
+        self, records: TaskRepository, lease: timedelta, clock: Clock, resend: Callable[[Task], None], metrics: Metrics
+    ) -> None:
         self.lease = lease
         self.hand_back = Event()
         self._records = records
         self._clock = clock
         self._resend = resend
+        self._metrics = metrics
         self._held: dict[str, Task] = {}
         self._lock = Lock()
         self._stop = Event()
@@ -135,6 +140,7 @@ class Leases:
         queued = self._records.release(task)
         _log.info("task.handed_back", task_id=task.id, fence=task.fence, kept=queued is not None)
         if queued is not None:
+            self._metrics.handed_back.labels(task.kind.value).inc()
             self._resend(queued)
 
     def held(self) -> list[Task]:
@@ -153,15 +159,16 @@ class Leases:
 
     def _beat(self) -> None:
         while not self._stop.wait(self.lease.total_seconds() / _BEATS_PER_LEASE):
-            held = {task.id: task.fence for task in self.held()}
-            if held:
+            if held := self.held():
                 self._renew(held)
 
-    def _renew(self, held: dict[str, int]) -> None:
+    def _renew(self, held: list[Task]) -> None:
         try:
-            kept = self._records.renew(held, self.lease)
+            kept = self._records.renew({task.id: task.fence for task in held}, self.lease)
         except OutageError as error:
             _log.warning("lease.not_renewed", code=error.code, tasks=len(held))
             return
-        for task_id in held.keys() - kept:
-            _log.warning("lease.taken_away", task_id=task_id, fence=held[task_id])
+        for task in held:
+            if task.id not in kept:
+                self._metrics.leases_lost.labels(task.kind.value).inc()
+                _log.warning("lease.taken_away", task_id=task.id, fence=task.fence)

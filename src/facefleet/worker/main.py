@@ -25,6 +25,7 @@ from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.app import HANDLE, build_app
 from facefleet.queue.broker import Broker
+from facefleet.queue.lanes import STABLE
 from facefleet.queue.resend import Resend
 from facefleet.queue.retries import RetryPolicy
 from facefleet.queue.submit import Submitter
@@ -61,16 +62,19 @@ def run(settings: Settings) -> int:
     cv2.setNumThreads(settings.engine.runtime_threads)  # tasks are our parallelism
     metrics = Metrics(CollectorRegistry())
     with ExitStack() as stack:
-        database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)
+        database = Database(
+            settings.records_url, busy_timeout=settings.records.busy_timeout, on_outage=metrics.outage("records")
+        )
         stack.callback(database.close)
         schema.require_current(database)
         records = TaskRepository(database, now)
-        broker = Broker(settings.queue.url.get_secret_value(), prefix=settings.queue.prefix)
+        on_outage = metrics.outage("broker")
+        broker = Broker(settings.queue.url.get_secret_value(), prefix=settings.queue.prefix, on_outage=on_outage)
         stack.callback(broker.close)
         switches = CachedSwitches(Switches(database, now).all)
         app = _build_app(settings, lambda: lifecycle.watch(), switches.paused)  # asked only once it consumes
-        resend = Resend(records, broker, Submitter(app))
-        leases = Leases(records, timedelta(seconds=settings.worker.lease), now, resend)
+        resend = Resend(records, broker, Submitter(app, on_outage=on_outage))
+        leases = Leases(records, timedelta(seconds=settings.worker.lease), now, resend, metrics)
         gate = Gate(leaving=lambda: lifecycle.leaving.is_set())
         lifecycle = Lifecycle(
             leases, slots=settings.worker.threads, grace=settings.worker.grace, stop=_stop_celery,
@@ -106,7 +110,7 @@ def _build_handler(
     engine.warm()
     return Handler(
         records=records,
-        store=open_store(settings.objects_url, settings.objects),
+        store=open_store(settings.objects_url, settings.objects, on_outage=metrics.outage("store")),
         engine=engine,
         leases=leases,
         gate=gate,
@@ -124,6 +128,7 @@ def _consume(settings: Settings, app: Celery, handler: Handler, lifecycle: Lifec
     def on_ready(**_: Any) -> None:
         if not lifecycle.ready.is_set():  # Celery says ready again after each reconnect
             lifecycle.begin()
+            handler.metrics.slots.labels(STABLE).set(settings.worker.threads)
             _log.info("worker.ready", threads=settings.worker.threads, models=dict(handler.models))
 
     worker_ready.connect(on_ready, weak=False)
