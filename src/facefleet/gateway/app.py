@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -19,22 +18,23 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from facefleet.config import Settings
-from facefleet.errors import ConfigInvalid, OutageError
-from facefleet.gateway import problems
+from facefleet.errors import ConfigInvalid
+from facefleet.gateway import gauges, problems
 from facefleet.gateway.access import AccessLog
 from facefleet.gateway.admission import Admission
 from facefleet.gateway.intake import Intake
 from facefleet.gateway.limits import BodyLimit
+from facefleet.gateway.outcomes import Outcomes
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
-from facefleet.gateway.routes import erasure, fuse, health, tasks
+from facefleet.gateway.routes import erasure, fuse, health, operator, tasks
 from facefleet.gateway.uploads import MAX_TEXT_BYTES, PHOTOS, TEXTS
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
-from facefleet.observability.metrics import Depths, Metrics
+from facefleet.observability.metrics import Metrics
 from facefleet.queue.app import build_app
 from facefleet.queue.backlog import Backlog
 from facefleet.queue.broker import Broker
-from facefleet.queue.lanes import STABLE
+from facefleet.queue.control import Control
 from facefleet.queue.retention import Retention, Terms
 from facefleet.queue.submit import Submitter
 from facefleet.queue.sweeper import Sweeper
@@ -42,7 +42,6 @@ from facefleet.storage.store import Store, open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.keeping import Keeping
-from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import CachedSwitches, Switches
 
@@ -75,7 +74,10 @@ class Parts:
         Raises:
             OutageError: Records or store cannot be opened.
         """
-        database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)
+        metrics = Metrics(CollectorRegistry())
+        database = Database(
+            settings.records_url, busy_timeout=settings.records.busy_timeout, on_outage=metrics.outage("records")
+        )
         schema.require_current(database)
         queue = settings.queue
         url = queue.url.get_secret_value()
@@ -83,15 +85,13 @@ class Parts:
             url, prefix=queue.prefix, lower_lane_every=queue.lower_lane_every,
             visibility_timeout=queue.visibility_timeout,
         )  # fmt: skip
-        broker = Broker(url, prefix=queue.prefix)
-        metrics = Metrics(CollectorRegistry())
-        metrics.watch_queue(_depths(broker))
+        broker_away = metrics.outage("broker")
         return cls(
             database,
             TaskRepository(database, now),
-            open_store(settings.objects_url, settings.objects),
-            broker,
-            Submitter(celery),
+            open_store(settings.objects_url, settings.objects, on_outage=metrics.outage("store")),
+            Broker(url, prefix=queue.prefix, on_outage=broker_away),
+            Submitter(celery, on_outage=broker_away),
             metrics,
         )
 
@@ -112,29 +112,32 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     retention = Retention(Keeping(parts.database, now), parts.store, parts.metrics, now, _terms(settings))
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
-        lifespan=_lifespan(settings, parts, retention), middleware=_middleware(settings, limits),
+        lifespan=_lifespan(settings, parts, retention), middleware=_middleware(settings, limits, parts.metrics),
         docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
     problems.install(app)
     deadline = timedelta(seconds=settings.tasks.deadline)
-    operations = Operations(parts.database, now)
+    control = Control(parts.database, now)
+    gauges.watch(parts.metrics, parts.broker, control)
     admission = Admission(
-        CachedSwitches(Switches(parts.database, now).all), Backlog(operations, settings.tasks.max_backlog, now)
+        CachedSwitches(Switches(parts.database, now).all), Backlog(control.tasks, settings.tasks.max_backlog, now)
     )
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
-    app.include_router(fuse.router(intake, limits, parts.metrics))
+    app.include_router(fuse.router(intake, limits))
     app.include_router(tasks.router(parts.records, parts.store))
     app.include_router(erasure.router(parts.records, retention))
+    app.include_router(operator.router(control))
     needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
     app.include_router(health.router(needed, {"queue": parts.broker.ping}, parts.metrics))
     return app
 
 
-def _middleware(settings: Settings, limits: Limits) -> list[Middleware]:
-    """Outermost first: a failure anywhere is a problem document, and every request is logged, refused ones too."""
+def _middleware(settings: Settings, limits: Limits, metrics: Metrics) -> list[Middleware]:
+    """Outermost first: a failure anywhere is a problem document, and every request is logged and counted."""
     body = len(PHOTOS) * limits.max_bytes + len(TEXTS) * MAX_TEXT_BYTES + _FORM_OVERHEAD_BYTES
     return [
         Middleware(AccessLog),
+        Middleware(Outcomes, kinds=fuse.KINDS, metrics=metrics),
         Middleware(problems.Problems),
         Middleware(LocalAuthentication),
         Middleware(
@@ -176,19 +179,6 @@ def _lifespan(
             await asyncio.to_thread(thread.join, _GRACEFUL_SECONDS)
 
     return lifespan
-
-
-def _depths(broker: Broker) -> Callable[[], Depths]:
-    def read() -> Depths:
-        found: Counter[tuple[str, str]] = Counter()
-        try:
-            for route, waiting in broker.depths(STABLE).items():
-                found[route.track, route.lane] += waiting
-        except OutageError:
-            return {}  # no sample is honest; a zero would say that nothing waits
-        return found
-
-    return read
 
 
 def run(settings: Settings) -> int:

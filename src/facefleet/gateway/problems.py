@@ -23,6 +23,7 @@ from facefleet.errors import (
 from facefleet.observability.logs import logger
 
 MEDIA_TYPE = "application/problem+json"
+CODE = "code"  # in the state of a request: of the problem it was answered with
 _RETRY_SECONDS = 1  # where the error knows no better
 
 _log = logger(__name__)
@@ -77,7 +78,7 @@ class Problems:
             answer = error if isinstance(error, FacefleetError) else _bug(scope, error)
             if begun:
                 raise
-            await problem(answer)(scope, receive, send)
+            await _answer(scope, answer)(scope, receive, send)
 
 
 def _bug(scope: Scope, error: Exception) -> FacefleetError:
@@ -85,9 +86,15 @@ def _bug(scope: Scope, error: Exception) -> FacefleetError:
     return InternalError("The gateway met an internal error; the log has it.")
 
 
-async def _ours(_: Request, error: Exception) -> Response:
-    assert isinstance(error, FacefleetError)  # noqa: S101 - the framework's signature is wider than its promise
+def _answer(scope: Scope, error: FacefleetError) -> Response:
+    """The document, and its code where whoever counts requests finds it."""
+    scope.setdefault("state", {})[CODE] = error.code
     return problem(error)
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FacefleetError)  # noqa: S101 - the framework's signature is wider than its promise
+    return _answer(request.scope, error)
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -7,14 +7,14 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import FacefleetError
 from facefleet.gateway.intake import FuseRequest, Intake, idempotency_key_of
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import read_form
 from facefleet.gateway.views import Accepted, FuseOptionsBody, accepted, parse_options
 from facefleet.media.sniff import Limits
-from facefleet.observability.metrics import Metrics
 from facefleet.tasks.task import Kind
+
+KINDS = {"/fuse": Kind.FUSE, "/v1/fuse": Kind.FUSE}  # path → what a request to it asks for
 
 _PHOTO = {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP"}
 _BODY: dict[str, Any] = {
@@ -44,7 +44,7 @@ _BODY: dict[str, Any] = {
 }
 
 
-def router(intake: Intake, limits: Limits, metrics: Metrics) -> APIRouter:
+def router(intake: Intake, limits: Limits) -> APIRouter:
     """The routes of fusion."""
     routes = APIRouter()
 
@@ -52,18 +52,12 @@ def router(intake: Intake, limits: Limits, metrics: Metrics) -> APIRouter:
     @routes.post("/v1/fuse", status_code=202, response_model=Accepted, openapi_extra=_BODY, tags=["fusion"])
     async def fuse(request: Request, response: Response) -> Accepted:
         """Fuse the face of `source` into `target`: answers at once with a task."""
-        try:
-            key = idempotency_key_of(request.headers.get("idempotency-key"))
-            form = await read_form(request.headers.get("content-type", ""), request.stream(), limits)
-            options = parse_options(form.texts.get("options"))
-            principal: Principal = request.state.principal
-            wanted = FuseRequest(form, options, key, request.headers.get("traceparent"))
-            task = await run_in_threadpool(intake.accept, principal, wanted)
-        except FacefleetError as error:
-            metrics.requests.labels(Kind.FUSE.value, error.code).inc()
-            raise
-        metrics.requests.labels(Kind.FUSE.value, "accepted").inc()
-        answer = accepted(task)
+        key = idempotency_key_of(request.headers.get("idempotency-key"))
+        form = await read_form(request.headers.get("content-type", ""), request.stream(), limits)
+        options = parse_options(form.texts.get("options"))
+        principal: Principal = request.state.principal
+        wanted = FuseRequest(form, options, key, request.headers.get("traceparent"))
+        answer = accepted(await run_in_threadpool(intake.accept, principal, wanted))
         response.headers["Location"] = answer.links.self
         return answer
 

@@ -1,0 +1,32 @@
+"""What the gateway reads at a scrape: the queue's depth from the broker, everything else from the records."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from facefleet.observability.metrics import Depths, LaneSample, Metrics, RecordsSample
+from facefleet.observability.reading import Reading
+from facefleet.queue.broker import Broker
+from facefleet.queue.control import Control
+from facefleet.queue.lanes import STABLE
+
+
+def watch(metrics: Metrics, broker: Broker, control: Control) -> None:
+    """Have every scrape read both; either may be away."""
+    metrics.watch_queue(Reading(lambda: _depths(broker)))
+    metrics.watch_records(Reading(lambda: _sample(control)))
+
+
+def _depths(broker: Broker) -> Depths:
+    found: Counter[tuple[str, str]] = Counter()
+    for route, waiting in broker.depths(STABLE).items():
+        found[route.track, route.lane] += waiting
+    return found
+
+
+def _sample(control: Control) -> RecordsSample:
+    lanes = [
+        LaneSample(s.track, s.lane, s.queued, s.running, s.oldest_seconds, s.paused_since is not None)
+        for s in control.lanes()
+    ]
+    return RecordsSample(lanes, control.maintenance() is not None)
