@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +113,7 @@ def test_maintenance_begins_and_ends(run: Run, data: Path, tasks: list[Task]) ->
     [
         (("tasks", "show", "nobody"), "task_not_found"),
         (("tasks", "show", ""), "task_not_found"),
+        (("tasks", "show", os.fsdecode(b"\xff")), "task_not_found"),
         (("tasks", "requeue", "nobody"), "task_not_found"),
         (("tasks", "list", "--state", "lost"), "option_invalid"),
         (("tasks", "list", "--limit", "0"), "option_invalid"),
@@ -130,7 +132,14 @@ def test_bad_input_is_told_by_its_code(
 def test_where_there_are_no_records_none_are_made(run: Run, tmp_path: Path, command: tuple[str, str]) -> None:
     done = run(*command, "--data", tmp_path / "nowhere", "--json")
     assert done.error["code"] == "config_invalid"
+    done = run(*command, "--json", FACEFLEET_RECORDS__URL=f"sqlite:///{tmp_path / 'nowhere' / 'own.db'}")
+    assert done.error["code"] == "config_invalid"
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_file_that_is_no_database_is_told(run: Run, data: Path) -> None:
+    (data / "records.db").write_bytes(b"no database " * 400)
+    assert run("lanes", "status", "--data", data, "--json").error["code"] == "records_unavailable"
 
 
 def test_records_of_another_release_are_told_what_to_do(run: Run, data: Path, tasks: list[Task]) -> None:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import FaceNotFound, OptionInvalid, Overloaded, RequeueRefused, TaskEnded, TaskHeld, TaskNotFound
+from facefleet.errors import (
+    FaceNotFound,
+    OptionInvalid,
+    Overloaded,
+    RecordsUnavailable,
+    RequeueRefused,
+    TaskEnded,
+    TaskHeld,
+    TaskNotFound,
+)
 from facefleet.queue.backlog import LONGEST_SECONDS, Backlog, retry_after
 from facefleet.queue.control import Control
 from facefleet.tasks.database import Database
 from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.switches import CachedSwitches, Switches, pause_of
+from facefleet.tasks.switches import MAINTENANCE, CachedSwitches, Switch, Switches, pause_of
 from facefleet.tasks.task import State, Task
 
 NO_FACE = FaceNotFound("No face.")
@@ -50,9 +62,15 @@ def test_the_newest_of_all_tenants_come_first(control: Control, records: TaskRep
     records.cancel("initech", tasks[1].id)
     assert [task.id for task in control.tasks.newest(10, State.CANCELED)] == [tasks[1].id]
     assert control.tasks.get(tasks[1].id).tenant == "initech"
-    for call in (control.tasks.get, control.tasks.requeue, control.cancel):
+
+
+@pytest.mark.parametrize("odd", ["nobody", "", "a\0b", "é" * 40, "\udcff", "x" * 5000])
+def test_what_is_no_id_is_not_found(control: Control, odd: str) -> None:
+    for call in (
+        control.tasks.get, control.tasks.requeue, control.cancel, lambda task_id: control.tasks.hold(task_id, on=True)
+    ):  # fmt: skip
         with pytest.raises(TaskNotFound):
-            call("nobody")
+            call(odd)
 
 
 def test_a_failed_task_begins_anew_with_all_its_budgets(
@@ -158,6 +176,62 @@ def test_maintenance_is_on_until_it_is_off(control: Control, clock: FakeClock) -
     assert control.maintenance() is None
 
 
+def test_a_reason_may_hold_anything(control: Control) -> None:
+    control.begin_maintenance("new \0 disks \udcff 磁盘\n")
+    closed = control.maintenance()
+    assert closed is not None
+    assert closed.reason == "new ? disks ? 磁盘\n"
+
+
+def test_in_an_outage_what_was_known_holds(database: Database, clock: FakeClock) -> None:
+    now, away = [0.0], [RecordsUnavailable("The database did not answer; try again.")]
+    switches = Switches(database, clock)
+    switches.on(MAINTENANCE)
+
+    def read() -> Mapping[str, Switch]:
+        if now[-1] == 1.0:
+            raise away[0]
+        return switches.all()
+
+    cached = CachedSwitches(read, lambda: now[-1])
+    assert cached.get(MAINTENANCE) is not None
+    switches.off(MAINTENANCE)
+    now.append(1.0)
+    assert cached.get(MAINTENANCE) is not None, "nobody can say otherwise"
+    now.append(2.0)
+    assert cached.get(MAINTENANCE) is None
+
+
+def test_while_one_thread_reads_the_others_go_on_with_what_is_known(control: Control) -> None:
+    now, reading, go_on = [0.0], Event(), Event()
+
+    def read() -> Mapping[str, Switch]:
+        if now[-1]:
+            reading.set()
+            go_on.wait(10)
+        return {}
+
+    cached = CachedSwitches(read, lambda: now[-1])
+    assert cached.get(MAINTENANCE) is None
+    now.append(1.0)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(cached.paused)
+        assert reading.wait(10)
+        assert cached.get(MAINTENANCE) is None, "it does not wait for the other"
+        assert not slow.done()
+        go_on.set()
+        assert slow.result(10) == frozenset()
+
+
+def test_two_that_switch_on_at_once_make_one_switch(database: Database, clock: FakeClock) -> None:
+    switches = Switches(database, clock)
+    for name in (f"pause:stable.{number}" for number in range(10)):
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(switches.on, [name] * 4, ["a", "b", "c", "d"]))
+        assert switches.all()[name].reason in ("a", "b", "c", "d")
+    assert len(switches.all()) == 10
+
+
 def test_what_is_asked_all_the_time_is_read_once_a_second(database: Database, clock: FakeClock) -> None:
     switches, now, reads = Switches(database, clock), [0.0], []
 
@@ -204,3 +278,28 @@ def test_a_full_lane_says_when_there_will_be_room_at_the_rate_of_the_last_minute
 )
 def test_the_wait_is_bounded(queued: int, per_second: float, seconds: int) -> None:
     assert retry_after(queued, 100, per_second) == seconds
+
+
+def test_a_lane_where_nothing_begins_says_so_and_the_others_are_open(
+    control: Control, records: TaskRepository, clock: FakeClock
+) -> None:
+    backlog = Backlog(control.tasks, 2, clock, iter(range(9)).__next__)
+    full = added(records, clock, lane="bulk").route
+    backlog.check(full)
+    added(records, clock, lane="bulk")
+    with pytest.raises(Overloaded) as caught:
+        backlog.check(full)
+    assert caught.value.detail["retry_after"] == LONGEST_SECONDS
+    backlog.check(added(records, clock).route)
+
+
+def test_a_count_holds_for_a_second_whoever_asks(control: Control, records: TaskRepository, clock: FakeClock) -> None:
+    now = [0.0]
+    backlog = Backlog(control.tasks, 1, clock, lambda: now[-1])
+    route = a_task().route
+    backlog.check(route)
+    added(records, clock)
+    backlog.check(route)
+    now.append(1.0)
+    with pytest.raises(Overloaded):
+        backlog.check(route)

@@ -14,12 +14,14 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
 from facefleet.errors import ConfigInvalid, RecordsUnavailable
-from facefleet.tasks.database import Database
+from facefleet.tasks.database import Database, file_of
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.table import switches
 from facefleet.tasks.task import State
 from facefleet.tasks.upgrade import upgrade
 
@@ -219,3 +221,44 @@ def test_a_killed_writer_loses_nothing_it_had_committed(file: Path, records: Tas
     with closing(sqlite3.connect(file)) as raw:
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert records.claim(told[-1], LEASE, {}) is not None
+
+
+def test_a_file_that_is_no_database_is_an_outage(tmp_path: Path) -> None:
+    """Nothing is written into it, and nobody's task fails for good because of it."""
+    (tmp_path / "records.db").write_bytes(b"no database " * 400)
+    opened = Database(f"sqlite:///{tmp_path / 'records.db'}")
+    with pytest.raises(RecordsUnavailable):
+        TaskRepository(opened, FakeClock()).unsent()
+    opened.close()
+    assert (tmp_path / "records.db").read_bytes() == b"no database " * 400
+
+
+def test_every_outage_is_told_and_nothing_else(file: Path) -> None:
+    told: list[int] = []
+    opened = Database(f"sqlite:///{file}", busy_timeout=0.1, on_outage=lambda: told.append(1))
+    records = TaskRepository(opened, FakeClock())
+    upgrade(opened)
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for count in (1, 2):
+            with pytest.raises(RecordsUnavailable):
+                records.add(a_task())
+            assert len(told) == count
+        assert records.unsent() == []
+        other.execute("ROLLBACK")
+    records.add(a_task())
+    with pytest.raises(IntegrityError), opened.write() as connection:
+        connection.execute(insert(switches).values([{"name": "a", "since": FakeClock()(), "reason": ""}] * 2))
+    assert len(told) == 2
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:////srv/records.db", Path("/srv/records.db")), ("sqlite:///records.db", Path("records.db")),
+        ("sqlite://", None), ("sqlite:///:memory:", None), ("postgresql://u:p@host/db", None), ("no url", None),
+    ],
+)  # fmt: skip
+def test_only_sqlite_has_a_file(url: str, file: Path | None) -> None:
+    assert file_of(url) == file

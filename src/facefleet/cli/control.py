@@ -33,12 +33,13 @@ def opened(data: Path | None) -> Iterator[Control]:
     """
     from facefleet.queue.control import Control
     from facefleet.tasks import schema
-    from facefleet.tasks.database import Database
+    from facefleet.tasks.database import Database, file_of
 
     settings = start.settings(data=data)
-    if not settings.records.url.get_secret_value() and not (settings.data / "records.db").exists():
+    file = file_of(settings.records_url)
+    if file is not None and not file.exists():  # to open it would make it
         raise ConfigInvalid(
-            f"There are no records in {settings.data}; give --data, or set FACEFLEET_RECORDS__URL.", setting="data"
+            f"There are no records at {file}; give --data, or set FACEFLEET_RECORDS__URL.", path=str(file)
         )
     database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)
     try:

@@ -138,7 +138,19 @@ def _disconnected(error: RecordsUnavailable) -> bool:
 def _is_outage(error: DBAPIError | PoolTimeout) -> bool:
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout) or error.connection_invalidated:
         return True
+    if type(error.orig) is sqlite3.DatabaseError:  # the file is damaged, or something else
+        return True
     return getattr(error.orig, "sqlstate", None) in _NOT_NOW
+
+
+def file_of(url: str) -> Path | None:
+    """The file of an SQLite database; none of any other, and of a URL that cannot be read."""
+    try:
+        parsed = make_url(url)
+    except SQLAlchemyError:
+        return None
+    kept = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
+    return Path(str(parsed.database)) if kept else None
 
 
 def _engine(url: str, busy_timeout: float) -> Engine:

@@ -58,10 +58,12 @@ class Operations:
         Raises:
             TaskNotFound: There is none of this id.
         """
+        if not (task_id.isascii() and task_id.isprintable()):  # no driver takes every string as a parameter
+            raise _not_found(task_id)
         with self._database.read() as connection:
             row = connection.execute(select(tasks).where(tasks.c.id == task_id)).mappings().one_or_none()
         if row is None:
-            raise TaskNotFound(f"There is no task {task_id[:64]!r}.", task_id=task_id[:64])
+            raise _not_found(task_id)
         return task_of(row)
 
     def lanes(self) -> list[LaneCount]:
@@ -120,7 +122,7 @@ class Operations:
         Raises:
             TaskNotFound: There is none of this id.
         """
-        other = and_(tasks.c.id == task_id, tasks.c.hold != on)
+        other = and_(tasks.c.id == self.get(task_id).id, tasks.c.hold != on)
         with self._database.write() as connection:
             connection.execute(update(tasks).where(other).values(hold=on, version=tasks.c.version + 1))
         return self.get(task_id)
@@ -128,6 +130,10 @@ class Operations:
     def _count(self, condition: ColumnElement[bool]) -> int:
         with self._database.read() as connection:
             return connection.execute(select(func.count()).select_from(tasks).where(condition)).scalar_one()
+
+
+def _not_found(task_id: str) -> TaskNotFound:
+    return TaskNotFound(f"There is no task {task_id[:64]!r}.", task_id=task_id[:64])
 
 
 def _refusal(task: Task) -> RequeueRefused:

@@ -56,7 +56,8 @@ class Switches:
 
     def on(self, name: str, reason: str = "") -> None:
         """Switch on; of one that is on already only the reason changes."""
-        words = reason[:_LONGEST_REASON]
+        # No text of a database holds a NUL, nor the half characters that stand for odd bytes of a command line.
+        words = reason[:_LONGEST_REASON].replace("\0", "?").encode(errors="replace").decode()
         same = update(switches).where(switches.c.name == name).values(reason=words)
         with self._database.write() as connection:
             if connection.execute(same).rowcount:
