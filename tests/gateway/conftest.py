@@ -52,14 +52,6 @@ class Door:
 Open = Callable[..., Door]
 
 
-@pytest.fixture(scope="session")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    server = ValkeyServer(tmp_path_factory.mktemp("valkey"))
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def open_door(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Open]:
     """Opens gateways with settings of one's own; all are closed at the end."""

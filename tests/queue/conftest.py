@@ -34,13 +34,6 @@ from facefleet.tasks.upgrade import upgrade
 GRACE = timedelta(seconds=5)
 
 
-@pytest.fixture(scope="session")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    """One server for all tests that leave it alive; each has a key prefix of its own."""
-    with ValkeyServer(tmp_path_factory.mktemp("valkey")) as server:
-        yield server
-
-
 @pytest.fixture
 def mortal(tmp_path: Path) -> Iterator[ValkeyServer]:
     """A server the test may kill."""

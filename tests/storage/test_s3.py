@@ -6,16 +6,17 @@ import random
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from threading import Event
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from tests.races import kill_while_working
 from tests.servers import HOST, Certificates, SeaweedServer, free_port, wait_until
-from tests.storage.conftest import OpenS3, objects_of
+from tests.storage.conftest import OpenS3
 from tests.storage.test_store import CALLS, KEY
 
 from facefleet.config import Objects
@@ -49,7 +50,7 @@ def test_a_service_that_is_not_there_is_an_outage_within_two_seconds(name: str) 
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_service_that_says_nothing_is_an_outage_after_the_timeout(own: SeaweedServer, name: str) -> None:
-    store = open_store("s3://photos/a", objects_of(own, timeout=1.0))
+    store = open_store("s3://photos/a", own.settings(timeout=1.0))
     store.put(KEY, b"x")
     own.send(signal.SIGSTOP)
     assert 0.5 < seconds_to_fail(lambda: ALL[name](store)) < 3
@@ -59,8 +60,8 @@ def test_a_service_that_says_nothing_is_an_outage_after_the_timeout(own: Seaweed
 
 
 def test_a_stream_whose_service_dies_is_an_outage_and_not_a_shorter_photo(own: SeaweedServer) -> None:
-    store = open_store("s3://photos/a", objects_of(own, timeout=1.0))
-    store.put(KEY, random.Random(1).randbytes(48 * 1024 * 1024))
+    open_store("s3://photos/a", own.settings()).put(KEY, random.Random(1).randbytes(48 * 1024 * 1024))
+    store = open_store("s3://photos/a", own.settings(timeout=1.0))
     found = store.stream(KEY)
     next(found.chunks)
     own.kill()
@@ -95,15 +96,16 @@ def test_what_is_not_allowed_is_an_outage_and_not_a_missing_object(open_s3: Open
 @pytest.mark.parametrize("name", ["get", "stream", "delete"])
 def test_a_bucket_that_is_not_there_is_an_outage_and_not_a_missing_object(seaweed: SeaweedServer, name: str) -> None:
     with pytest.raises(StoreUnavailable):
-        ALL[name](open_store("s3://no-such-bucket/a", objects_of(seaweed)))
+        ALL[name](open_store("s3://no-such-bucket/a", seaweed.settings()))
 
 
 def test_what_was_acknowledged_survives_kills_and_nothing_but_outages_is_seen(own: SeaweedServer) -> None:
-    store = open_store("s3://photos/a", objects_of(own))
-    stop, kept, outages = Event(), [], []
+    store = open_store("s3://photos/a", own.settings())
+    kept: list[tuple[str, bytes]] = []
+    outages: list[int] = []
 
-    def put_and_get(number: int) -> None:
-        for turn in range(1_000_000):
+    def put_and_get(number: int, stop: Event) -> None:
+        for turn in count():
             if stop.is_set():
                 return
             key, data = f"tenants/acme/inputs/{number}-{turn}/source", f"{number} {turn}".encode() * 500
@@ -114,27 +116,8 @@ def test_what_was_acknowledged_survives_kills_and_nothing_but_outages_is_seen(ow
             except StoreUnavailable:
                 outages.append(number)
 
-    with ThreadPoolExecutor(3) as threads:
-        loops = [threads.submit(put_and_get, number) for number in range(3)]
-        try:
-            for _ in range(3):
-                _wait_for_more(kept)
-                own.kill()
-                met = len(outages)
-                wait_until(lambda met=met: len(outages) > met + 2, "the outage is met", 20)  # type: ignore[misc]
-                own.start()
-            _wait_for_more(kept)
-        finally:
-            stop.set()
-        for loop in loops:
-            loop.result(timeout=60)
-    assert outages
+    kill_while_working(own, put_and_get, kept, outages, threads=3)
     assert [key for key, data in kept if store.get(key) != data] == []
-
-
-def _wait_for_more(kept: Sequence[object]) -> None:
-    before = len(kept)
-    wait_until(lambda: len(kept) > before + 40, "more objects are taken", 20)
 
 
 # ── links ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -212,7 +195,7 @@ def test_what_is_set_wins_over_the_environment(open_s3: OpenS3, monkeypatch: pyt
 
 
 def test_two_prefixes_of_a_bucket_share_nothing(seaweed: SeaweedServer) -> None:
-    one, two = (open_store(f"s3://{seaweed.BUCKET}/{name}/deep", objects_of(seaweed)) for name in ("one", "two"))
+    one, two = (open_store(f"s3://{seaweed.BUCKET}/{name}/deep", seaweed.settings()) for name in ("one", "two"))
     one.put(KEY, b"x")
     assert list(one.list("tenants/")) == [KEY]
     assert list(two.list("tenants/")) == []
@@ -230,7 +213,7 @@ def test_a_private_authority_is_trusted_when_it_is_named_and_else_not(tmp_path: 
     with SeaweedServer(tmp_path / "seaweed", **tls) as server:
 
         def store(**changes: object) -> ObjectStore:
-            return open_store("s3://photos/a", objects_of(server, endpoint=server.secure_endpoint, **changes))
+            return open_store("s3://photos/a", server.settings(endpoint=server.secure_endpoint, **changes))
 
         store(ca_file=mine.ca).put(KEY, b"x")
         assert store(ca_file=mine.ca).get(KEY) == b"x"

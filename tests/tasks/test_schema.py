@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
-from tests.servers import wait_until
+from tests.races import upgrade_twice_at_once
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
 from facefleet.errors import RecordsUnavailable
@@ -22,20 +20,6 @@ from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.table import metadata, tasks
 from facefleet.tasks.upgrade import configuration, upgrade
-
-# Both wait for the same file to appear, then upgrade at the same moment.
-_UPGRADE = """
-import sys, time, pathlib
-from facefleet.tasks import schema
-from facefleet.tasks.upgrade import upgrade
-from facefleet.tasks.database import Database
-database = Database(sys.argv[1])
-pathlib.Path(sys.argv[3]).touch()
-while not pathlib.Path(sys.argv[2]).exists():
-    time.sleep(0.0005)
-upgrade(database)
-schema.require_current(database)
-"""
 
 
 @pytest.fixture
@@ -120,21 +104,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(database: Database, monkey
 
 
 def test_two_processes_may_upgrade_at_once(tmp_path: Path) -> None:
-    url, go = f"sqlite:///{tmp_path / 'records.db'}", tmp_path / "go"
-    marks = [tmp_path / "ready-1", tmp_path / "ready-2"]
-    both = [
-        subprocess.Popen([sys.executable, "-c", _UPGRADE, url, str(go), str(mark)], stderr=subprocess.PIPE)
-        for mark in marks
-    ]
-    try:
-        wait_until(lambda: all(mark.exists() for mark in marks), "both processes are ready", 30)
-        go.touch()
-        outcomes = [(process.communicate(timeout=30)[1], process.returncode) for process in both]
-    finally:
-        for process in both:
-            process.kill()
-            process.wait()
-    assert [(words.decode()[-1000:], code) for words, code in outcomes] == [("", 0), ("", 0)]
+    upgrade_twice_at_once(f"sqlite:///{tmp_path / 'records.db'}", tmp_path)
     with sqlite3.connect(tmp_path / "records.db") as raw:
         assert raw.execute("SELECT count(*) FROM alembic_version").fetchall() == [(1,)]
     raw.close()
