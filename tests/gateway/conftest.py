@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from fastapi import FastAPI
 from tests.servers import ValkeyServer, wait_until
 
 from facefleet.config import Settings, load
-from facefleet.gateway.app import Parts, create
+from facefleet.gateway.app import Parts, create, listen
 from facefleet.storage.store import Store
 from facefleet.tasks.database import Database
 from facefleet.tasks.upgrade import upgrade
@@ -77,7 +76,7 @@ def open_door(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Open]:
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """The application on a real port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listen("127.0.0.1", 0) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -190,7 +190,7 @@ def run(settings: Settings) -> int:
     """
     logs.configure(settings.logs.level, settings.logs.format)
     require_loopback(settings.gateway.host)
-    listener = _listen(settings.gateway.host, settings.gateway.port)
+    listener = listen(settings.gateway.host, settings.gateway.port)
     parts = Parts.build(settings)
     try:
         config = uvicorn.Config(
@@ -205,9 +205,15 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """The gateway's socket; port 0 takes any free one.
+
+    Raises:
+        ConfigInvalid: The address is not ours, or taken.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends without delay only where the protocol is named; else a kept connection waits 40 ms for each answer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
