@@ -6,7 +6,7 @@ OUT ?= out
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench lock clean
+.PHONY: help demo test system check fix bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -30,6 +30,11 @@ test: $(VENV)/.dev ## all tests but the long tiers, at most 12 minutes on 2 core
 	$(BIN)/facefleet models pull > /dev/null
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -n 2 $(ARGS)
+
+system: $(VENV)/.dev ## kill, cut and upgrade the whole service under thousands of tasks, at most 20 minutes
+	$(BIN)/facefleet models pull > /dev/null
+	$(BIN)/facefleet samples > /dev/null
+	$(PYTEST) -s -m system $(ARGS)
 
 check: $(VENV)/.dev ## formatting, lint, types, floors, generated pages
 	$(BIN)/ruff format --check
