@@ -32,8 +32,9 @@ def restarted(service: Running, pid: int) -> bool:
     return service.pids()["worker"] != pid
 
 
-def test_sigterm_lets_running_tasks_finish_and_loses_none(service: Running, photos: Photos) -> None:
-    for _ in range(3):
+@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=[pytest.mark.system, pytest.mark.timeout(600)])])
+def test_sigterm_lets_running_tasks_finish_and_loses_none(service: Running, photos: Photos, rounds: int) -> None:
+    for _ in range(rounds):
         accepted = submit(service, photos, 4)
         wait_running(service, accepted)
         pid, began = service.pids()["worker"], time.monotonic()
