@@ -237,7 +237,7 @@ class PostgresServer:
         for child in children:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
-        wait_until(lambda: not any(_alive(child) for child in children), "its processes end")
+        wait_until(lambda: not any(alive(child) for child in children), "its processes end")
 
     def close(self) -> None:
         """End it and leave nothing behind."""
@@ -454,10 +454,15 @@ def _children(pid: int) -> list[int]:
     return []
 
 
-def _alive(pid: int) -> bool:
-    with suppress(OSError):
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has asked for yet does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with suppress(OSError):  # only Linux tells
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    return False
+    return True
 
 
 def _end(process: subprocess.Popen[bytes], how: signal.Signals) -> None:

@@ -120,7 +120,8 @@ class Gateway(_Section):
 class Worker(_Section):
     """The program that fuses."""
 
-    threads: Count = Field(2, description="tasks at once in this process")
+    processes: int = Field(1, ge=0, description="processes, supervised by the worker; 0: one per core")
+    threads: Count = Field(2, description="tasks at once in each process")
     lease: Seconds = Field(30.0, description="s a claim holds without a heartbeat")
     grace: Seconds = Field(20.0, description="s that running tasks may take to finish when the worker is told to stop")
     metrics_host: str = Field("127.0.0.1", description="address of the worker's /metrics and /readyz")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -45,7 +46,7 @@ def test_an_event_is_one_json_line_with_level_logger_and_utc_time(lines: Lines) 
     (line,) = lines()
     assert datetime.fromisoformat(line.pop("timestamp")).utcoffset() is not None
     assert line == {
-        "event": "task.claimed", "level": "info", "logger": "facefleet.worker",
+        "event": "task.claimed", "level": "info", "logger": "facefleet.worker", "pid": os.getpid(),
         "failures": 1, "note": "two\nlines, “中文”",
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-from tests.servers import wait_until
+from tests.servers import alive, wait_until
 
 from facefleet.cli.embedded import Addresses, Service
 from facefleet.cli.remote import Remote
@@ -89,7 +89,7 @@ def service(data: Path) -> Iterator[Running]:
     yield running
     pids = running.pids()
     running.close()
-    wait_until(lambda: not any(map(_alive, pids.values())), "every part has ended")
+    wait_until(lambda: not any(map(alive, pids.values())), "every part has ended")
 
 
 @pytest.fixture(scope="session")
@@ -107,11 +107,3 @@ def photos(samples: Mapping[str, Path]) -> tuple[bytes, bytes]:
 def small(samples: Mapping[str, Path]) -> tuple[bytes, bytes]:
     """A real pair that takes as little time as a real pair can."""
     return samples["portrait_man"].read_bytes(), samples["grace_hopper"].read_bytes()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

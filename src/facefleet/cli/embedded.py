@@ -7,26 +7,24 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import sys
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-import httpx
 import redis
 from filelock import FileLock, Timeout
 from redis.exceptions import RedisError
 
-from facefleet.cli.supervisor import PRIVATE, Part, Supervisor
+from facefleet.cli.local import HOST, free_ports, status
+from facefleet.cli.supervisor import PATIENCE_SECONDS, PRIVATE, Part, Supervisor
+from facefleet.cli.workers import patience
 from facefleet.config import Settings, environment
 from facefleet.errors import ConfigInvalid, FileUnwritable
 from facefleet.tasks.database import Database
 from facefleet.tasks.upgrade import upgrade
 
 START_SECONDS = 60.0  # a cold cache fetches the models first
-_HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +65,12 @@ class Service:
             if not self._supervisor.wait_ready(START_SECONDS):
                 return None
         self._migrate()
-        addresses = Addresses(
-            f"http://{_HOST}:{environment['FACEFLEET_GATEWAY__PORT']}",
-            f"http://{_HOST}:{environment['FACEFLEET_WORKER__METRICS_PORT']}",
-        )
-        self._supervisor.start(self._program("worker", addresses.worker, environment))
-        self._supervisor.start(self._program("gateway", addresses.gateway, environment))
-        return addresses if self._supervisor.wait_ready(START_SECONDS) else None
+        gateway, worker = (int(environment[f"FACEFLEET_{name}"]) for name in ("GATEWAY__PORT", "WORKER__METRICS_PORT"))
+        self._supervisor.start(self._program("worker", worker, environment, patience(self._settings)))
+        self._supervisor.start(self._program("gateway", gateway, environment, PATIENCE_SECONDS))
+        if not self._supervisor.wait_ready(START_SECONDS):
+            return None
+        return Addresses(f"http://{HOST}:{gateway}", f"http://{HOST}:{worker}")
 
     def run(self) -> None:
         """Keep the parts alive until told to stop."""
@@ -108,16 +105,16 @@ class Service:
     def _environment(self) -> dict[str, str]:
         """What the parts add to our own environment; ports are found once, so a restarted part is found again."""
         settings = self._settings
-        gateway, worker, valkey = _free_ports(settings.gateway.port, settings.worker.metrics_port, 0)
+        gateway, worker, valkey = free_ports(settings.gateway.port, settings.worker.metrics_port, 0)
         found = environment() | {
             "FACEFLEET_DATA": str(settings.data.absolute()),
-            "FACEFLEET_GATEWAY__HOST": _HOST,
+            "FACEFLEET_GATEWAY__HOST": HOST,
             "FACEFLEET_GATEWAY__PORT": str(gateway),
-            "FACEFLEET_WORKER__METRICS_HOST": _HOST,
+            "FACEFLEET_WORKER__METRICS_HOST": HOST,
             "FACEFLEET_WORKER__METRICS_PORT": str(worker),
         }
         if self._starts_valkey:
-            found["FACEFLEET_QUEUE__URL"] = f"redis://:{secrets.token_urlsafe(24)}@{_HOST}:{valkey}/0"
+            found["FACEFLEET_QUEUE__URL"] = f"redis://:{secrets.token_urlsafe(24)}@{HOST}:{valkey}/0"
         return found
 
     def _valkey(self, url: str) -> Part:
@@ -128,7 +125,7 @@ class Service:
         server = redis.Redis.from_url(url).connection_pool.connection_kwargs
         configuration = folder / "valkey.conf"
         lines = [
-            f"bind {_HOST}", f"port {server['port']}", f"requirepass {server['password']}",
+            f"bind {HOST}", f"port {server['port']}", f"requirepass {server['password']}",
             "dir .", "appendonly yes", 'save ""', "maxmemory-policy noeviction",
         ]  # fmt: skip
         # The password goes through a file only its owner reads; a command line is seen by everyone on the machine.
@@ -147,27 +144,10 @@ class Service:
         finally:
             database.close()
 
-    def _program(self, name: str, address: str, environment: dict[str, str]) -> Part:
+    def _program(self, name: str, port: int, environment: dict[str, str], patience: float) -> Part:
         command = [sys.executable, "-m", "facefleet", name]
         log = self._logs / f"{name}.log" if self._logs else None
-        return Part(name, command, environment, lambda: _answers(f"{address}/readyz"), log=log)
-
-
-def _free_ports(*wanted: int) -> list[int]:
-    """Ports to listen on, 0 standing for any; found together, or two of them could be the same."""
-    with ExitStack() as stack:
-        return [_bound(stack.enter_context(socket.socket()), port) for port in wanted]
-
-
-def _bound(probe: socket.socket, port: int) -> int:
-    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        probe.bind((_HOST, port))
-    except OSError as error:
-        raise ConfigInvalid(
-            f"Port {port} on {_HOST} cannot be used: {error.strerror}; choose another with --port.", port=port
-        ) from None
-    return int(probe.getsockname()[1])
+        return Part(name, command, environment, lambda: status(port, "/readyz") == 200, log=log, patience=patience)
 
 
 def _pings(url: str) -> bool:
@@ -176,10 +156,3 @@ def _pings(url: str) -> bool:
             return bool(client.ping())
         except RedisError:
             return False
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=1.0, trust_env=False).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False

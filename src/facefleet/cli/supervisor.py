@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import signal
 import subprocess
 import sys
@@ -20,12 +21,16 @@ from facefleet.observability.logs import logger
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 HEALTHY_SECONDS = 10.0  # a part that lived this long starts its back-off anew
-STOP_SECONDS = 15.0
+PATIENCE_SECONDS = 15.0
 PRIVATE = 0o077  # what the parts write, photos among it, is for their owner only
 _POLL_SECONDS = 0.05
 _PR_SET_PDEATHSIG = 1
 
 _log = logger(__name__)
+
+
+def _nobody(_: int) -> None:
+    """For a part whose death nobody asked to hear of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Part:
         ready: Asked again and again after a start; must not raise.
         folder: Where it runs; ours where none is given.
         log: Where its output goes; the terminal where none is given.
+        patience: s that it may take to stop before it is killed.
+        ended: Told the process id of each of its processes that died.
     """
 
     name: str
@@ -44,6 +51,8 @@ class Part:
     ready: Callable[[], bool]
     folder: Path | None = None
     log: Path | None = None
+    patience: float = PATIENCE_SECONDS
+    ended: Callable[[int], None] = _nobody
 
 
 @dataclass(slots=True)
@@ -67,7 +76,7 @@ class Supervisor:
         """Start a part; those started later are stopped earlier."""
         self._children.append(_Child(part, _spawn(part), self.clock()))
 
-    def wait_ready(self, seconds: float) -> bool:
+    def wait_ready(self, seconds: float = math.inf) -> bool:
         """Wait until every part is ready; false when stopped meanwhile.
 
         Raises:
@@ -90,15 +99,27 @@ class Supervisor:
             for child in self._children:
                 self._mend(child)
 
-    def shut_down(self) -> None:
-        """End every part in reverse order: first asked, then killed."""
+    def shut_down(self, *, together: bool = False) -> None:
+        """End every part in reverse order, or all at once: first asked, then killed."""
+        if together:
+            self.send(signal.SIGTERM)
         for child in reversed(self._children):
-            _end(child.process, child.part.name)
+            _end(child.process, child.part, asked=together)
         self._children.clear()
+
+    def send(self, what: signal.Signals) -> None:
+        """A signal to every part that runs."""
+        for child in self._children:
+            child.process.send_signal(what)  # does nothing where it has ended
 
     def pids(self) -> dict[str, int]:
         """Name → process id of the parts."""
         return {child.part.name: child.process.pid for child in self._children}
+
+    def ages(self) -> dict[str, float]:
+        """Name → s since the start of the parts that run. Safe to ask from another thread."""
+        now = self.clock()
+        return {child.part.name: now - child.started for child in self._children if child.process.poll() is None}
 
     def _mend(self, child: _Child) -> None:
         now = self.clock()
@@ -110,6 +131,7 @@ class Supervisor:
             child.restart_at = now + child.backoff
             status = child.process.returncode
             _log.warning("part.died", part=child.part.name, status=status, restart_in=child.backoff)
+            child.part.ended(child.process.pid)
             child.backoff = min(LONGEST_BACKOFF_SECONDS, child.backoff * 2)
         elif now >= child.restart_at:
             child.process, child.started, child.restart_at = _spawn(child.part), now, None
@@ -138,13 +160,13 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _end(process: subprocess.Popen[bytes], name: str) -> None:
-    if process.poll() is None:
+def _end(process: subprocess.Popen[bytes], part: Part, *, asked: bool) -> None:
+    if not asked:
         process.terminate()
     try:
-        process.wait(STOP_SECONDS)
+        process.wait(part.patience)
     except subprocess.TimeoutExpired:
-        _log.warning("part.killed", part=name, after_seconds=STOP_SECONDS)
+        _log.warning("part.killed", part=part.name, after_seconds=part.patience)
         with suppress(ProcessLookupError):
             process.kill()
         process.wait()

@@ -25,7 +25,7 @@ def up(
     began = time.monotonic()
     settings = start.settings(data=data, gateway={"port": port}, log_level="info")
     stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a closed terminal is a way to stop it, too
         signal.signal(number, lambda *_: stop.set())
     service = Service(settings, stop)
     console = output.console()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Any
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 # Libraries whose every step is no news; uvicorn.error is its general logger.
 _QUIET = ("httpx", "httpcore", "celery", "kombu", "alembic", "uvicorn.access", "uvicorn.error")
@@ -56,7 +57,13 @@ def _renderers(console: bool) -> list[Processor]:
         traceback = structlog.dev.RichTracebackFormatter(show_locals=False)
         return [drop, structlog.dev.ConsoleRenderer(exception_formatter=traceback)]
     tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
-    return [drop, tracebacks, structlog.processors.JSONRenderer()]
+    return [drop, tracebacks, _add_process, structlog.processors.JSONRenderer()]
+
+
+def _add_process(_: object, __: str, event: EventDict) -> EventDict:
+    """A worker's processes write to one stream."""
+    event["pid"] = os.getpid()
+    return event
 
 
 def logger(name: str, **bound: Any) -> structlog.stdlib.BoundLogger:

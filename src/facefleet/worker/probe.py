@@ -9,6 +9,8 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+from facefleet.errors import ConfigInvalid
+
 
 class Probe:
     """A small server on a thread of its own.
@@ -16,7 +18,7 @@ class Probe:
     ``/healthz`` proves consumption, not just life: an orchestrator restarts a worker that is deaf.
 
     Raises:
-        OSError: The address is taken.
+        ConfigInvalid: The address cannot be used.
     """
 
     def __init__(
@@ -24,7 +26,13 @@ class Probe:
     ) -> None:
         self._checks = {"/healthz": alive, "/readyz": ready}
         self._metrics = make_wsgi_app(registry)
-        self._server = make_server(host, port, self._answer, handler_class=_Silent)
+        try:
+            self._server = make_server(host, port, self._answer, handler_class=_Silent)
+        except OSError as error:
+            raise ConfigInvalid(
+                f"The address of the worker's probe, {host}:{port}, cannot be used: {error.strerror}.",
+                setting="worker.metrics_port",
+            ) from None
         self._thread = Thread(target=self._server.serve_forever, name="probe", daemon=True)
 
     def start(self) -> None:

@@ -1,0 +1,48 @@
+"""Programs on this machine: ports for them to listen on, and whether they answer."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from facefleet.errors import ConfigInvalid
+
+HOST = "127.0.0.1"
+_ANSWER_SECONDS = 1.0
+
+
+def free_ports(*wanted: int) -> Sequence[int]:
+    """Ports to listen on, 0 standing for any; found together, or two of them could be the same.
+
+    Raises:
+        ConfigInvalid: A port is taken.
+    """
+    with ExitStack() as stack:
+        return [_bound(stack.enter_context(socket.socket()), port) for port in wanted]
+
+
+def _bound(probe: socket.socket, port: int) -> int:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((HOST, port))
+    except OSError as error:
+        raise ConfigInvalid(
+            f"Port {port} on {HOST} cannot be used: {error.strerror}; choose another with --port.", port=port
+        ) from None
+    return int(probe.getsockname()[1])
+
+
+def status(port: int, path: str) -> int | None:
+    """What a program answers to a GET; none where nobody listens, 0 where somebody does and does not answer."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except ConnectionRefusedError:
+        return None
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()
