@@ -6,10 +6,10 @@ OUT ?= out
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system check fix bench lock clean
+.PHONY: help demo test system check fix bench bench-service lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 # Two stamps: what the demo needs is a third of what the tests need. The package itself is installed last, in place.
 $(VENV)/.all: requirements/all.txt pyproject.toml
@@ -50,6 +50,10 @@ fix: $(VENV)/.dev ## mend formatting and what lint can mend
 bench: $(VENV)/.all ## time every step of the engine beside its floor
 	$(BIN)/facefleet samples > /dev/null
 	$(BIN)/python -m benchmarks.engine
+
+bench-service: $(VENV)/.all ## drain rate, idle latency and accept rate beside their floors, about 12 minutes
+	$(BIN)/facefleet samples > /dev/null
+	$(BIN)/python -m benchmarks.service $(ARGS)
 
 lock: $(VENV)/.dev ## renew requirements/ (needs uv)
 	./requirements/lock.sh
