@@ -19,6 +19,7 @@ from facefleet.engine.types import Floats, Pixels
 MIN_SCORE = 0.5
 MERGE_OVERLAP = 0.3  # intersection over union from which two boxes are one face
 PAD_SHARE = 0.5  # of the long side, added around a tight head shot
+SAMPLES = 3  # a side for each pixel that the models see
 TILE_MIN_SIDE = 320  # px; smaller tiles show nothing that larger ones do not
 TILE_LEVELS = (2, 4)  # tiles along the long side, without their overlap
 _RAW_SCORE_LIMIT = 80.0  # keeps exp() in float32
@@ -165,18 +166,26 @@ def _tensor(image: Pixels, view: _View, size: int) -> Floats:
     height, width = image.shape[:2]
     x0, y0 = max(0, round(view.x)), max(0, round(view.y))
     x1, y1 = min(width, round(view.x + view.side)), min(height, round(view.y + view.side))
-    part = image[y0:y1, x0:x1]
+    inside = max(1, round((x1 - x0) * size / view.side)), max(1, round((y1 - y0) * size / view.side))
+    small = _shrunk(image[y0:y1, x0:x1], inside)
     scale = size / view.side
-    step = int(max(1, view.side // (3 * size)))  # skipping pixels first: the exact mean of 12 MP costs 30 ms more
-    part = np.ascontiguousarray(part[::step, ::step])
-    inside = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
-    small = cv2.resize(part, inside, interpolation=cv2.INTER_AREA)
     left, top = round((x0 - view.x) * scale), round((y0 - view.y) * scale)
     canvas = np.zeros((size, size, 3), np.uint8)
     fits = small[: size - top, : size - left]
     canvas[top : top + fits.shape[0], left : left + fits.shape[1]] = fits
     rgb = cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB)
-    return np.asarray(rgb[None], np.float32) / np.float32(127.5) - np.float32(1)
+    return np.asarray(cv2.addWeighted(rgb, 1 / 127.5, rgb, 0, -1, dtype=cv2.CV_32F), np.float32)[None]
+
+
+def _shrunk(part: Pixels, size: tuple[int, int]) -> Pixels:
+    """Bilinear samples, up to three a side for each pixel, and their mean.
+
+    It is nearer to the mean of all pixels than skipping some of them, and takes a quarter of the time of either.
+    """
+    fold = min(SAMPLES, max(1, round(max(part.shape[:2]) / max(size))))
+    if fold > 1:
+        part = np.asarray(cv2.resize(part, (fold * size[0], fold * size[1]), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _tiles(width: int, height: int, side: float) -> list[_View]:
