@@ -18,7 +18,8 @@ from facefleet.engine.steps.draw import draw
 from facefleet.engine.steps.gate import choose_source, choose_targets
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import locate
-from facefleet.engine.steps.swap import MeshSwapper, Portrait, Swapper, practice_portrait
+from facefleet.engine.steps.prepared import Portrait
+from facefleet.engine.steps.swap import MeshSwapper, Swapper, practice_portrait
 from facefleet.engine.types import Faces, FuseOptions, Fusion, ModelFiles
 from facefleet.errors import ModelUnknown
 from facefleet.media.sniff import Limits
@@ -80,7 +81,7 @@ class Engine:
         """
         for session in self._sessions:
             session.warm()
-        practice = practice_portrait()
+        practice = self._swapper.prepare(practice_portrait())
         self._swapper.swap(practice, practice, shape=0.5, lap=lambda _: None)
 
     def faces(self, image: bytes) -> Faces:
@@ -122,10 +123,10 @@ class Engine:
         giver = choose_source(self._locate(source_frame, watch), options.source_face)
         takers = choose_targets(self._locate(target_frame, watch), options.target_face)
         canvas = target_frame.pixels  # decoded for this call, so it can be written to; a copy of 12 MP takes 4 ms
+        ready = self._swapper.prepare(Portrait(source_frame.pixels, giver))
         for taker in takers:
-            layer = self._swapper.swap(
-                Portrait(source_frame.pixels, giver), Portrait(canvas, taker), options.shape, watch.lap
-            )
+            under = self._swapper.prepare(Portrait(canvas, taker))
+            layer = self._swapper.swap(ready, under, options.shape, watch.lap)
             blend(canvas, layer, options.strength)
             watch.lap("blend")
         image = encode(target_frame)
