@@ -8,7 +8,9 @@ from uuid import uuid4
 
 import typer
 
+from facefleet.assignments import check_sources
 from facefleet.cli import output, start
+from facefleet.cli.assign import parse
 from facefleet.cli.faces import as_row
 
 if TYPE_CHECKING:
@@ -29,23 +31,34 @@ def fuse(
     target_face: Annotated[
         str | None, typer.Option(metavar="N|all", help="Index by `facefleet faces`, or all; default: the largest.")
     ] = None,
+    more_sources: Annotated[
+        list[Path] | None, typer.Option("--source", metavar="MORE", help="Sources 1, 2, …; SOURCE is 0. Repeat it.")
+    ] = None,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE[:FACE]=TARGETFACE", help="Which face replaces which, as 1:0=2. Repeat it."),
+    ] = None,
+    tiles: Annotated[bool, typer.Option("--tiles", help="Find small faces beside large ones, too.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Fuse the face of SOURCE into TARGET. The output carries the marks that say it was generated."""
+    """Fuse the face of SOURCE into TARGET, or faces of several sources. The output carries the marks that say so."""
     from facefleet.engine.types import FuseOptions
     from facefleet.media.sniff import sniff
     from facefleet.worker.runtime import build_engine, image_limits
 
-    options = FuseOptions(strength, shape, source_face, target_face_of(target_face))
+    assignments = parse(assign or ())
+    options = FuseOptions(strength, shape, source_face, target_face_of(target_face), assignments, tiles)
+    check_sources(assignments, 1 + len(more_sources or ()))
     settings = start.settings()
     limits = image_limits(settings)
-    photos = output.read_photo(source, limits), output.read_photo(target, limits)
-    output.check_extension(out, sniff(photos[1], limits).type)
+    sources = [output.read_photo(photo, limits) for photo in (source, *(more_sources or ()))]
+    photo = output.read_photo(target, limits)
+    output.check_extension(out, sniff(photo, limits).type)
     output.check_output(out, force=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
-    fusion = engine.fuse(*photos, options)
+    fusion = engine.fuse(sources[0], photo, options, more_sources=sources[1:])
     output.write_file(out, _marked(fusion, settings.marks.producer), force=force)
     _tell(out, fusion, as_json=as_json)
 

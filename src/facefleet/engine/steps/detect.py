@@ -71,15 +71,19 @@ class Detector:
         self._full_anchors = anchors(192, ((4, 1),))
         self._short_anchors = anchors(128, ((8, 2), (16, 6)))
 
-    def looks(self, image: Pixels) -> Iterator[list[Detection]]:
+    def looks(self, image: Pixels, *, tiles: bool = False) -> Iterator[list[Detection]]:
         """Detections of one look after the other, from the cheapest to the most thorough, each best score first.
 
         The caller stops at the first look in which a face turns out to be one.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
+            tiles: Look at the tiles at once, too: one look that finds the small faces beside the large ones.
         """
-        yield from filter(None, map(merge, self._looks(image)))
+        looks = self._looks(image)
+        if tiles:
+            looks = iter([[found for look in looks for found in look]])
+        yield from filter(None, map(merge, looks))
 
     def _looks(self, image: Pixels) -> Iterator[list[Detection]]:
         height, width = image.shape[:2]
