@@ -104,7 +104,7 @@ class Engine:
             ImageError: The photo cannot be used.
         """
         with named_shortage():
-            return self._photos.locate(decode(image, self._limits).pixels, Stopwatch(self._clock), tiles=tiles)
+            return self._photos.faces(image, Stopwatch(self._clock), tiles=tiles)
 
     def prepare_source(self, source: bytes, *, source_face: int | None = None, tiles: bool = False) -> None:
         """Make a source ready and keep its face, at its first sight, for the fusions that come soon.

@@ -10,8 +10,9 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from facefleet.engine.cache import Cache, Lent
+from facefleet.engine.glance import glance
 from facefleet.engine.image import Frame, decode
-from facefleet.engine.steps.detect import Detector
+from facefleet.engine.steps.detect import MIN_SCORE, Detector
 from facefleet.engine.steps.gate import choose_source
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import locate
@@ -21,6 +22,7 @@ from facefleet.engine.stopwatch import Stopwatch
 from facefleet.engine.types import Face, Faces, Pixels
 from facefleet.media.sniff import Limits
 
+DOUBT = 0.12  # by which a score may differ between two decodings
 LOCATE_STEPS = ("decode", "detect", "landmarks")
 
 
@@ -125,6 +127,11 @@ class Photos:
         watch.lap("prepare")
         return ready
 
+    def faces(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> Faces:
+        """Every face of a photo of which nothing else is wanted; arguments and errors are those of ``source``."""
+        found = None if tiles else self._glanced(photo, watch)
+        return found or self._located(photo, watch, tiles=tiles)[1]
+
     def locate(self, pixels: Pixels, watch: Stopwatch, *, tiles: bool) -> Faces:
         """Every face of a decoded photo."""
         faces = locate(pixels, [], self._landmarker)
@@ -134,6 +141,20 @@ class Photos:
             watch.lap("landmarks")
             if faces.faces:
                 break
+        return faces
+
+    def _glanced(self, photo: bytes, watch: Stopwatch) -> Faces | None:
+        """The faces by a glance at the photo, or None where that could differ from a whole look."""
+        small = glance(photo, self._limits)
+        if small is None:
+            return None
+        watch.lap("decode")
+        detections = next(self._detector.looks(small.pixels, min_score=MIN_SCORE - DOUBT), [])
+        watch.lap("detect")
+        if any(detection.score < MIN_SCORE + DOUBT for detection in detections):
+            return None
+        faces = small.in_full(locate(small.pixels, detections, self._landmarker))
+        watch.lap("landmarks")
         return faces
 
     def _source(

@@ -71,7 +71,7 @@ class Detector:
         self._full_anchors = anchors(192, ((4, 1),))
         self._short_anchors = anchors(128, ((8, 2), (16, 6)))
 
-    def looks(self, image: Pixels, *, tiles: bool = False) -> Iterator[list[Detection]]:
+    def looks(self, image: Pixels, *, tiles: bool = False, min_score: float = MIN_SCORE) -> Iterator[list[Detection]]:
         """Detections of one look after the other, from the cheapest to the most thorough, each best score first.
 
         The caller stops at the first look in which a face turns out to be one.
@@ -79,30 +79,32 @@ class Detector:
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
             tiles: Look at the tiles at once, too: one look that finds the small faces beside the large ones.
+            min_score: Of a detection.
         """
-        looks = self._looks(image)
+        looks = self._looks(image, min_score)
         if tiles:
             looks = iter([[found for look in looks for found in look]])
         yield from filter(None, map(merge, looks))
 
-    def _looks(self, image: Pixels) -> Iterator[list[Detection]]:
+    def _looks(self, image: Pixels, min_score: float) -> Iterator[list[Detection]]:
         height, width = image.shape[:2]
         side = float(max(height, width))
         whole = _View((width - side) / 2, (height - side) / 2, side)
         pad = PAD_SHARE * side
         padded = _View(whole.x - pad, whole.y - pad, side + 2 * pad)
-        yield self._full_look(image, whole)
-        yield self._full_look(image, padded) + self._short_look(image, whole) + self._short_look(image, padded)
+        yield self._full_look(image, whole, min_score)
+        found = self._full_look(image, padded, min_score)
+        yield found + self._short_look(image, whole, min_score) + self._short_look(image, padded, min_score)
         for level in TILE_LEVELS:
             if side / level >= TILE_MIN_SIDE:
                 tiles = _tiles(width, height, side / level)
-                yield [found for tile in tiles for found in self._full_look(image, tile)]
+                yield [found for tile in tiles for found in self._full_look(image, tile, min_score)]
 
-    def _full_look(self, image: Pixels, view: _View) -> list[Detection]:
-        return _look(image, view, self._full, self._full_anchors)
+    def _full_look(self, image: Pixels, view: _View, min_score: float) -> list[Detection]:
+        return _look(image, view, self._full, self._full_anchors, min_score)
 
-    def _short_look(self, image: Pixels, view: _View) -> list[Detection]:
-        return _look(image, view, self._short, self._short_anchors)
+    def _short_look(self, image: Pixels, view: _View, min_score: float) -> list[Detection]:
+        return _look(image, view, self._short, self._short_anchors, min_score)
 
 
 def anchors(size: int, layers: tuple[tuple[int, int], ...]) -> Floats:
@@ -151,10 +153,10 @@ def _mean(same: list[Detection]) -> Detection:
     return Detection(corners.astype(np.float32), points.astype(np.float32), same[0].score)
 
 
-def _look(image: Pixels, view: _View, session: Session, centres: Floats) -> list[Detection]:
+def _look(image: Pixels, view: _View, session: Session, centres: Floats, min_score: float) -> list[Detection]:
     regressors, scores = session.run(_tensor(image, view, session.size))
     score = 1 / (1 + np.exp(-np.clip(scores[0, :, 0], -_RAW_SCORE_LIMIT, _RAW_SCORE_LIMIT)))
-    hits = np.flatnonzero(score >= MIN_SCORE)
+    hits = np.flatnonzero(score >= min_score)
     raw = regressors[0, hits]
     scale = view.side / session.size
     shift = np.array([view.x, view.y], np.float32)

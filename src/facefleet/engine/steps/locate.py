@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from facefleet.engine.steps.detect import MERGE_OVERLAP, Detection, overlaps
@@ -9,7 +11,8 @@ from facefleet.engine.steps.landmarks import Landmarker, Mesh
 from facefleet.engine.steps.pose import head_pose
 from facefleet.engine.types import Box, Face, Faces, Pixels
 
-ALIKE = 0.95  # of the larger area; noise changes areas by up to two hundredths
+ALIKE = 0.95  # of the larger area
+NOISE = 0.03  # that a ratio of two areas can have
 
 
 def locate(image: Pixels, detections: list[Detection], landmarker: Landmarker) -> Faces:
@@ -48,6 +51,12 @@ def _in_order(meshes: list[Mesh]) -> list[Mesh]:
             ordered, alike = ordered + sorted(alike, key=_across), []
         alike.append(found)
     return ordered + sorted(alike, key=_across)
+
+
+def order_in_doubt(faces: Faces) -> bool:
+    """Whether another compression of the same photo could number its faces differently."""
+    areas = sorted((face.box.area for face in faces.faces), reverse=True)
+    return any(abs(after / before - ALIKE) < NOISE for before, after in pairwise(areas))
 
 
 def _area(found: Mesh) -> float:
