@@ -26,7 +26,7 @@ def turned(pixels: Pixels, degrees: float) -> tuple[Pixels, np.ndarray]:
 
 
 def moved(face: Face, affine: np.ndarray) -> np.ndarray:
-    return face.landmarks5 @ affine[:, :2].T + affine[:, 2]
+    return np.asarray(face.landmarks5 @ affine[:, :2].T + affine[:, 2])
 
 
 def near(face: Face, points: np.ndarray, tolerance: float) -> bool:
