@@ -6,7 +6,7 @@ OUT ?= out
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system check fix bench lock clean
+.PHONY: help demo test system fuzz check fix bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -35,6 +35,11 @@ system: $(VENV)/.dev ## kill, cut and upgrade the whole service under thousands 
 	$(BIN)/facefleet models pull > /dev/null
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m system $(ARGS)
+
+fuzz: $(VENV)/.dev ## 200,000 damaged photos and 24,000 inferences from eight threads, at most 15 minutes (ARGS as for test)
+	$(BIN)/facefleet models pull > /dev/null
+	$(BIN)/facefleet samples > /dev/null
+	$(PYTEST) -s -m fuzz $(ARGS)
 
 check: $(VENV)/.dev ## formatting, lint, types, floors, generated pages
 	$(BIN)/ruff format --check

@@ -18,9 +18,12 @@ def refuse_incomplete(data: bytes, kind: ImageType) -> None:
     """
     complete = {ImageType.JPEG: _jpeg_complete, ImageType.PNG: _png_complete, ImageType.WEBP: _webp_complete}[kind]
     if not complete(data):
-        raise ImageDecodeFailed(
-            "The image file is damaged: it ends before its last part. Export it again.", type=str(kind)
-        )
+        raise damaged(kind, "it ends before its last part")
+
+
+def damaged(kind: ImageType, why: str) -> ImageDecodeFailed:
+    """The refusal of a file that cannot be decoded."""
+    return ImageDecodeFailed(f"The image file is damaged: {why}. Export it again.", type=str(kind))
 
 
 def _jpeg_complete(data: bytes) -> bool:
@@ -36,7 +39,7 @@ def _jpeg_complete(data: bytes) -> bool:
 
 
 def _png_complete(data: bytes) -> bool:
-    return any(part.name == b"IEND" for part in png_chunks(data))
+    return any(part.name == b"IEND" and part.start + 4 <= len(data) for part in png_chunks(data))
 
 
 def _webp_complete(data: bytes) -> bool:

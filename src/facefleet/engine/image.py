@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facefleet.engine.complete import refuse_incomplete
+from facefleet.engine.complete import damaged, refuse_incomplete
 from facefleet.engine.jpeg_coding import JpegCoding, read_coding
 from facefleet.engine.memory import require
+from facefleet.engine.png_pixels import GREY, GREY_ALPHA, bare_png
 from facefleet.engine.profile import embedded_profile, inks_to_srgb, to_srgb
 from facefleet.engine.types import Pixels
-from facefleet.errors import ImageDecodeFailed
-from facefleet.media.parts import PNG_SIGNATURE, png_chunks
+from facefleet.media.parts import png_chunks
 from facefleet.media.sniff import Header, ImageType, Limits, sniff
 
 WEBP_QUALITY = 92
@@ -30,8 +30,6 @@ _SAMPLING_FACTORS = {
     (2, 2): cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
     (4, 1): cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411,
 }
-_PNG_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_PNG_GREY, _PNG_GREY_ALPHA = 0, 4  # colour types
 _PNG_IS_SRGB = struct.pack(">I4sBI", 1, b"sRGB", 0, zlib.crc32(b"sRGB\0"))
 _PNG_AFTER_IHDR = 8 + 25
 
@@ -75,7 +73,7 @@ def decode(data: bytes, limits: Limits | None = None) -> Frame:
     stored, alpha = _decode_srgb(data, header, coding)
     pixels = upright(stored, header.orientation)
     if (pixels.shape[1], pixels.shape[0]) != (header.width, header.height):
-        raise _damaged(header.type, "its pixels do not have the size its header promises")
+        raise damaged(header.type, "its pixels do not have the size its header promises")
     if alpha is not None:
         alpha = upright(alpha, header.orientation)
     return Frame(pixels, header.type, alpha, coding.turned() if header.orientation >= 5 else coding)
@@ -110,10 +108,10 @@ def _decode_srgb(data: bytes, header: Header, coding: JpegCoding) -> tuple[Pixel
     """Colours and alpha as they are stored, not upright."""
     profile = embedded_profile(data, header.type)
     if profile is not None and coding.components == 4:
-        printed = inks_to_srgb(data, profile)
+        printed, profile = inks_to_srgb(data, profile), None
         if printed is not None:
             return printed, None
-    raw = _decode_raw(_bare_png(data) if header.type is ImageType.PNG else data, header)
+    raw = _decode_raw(bare_png(data) if header.type is ImageType.PNG else data, header)
     pixels, alpha = _split(_eight_bits(raw))
     if header.type is ImageType.PNG and alpha is None:
         alpha = _keyed_alpha(data, raw)
@@ -124,14 +122,8 @@ def _decode_srgb(data: bytes, header: Header, coding: JpegCoding) -> tuple[Pixel
 
 def _is_grey(data: bytes, kind: ImageType, coding: JpegCoding) -> bool:
     if kind is ImageType.PNG:
-        return data[25] in (_PNG_GREY, _PNG_GREY_ALPHA)
+        return data[25] in (GREY, GREY_ALPHA)
     return kind is ImageType.JPEG and coding.components == 1
-
-
-def _bare_png(data: bytes) -> bytes:
-    """What makes the pixels; the decoder would unpack texts and profiles, which can be bombs."""
-    kept = [data[start - 8 : start + length + 4] for name, start, length in png_chunks(data) if name in _PNG_PIXELS]
-    return b"".join([PNG_SIGNATURE, *kept])
 
 
 def _keyed_alpha(data: bytes, raw: npt.NDArray[np.generic]) -> Pixels | None:
@@ -155,7 +147,7 @@ def _decode_raw(data: bytes, header: Header) -> npt.NDArray[np.generic]:
         image = None
     if image is None:
         require(header.width * header.height * _DECODE_BYTES)
-        raise _damaged(header.type, "its pixels cannot be read")
+        raise damaged(header.type, "its pixels cannot be read")
     return np.asarray(image)
 
 
@@ -180,7 +172,3 @@ def upright(image: Pixels, orientation: int) -> Pixels:
         image = np.asarray(cv2.transpose(image), np.uint8)
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return image if flip is None else np.asarray(cv2.flip(image, flip), np.uint8)
-
-
-def _damaged(kind: ImageType, why: str) -> ImageDecodeFailed:
-    return ImageDecodeFailed(f"The image file is damaged: {why}. Export it again.", type=str(kind))

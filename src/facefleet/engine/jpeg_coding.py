@@ -66,10 +66,13 @@ def read_coding(data: bytes) -> JpegCoding:
         elif name[0] in _SOF_MARKERS:
             frame = data[start + 5 : start + length]
     components = [frame[at : at + 3] for at in range(1, len(frame) - 2, 3)]
-    if len(components) != 3:
-        return JpegCoding(components=len(components))
-    luma, chroma = (tables.get(component[2], 0) for component in components[:2])
-    return JpegCoding(_quality(luma, _LUMA_SUMS), _quality(chroma, _CHROMA_SUMS), _sampling(components))
+    if not components:
+        return JpegCoding()
+    luma = _quality(tables.get(components[0][2], 0), _LUMA_SUMS)
+    if len(components) != 3:  # greys or inks, which become colours as fine
+        return JpegCoding(luma, luma, components=len(components))
+    chroma = _quality(tables.get(components[1][2], 0), _CHROMA_SUMS)
+    return JpegCoding(luma, chroma, _sampling(components))
 
 
 def _sums(content: bytes) -> dict[int, int]:
@@ -77,10 +80,10 @@ def _sums(content: bytes) -> dict[int, int]:
     sums = {}
     at = 0
     while at < len(content):
-        wide, number = content[at] >> 4, content[at] & 15
-        steps = np.frombuffer(content[at + 1 : at + 1 + (128 if wide else 64)], ">u2" if wide else "u1")
-        sums[number] = int(steps.sum())
-        at += 1 + (128 if wide else 64)
+        width, number = (2 if content[at] >> 4 else 1), content[at] & 15
+        steps = range(at + 1, min(at + 1 + 64 * width, len(content)), width)
+        sums[number] = sum(int.from_bytes(content[step : step + width], "big") for step in steps)
+        at += 1 + 64 * width
     return sums
 
 

@@ -130,7 +130,7 @@ def _transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    steps = np.arange(0, 256, 15, np.uint8)
+    steps = np.arange(0, 256, 15).astype(np.uint8)
     colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(len(steps), -1, 3)
     before = np.ascontiguousarray(colours if mode == "RGB" else colours[..., 0])
     after = np.asarray(ImageCms.applyTransform(Image.fromarray(before), transform), np.int16)
