@@ -29,6 +29,9 @@ def submit(
     target_face: Annotated[
         str | None, typer.Option(metavar="N|all", help="Index, or all; default: the largest.")
     ] = None,
+    age: Annotated[
+        float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
+    ] = 0.0,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the result.")] = 300.0,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -51,9 +54,11 @@ def submit(
         sniff(photo, limits)
     output.check_extension(out, sniff(photos[1], limits).type)
     output.check_output(out, force=force)
-    options = {
+    options: dict[str, object] = {
         "strength": strength, "shape": shape, "source_face": source_face, "target_face": target_face_of(target_face)
     }  # fmt: skip
+    if age:  # servers of the release before refuse it
+        options["age"] = age
     with httpx.Client(base_url=settings.client.url, timeout=30.0) as client:
         finished = Remote(client).fuse(*photos, options, timeout)
     output.write_file(out, finished.image, force=force)

@@ -1,4 +1,4 @@
-"""The pipeline, read top to bottom: detect, landmarks, align, warp, blend, encode.
+"""The pipeline, read top to bottom: detect, landmarks, align, warp, blend, age where asked for, encode.
 
 source ─► decode ─► detect ─► landmarks ─► gate ─┐
 target ─► decode ─► detect ─► landmarks ─► gate ─┴► align ─► warp ─► colour ─► blend ─► encode
@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping
 from facefleet.engine.image import Frame, decode, encode
 from facefleet.engine.memory import named_shortage
 from facefleet.engine.models.session import Session
+from facefleet.engine.steps.age import Ager, DetailAger
 from facefleet.engine.steps.blend import blend
 from facefleet.engine.steps.detect import Detector
 from facefleet.engine.steps.draw import draw
 from facefleet.engine.steps.gate import choose_source, choose_targets
 from facefleet.engine.steps.landmarks import Landmarker
-from facefleet.engine.steps.locate import locate
+from facefleet.engine.steps.locate import locate, relocated
 from facefleet.engine.steps.prepared import Portrait
 from facefleet.engine.steps.swap import MeshSwapper, Swapper, practice_portrait
-from facefleet.engine.types import Faces, FuseOptions, Fusion, ModelFiles
+from facefleet.engine.types import Face, Faces, FuseOptions, Fusion, ModelFiles, Pixels
 from facefleet.errors import ModelUnknown
 from facefleet.media.sniff import Limits
 
@@ -65,6 +66,7 @@ class Engine:
         self._detector = Detector(full, short)
         self._landmarker = Landmarker(landmark)
         self._swapper: Swapper = MeshSwapper()
+        self._ager: Ager = DetailAger()
         self._limits = limits
         self._clock = clock
 
@@ -129,9 +131,41 @@ class Engine:
             layer = self._swapper.swap(ready, under, options.shape, watch.lap)
             blend(canvas, layer, options.strength)
             watch.lap("blend")
+            if options.age:
+                self._age(canvas, relocated(canvas, taker, self._landmarker), options.age, watch)
         image = encode(target_frame)
         watch.lap("encode")
         return Fusion(image, target_frame.type, takers, watch.timings_ms, self.versions)
+
+    def age(
+        self,
+        image: bytes,
+        options: FuseOptions,
+        *,
+        checkpoint: Checkpoint | None = None,
+    ) -> Fusion:
+        """Make a face of a photo younger or older, without a fusion; experimental.
+
+        Args:
+            image: The photo; its format is the result's.
+            options: ``age`` says by how much, ``target_face`` which face.
+            checkpoint: Called between steps.
+
+        Raises:
+            ImageError: The photo cannot be used.
+            FaceError: A face is missing or cannot be aged well.
+            OutOfMemory: The photo does not fit into what is left.
+        """
+        with named_shortage():
+            watch = Stopwatch(self._clock, checkpoint)
+            frame = decode(image, self._limits)
+            watch.lap("decode")
+            faces = choose_targets(self._locate(frame, watch), options.target_face)
+            for face in faces if options.age else ():
+                self._age(frame.pixels, face, options.age, watch)
+            encoded = encode(frame)
+            watch.lap("encode")
+            return Fusion(encoded, frame.type, faces, watch.timings_ms, self.versions)
 
     def draw(self, image: bytes) -> bytes:
         """An annotated copy in the same format: boxes, numbers, five points, sparse mesh.
@@ -142,6 +176,10 @@ class Engine:
         with named_shortage():
             frame = decode(image, self._limits)
             return encode(frame.with_pixels(draw(frame.pixels, self._locate(frame, Stopwatch(self._clock)))))
+
+    def _age(self, canvas: Pixels, face: Face, amount: float, watch: Stopwatch) -> None:
+        blend(canvas, self._ager.age(Portrait(canvas, face), amount), 1.0)
+        watch.lap("age")
 
     def _locate(self, frame: Frame, watch: Stopwatch) -> Faces:
         faces = locate(frame.pixels, [], self._landmarker)

@@ -128,6 +128,7 @@ class FuseOptions:
         shape: Share of the source's face shape, 0 (the target's outline of eyes, nose and mouth) to 1.
         source_face: Index of the face to take; the largest where not given.
         target_face: Index of the face to replace, or ``"all"``; the largest where not given.
+        age: How much younger (to -1) or older (to 1) the fused face is made; experimental.
 
     Raises:
         OptionInvalid: A value is out of its range, not a number, or of another type.
@@ -137,10 +138,12 @@ class FuseOptions:
     shape: float = 0.5
     source_face: int | None = None
     target_face: TargetFace = None
+    age: float = 0.0
 
     def __post_init__(self) -> None:
         _check_share("strength", self.strength)
         _check_share("shape", self.shape)
+        _check_share("age", self.age, minimum=-1.0)
         _check_index("source_face", self.source_face)
         if self.target_face != "all":
             _check_index("target_face", self.target_face)
@@ -148,12 +151,12 @@ class FuseOptions:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """A fused photo.
+    """A fused photo, or one whose face was aged.
 
     Attributes:
         image: The file, in the target's format.
         media_type: Of ``image``.
-        faces: The target's faces that were fused, as they were before.
+        faces: The target's faces that were fused or aged, as they were before.
         timings_ms: Step to milliseconds.
         models: Name to version of the models that took part.
     """
@@ -165,15 +168,15 @@ class Fusion:
     models: dict[str, str]
 
 
-def _check_share(option: str, value: object) -> None:
+def _check_share(option: str, value: object, minimum: float = 0.0) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and math.isfinite(value) and 0.0 <= value <= 1.0:  # type: ignore[arg-type,operator]
+    if number and math.isfinite(value) and minimum <= value <= 1.0:  # type: ignore[arg-type,operator]
         return
     raise OptionInvalid(
-        f"{option} is {value!r}; give a number from 0 to 1.",
+        f"{option} is {value!r}; give a number from {minimum:g} to 1.",
         option=option,
         value=_json(value),
-        minimum=0.0,
+        minimum=minimum,
         maximum=1.0,
     )
 

@@ -11,6 +11,7 @@ from facefleet.errors import OptionInvalid
 from facefleet.tasks.task import Kind, State, Task
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Years = Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=0, le=1000)]
 
 
@@ -25,6 +26,7 @@ class FuseOptionsBody(BaseModel):
     target_face: Index | Literal["all"] | None = Field(
         None, description="index of the face to replace, or all; the largest where not given"
     )
+    age: Years = Field(0.0, description="experimental: makes the fused face younger (to -1) or older (to 1)")
 
 
 class Links(BaseModel):
@@ -78,10 +80,13 @@ def parse_options(text: str | None) -> dict[str, object]:
         OptionInvalid: Not a JSON object, an unknown option, or a value out of its range.
     """
     try:
-        return FuseOptionsBody.model_validate_json(text or "{}").model_dump()
+        body = FuseOptionsBody.model_validate_json(text or "{}")
     except ValidationError as error:
         found = [_reason(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)]
         raise OptionInvalid("; ".join(found) + ".", field="options") from None
+    # Workers of the release before do not know it, and a request sent again must look like its first: it is kept only
+    # where it was chosen.
+    return body.model_dump(exclude=set() if body.age else {"age"})
 
 
 def _reason(location: tuple[int | str, ...], message: str) -> str:
