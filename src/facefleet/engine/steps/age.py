@@ -51,8 +51,8 @@ class DetailAger:
         )
         working = Working.of(region, WORKING_FACE / axes.width)
         points = working.points(landmarks[:, :2] + moves.at(own))
-        delta = working.grown(_delta(working.shrunk(np.asarray(moved, np.uint8)), points, amount))
-        aged = cv2.add(moved, np.round(delta).astype(np.int16), dtype=cv2.CV_8U)
+        delta = np.round(_delta(working.shrunk(np.asarray(moved, np.uint8)), points, amount)).astype(np.int16)
+        aged = cv2.add(moved, cv2.resize(delta, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U)
         return Layer(region, np.asarray(aged, np.uint8), window(size))
 
 

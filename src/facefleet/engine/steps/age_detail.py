@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from facefleet.engine.steps import mesh
 from facefleet.engine.steps.age_lines import FOLDS, WRINKLES, drawn
 from facefleet.engine.types import Floats
 
@@ -24,6 +25,10 @@ CREASE_GAIN, CREASE_LIMIT = 2.2, 7.0  # of what is there; lightness
 SALLOW = np.array([0.07, 0.02], np.float32)  # share of its red and of its yellow that older skin loses
 DULL = 0.02  # share of its lightness
 MOTTLE = 0.9  # lightness
+WARMTH = 0.8  # share of the skin's colour that a shade on it gains as it darkens: light goes through skin
+BURNT_OUT = 88.0  # lightness from which a highlight shows no line
+CLEAR_SIGMA = 0.014
+CLEAR_LOW, CLEAR_HIGH = 0.003, 0.008  # median contrast of the finest detail over lightness
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,13 +91,27 @@ def older(skin: Skin, amount: float) -> Floats:
     even = _even(light, skin)
     low = even - _mean(even, skin.weight, BROAD * skin.width)
     shadow = np.clip(-low, 0, 0.08 * skin.lightness) * _folds(skin)
-    delta = np.zeros_like(skin.lab)
-    delta[..., 0] = -DEEPENING * shadow - _creases(light, skin)
-    delta[..., 0] += (drawn(FOLDS + WRINKLES, skin.points, skin.width, skin.weight.shape) - DULL) * skin.lightness
+    size = skin.weight.shape
+    lines = drawn(FOLDS, skin.points, skin.width, size)
+    lines += _clearness(light, skin) * drawn(WRINKLES, skin.points, skin.width, size)
+    lines *= 1 - mesh.smoothstep((light - BURNT_OUT) / (100 - BURNT_OUT))
+    shade = lines * skin.lightness - DEEPENING * shadow - _creases(light, skin)
     mottle = _mottle(skin)
-    delta[..., 0] += MOTTLE * mottle
+    delta = np.empty_like(skin.lab)
+    delta[..., 0] = shade + MOTTLE * mottle - DULL * skin.lightness
     delta[..., 1:] = -SALLOW * skin.lab[..., 1:] * (1 + 0.3 * mottle)[..., None]
+    delta[..., 1:] -= (shade * (WARMTH / max(skin.lightness, 1.0)))[..., None] * skin.mean[1:]
     return np.asarray(delta * (amount * skin.weight)[..., None], np.float32)
+
+
+def _clearness(light: Floats, skin: Skin) -> float:
+    """0 where the photo is too soft or too retouched to show a pore: a fine line would look drawn there."""
+    certain = skin.weight > 0.5
+    if not certain.any():
+        return 0.0
+    grain = np.abs(light - _blurred(light, CLEAR_SIGMA * skin.width))[certain]
+    share = float(np.median(grain)) / max(skin.lightness, 1.0)
+    return float(mesh.smoothstep(np.array((share - CLEAR_LOW) / (CLEAR_HIGH - CLEAR_LOW), np.float32)))
 
 
 def _creases(light: Floats, skin: Skin) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from facefleet.engine.steps import mesh
 from facefleet.engine.types import Floats
 
-_SUBDIVIDED = 8  # points of the curve between two landmarks
+_SUBDIVIDED = 6  # points of the curve between two landmarks
 _FRACTION = 4  # bits of the rasteriser
 _FINEST = 0.7  # px; a finer line is fainter, not narrower
 _SQRT_TAU = 2.5066  # a stroke of one px blurred by sigma peaks at 1 / (sigma · √2π)
@@ -78,18 +79,20 @@ def drawn(lines: tuple[Line, ...], points: Floats, width: float, shape: tuple[in
         for index, line in enumerate(lines):
             if line.sigma == sigma:
                 for side, course in enumerate(line.courses(points)):
-                    _draw(stroke, _wavy(_curve(course), width, 2 * index + side), line.depth)
+                    curve = _spline(len(course)) @ course
+                    curve += np.float32(WAVE * width) * _stray(len(curve), 2 * index + side)
+                    _draw(stroke, curve, line.depth)
         total -= _valley(stroke, sigma * width)
     return total
 
 
 def _draw(stroke: Floats, curve: Floats, depth: float) -> None:
     """One px broad, fading towards its end."""
-    pixels = np.round(curve * (1 << _FRACTION)).astype(np.int32)
-    steps = len(curve) - 1
-    for index in range(steps):
-        strength = depth * float(np.sin(np.pi * min(1.0, 0.3 + 0.7 * index / steps)) ** 0.5)
-        cv2.line(stroke, pixels[index].tolist(), pixels[index + 1].tolist(), strength, 1, cv2.LINE_8, _FRACTION)
+    places = np.round(curve * (1 << _FRACTION)).astype(np.int32).tolist()
+    along = 0.3 + 0.7 * np.arange(len(places) - 1) / (len(places) - 1)
+    strengths = (depth * np.sqrt(np.sin(np.pi * along))).tolist()
+    for start, end, strength in zip(places, places[1:], strengths, strict=False):
+        cv2.line(stroke, start, end, strength, 1, cv2.LINE_8, _FRACTION)
 
 
 def _valley(stroke: Floats, sigma: float) -> Floats:
@@ -101,18 +104,21 @@ def _valley(stroke: Floats, sigma: float) -> Floats:
     return np.asarray(narrow - 0.35 * broad, np.float32)
 
 
-def _wavy(curve: Floats, width: float, seed: int) -> Floats:
-    """No line of a face is as smooth as a spline; each strays in its own way, the same on every photo."""
-    noise = np.random.default_rng(seed).standard_normal((len(curve) // 5 + 2, 2)).astype(np.float32)
-    stray = cv2.resize(noise, (2, len(curve)), interpolation=cv2.INTER_CUBIC)
-    return np.asarray(curve + np.float32(WAVE * width) * stray, np.float32)
+@cache
+def _stray(count: int, seed: int) -> Floats:
+    """``(count, 2)``: no line of a face is as smooth as a spline; each strays its own way, the same on every photo."""
+    noise = np.random.default_rng(seed).standard_normal((count // 5 + 2, 2)).astype(np.float32)
+    return np.asarray(cv2.resize(noise, (2, count), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _curve(points: Floats) -> Floats:
-    """A Catmull–Rom spline through the points."""
-    padded = np.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+@cache
+def _spline(count: int) -> Floats:
+    """``(N, count)``: weights of the points in each place of a Catmull–Rom spline through them."""
+    ends = np.eye(count, dtype=np.float32)
+    padded = np.concatenate([2 * ends[:1] - ends[1:2], ends, 2 * ends[-1:] - ends[-2:-1]])
     t = np.linspace(0, 1, _SUBDIVIDED, endpoint=False, dtype=np.float32)[:, None]
-    parts = []
-    for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
-        parts.append(0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3))
-    return np.asarray(np.concatenate([*parts, points[-1:]]), np.float32)
+    parts = [
+        0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
+        for a, b, c, d in zip(padded, padded[1:], padded[2:], padded[3:], strict=False)
+    ]
+    return np.asarray(np.concatenate([*parts, ends[-1:]]), np.float32)

@@ -152,8 +152,8 @@ def lookup(moves: Moves, size: tuple[int, int]) -> tuple[Floats, Floats]:
     columns, rows = max(2, round(width / step)), max(2, round(height / step))
     x = (np.arange(columns, dtype=np.float32) + 0.5) * np.float32(width / columns) - 0.5
     y = (np.arange(rows, dtype=np.float32) + 0.5) * np.float32(height / rows) - 0.5
-    field = moves.at(np.dstack(np.meshgrid(x, y)))
-    full = cv2.resize(field, size, interpolation=cv2.INTER_LINEAR) * window(size)[..., None]
+    field = moves.at(np.dstack(np.meshgrid(x, y))) * window((columns, rows))[..., None]
+    full = cv2.resize(field, size, interpolation=cv2.INTER_LINEAR)
     own_x, own_y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     return np.asarray(own_x - full[..., 0], np.float32), np.asarray(own_y - full[..., 1], np.float32)
 
