@@ -16,6 +16,7 @@ from facefleet.engine.steps import masks
 from facefleet.engine.steps.age import DetailAger
 from facefleet.engine.steps.blend import blend
 from facefleet.engine.steps.prepared import Portrait
+from facefleet.engine.steps.swap import practice_portrait
 from facefleet.engine.types import Box, Face, FuseOptions, Pixels, Pose
 from facefleet.errors import FaceIndexInvalid, FaceNotFound
 
@@ -122,6 +123,14 @@ def test_a_face_at_the_edge_of_its_photo_is_aged(engine: Engine, photo: Photo) -
     )
     for age in (-1.0, 1.0):
         assert not np.array_equal(aged(cut, age), cut.pixels)
+
+
+@pytest.mark.parametrize("level", [0, 1, 127, 255])
+@pytest.mark.parametrize("age", [-1.0, 1.0])
+def test_a_photo_of_one_colour_is_hardly_changed(level: int, age: float) -> None:
+    practice = practice_portrait()
+    blank = Portrait(np.full_like(practice.pixels, level), practice.face)
+    assert np.abs(aged(blank, age).astype(int) - level).max() <= 40
 
 
 @pytest.mark.parametrize("age", [-1.0, 1.0])

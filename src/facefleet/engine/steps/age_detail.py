@@ -20,7 +20,8 @@ EDGE = 0.07  # contrast over lightness from which an edge is the face's form, no
 SMOOTHING = 0.8  # share of the skin's detail that goes
 EVENING = 0.55  # share of the blotches in colour that goes
 LIFTING = 0.6  # share of the shadow under eyes and in folds that goes
-DEEPENING = 0.5
+DEEPENING = 0.6  # share by which it grows
+DEEPEST = 0.1  # of the lightness: what is darker is no fold
 CREASE_GAIN, CREASE_LIMIT = 2.2, 7.0  # of what is there; lightness
 SALLOW = np.array([0.07, 0.02], np.float32)  # share of its red and of its yellow that older skin loses
 DULL = 0.02  # share of its lightness
@@ -51,8 +52,8 @@ class Skin:
 
     @property
     def lightness(self) -> float:
-        """Mean L."""
-        return float(self.mean[0])
+        """Mean L, at least 1: contrasts are measured against it."""
+        return max(float(self.mean[0]), 1.0)
 
 
 def skin_of(lab: Floats, weight: Floats, points: Floats, width: float) -> Skin:
@@ -68,10 +69,7 @@ def younger(skin: Skin, amount: float) -> Floats:
         skin: Of the face.
         amount: 0 to 1.
     """
-    light = _blurred(skin.lab[..., 0], GRAIN * skin.width)
-    even = _even(light, skin)
-    low = even - _mean(even, skin.weight, BROAD * skin.width)
-    shadow = np.clip(-low, 0, 0.12 * skin.lightness) * _folds(skin)
+    light, even, shadow = _layers(skin)
     delta = np.zeros_like(skin.lab)
     delta[..., 0] = SMOOTHING * (even - light) + LIFTING * shadow + 0.015 * skin.lightness
     for channel in (1, 2):
@@ -87,10 +85,7 @@ def older(skin: Skin, amount: float) -> Floats:
         skin: Of the face.
         amount: 0 to 1.
     """
-    light = _blurred(skin.lab[..., 0], GRAIN * skin.width)
-    even = _even(light, skin)
-    low = even - _mean(even, skin.weight, BROAD * skin.width)
-    shadow = np.clip(-low, 0, 0.08 * skin.lightness) * _folds(skin)
+    light, _, shadow = _layers(skin)
     size = skin.weight.shape
     lines = drawn(FOLDS, skin.points, skin.width, size)
     lines += _clearness(light, skin) * drawn(WRINKLES, skin.points, skin.width, size)
@@ -100,8 +95,16 @@ def older(skin: Skin, amount: float) -> Floats:
     delta = np.empty_like(skin.lab)
     delta[..., 0] = shade + MOTTLE * mottle - DULL * skin.lightness
     delta[..., 1:] = -SALLOW * skin.lab[..., 1:] * (1 + 0.3 * mottle)[..., None]
-    delta[..., 1:] -= (shade * (WARMTH / max(skin.lightness, 1.0)))[..., None] * skin.mean[1:]
+    delta[..., 1:] -= (shade * (WARMTH / skin.lightness))[..., None] * skin.mean[1:]
     return np.asarray(delta * (amount * skin.weight)[..., None], np.float32)
+
+
+def _layers(skin: Skin) -> tuple[Floats, Floats, Floats]:
+    """Lightness without grain, without lines too, and how far folds and eye shadows lie below what is round them."""
+    light = _blurred(skin.lab[..., 0], GRAIN * skin.width)
+    even = _even(light, skin)
+    below = _mean(even, skin.weight, BROAD * skin.width) - even
+    return light, even, np.asarray(np.clip(below, 0, DEEPEST * skin.lightness) * _folds(skin), np.float32)
 
 
 def _clearness(light: Floats, skin: Skin) -> float:
@@ -110,7 +113,7 @@ def _clearness(light: Floats, skin: Skin) -> float:
     if not certain.any():
         return 0.0
     grain = np.abs(light - _blurred(light, CLEAR_SIGMA * skin.width))[certain]
-    share = float(np.median(grain)) / max(skin.lightness, 1.0)
+    share = float(np.median(grain)) / skin.lightness
     return float(mesh.smoothstep(np.array((share - CLEAR_LOW) / (CLEAR_HIGH - CLEAR_LOW), np.float32)))
 
 
