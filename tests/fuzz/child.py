@@ -17,11 +17,11 @@ from collections import Counter
 from pathlib import Path
 
 import cv2
+from tests.fuzz.mutations import case, corpus
 
 from facefleet.engine.image import decode, encode
 from facefleet.errors import ImageError
 from facefleet.media.sniff import Limits, sniff
-from tests.fuzz.mutations import case, corpus
 
 LIMITS = Limits(max_bytes=2_000_000, max_pixels=2_000_000, max_side=16_000, min_side=1)
 ENCODED_EVERY = 8
@@ -49,7 +49,6 @@ def main() -> None:
     seeds = corpus(Path(photo).read_bytes())
     for data in seeds:
         outcome(data, encoded=True)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     counted: Counter[str] = Counter()
     slowest = (0.0, -1)
     file = os.open(progress, os.O_WRONLY | os.O_CREAT)
@@ -59,8 +58,8 @@ def main() -> None:
         began = time.process_time()
         counted[outcome(data, encoded=number % ENCODED_EVERY == 0)] += 1
         slowest = max(slowest, (time.process_time() - began, number))
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
-    print(json.dumps({"outcomes": counted, "seconds": slowest[0], "slowest": slowest[1], "grown_mb": grown}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(json.dumps({"outcomes": counted, "seconds": slowest[0], "slowest": slowest[1], "peak_mb": peak}))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,9 @@ def submit(
         typer.Option(metavar="SOURCE[:FACE]=TARGETFACE", help="Which face replaces which, as 1:0=2. Repeat it."),
     ] = None,
     tiles: Annotated[bool, typer.Option("--tiles", help="Find small faces beside large ones, too.")] = False,
+    age: Annotated[
+        float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
+    ] = 0.0,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the result.")] = 300.0,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -64,10 +67,12 @@ def submit(
         sniff(one, limits)
     output.check_extension(out, sniff(photo, limits).type)
     output.check_output(out, force=force)
-    options = {
+    options: dict[str, object] = {
         "strength": strength, "shape": shape, "source_face": source_face, "target_face": target_face_of(target_face),
         **newer_options(assignments, tiles=tiles),
     }  # fmt: skip
+    if age:  # servers of the release before refuse it
+        options["age"] = age
     with httpx.Client(base_url=settings.client.url, timeout=30.0) as client:
         finished = Remote(client).fuse(sources[0], photo, options, timeout, sources[1:])
     output.write_file(out, finished.image, force=force)

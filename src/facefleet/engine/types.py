@@ -131,6 +131,7 @@ class FuseOptions:
         target_face: Index of the face to replace, or ``"all"``; the largest where not given.
         faces: Instead of the two above: which face of which source replaces which.
         tiles: Find small faces beside large ones, too; it takes several times as long, and faces are numbered anew.
+        age: How much younger (to -1) or older (to 1) the fused face is made; experimental.
 
     Raises:
         OptionInvalid: A value is out of its range, not a number, or of another type; or the choices contradict.
@@ -142,10 +143,12 @@ class FuseOptions:
     target_face: TargetFace = None
     faces: tuple[FaceAssignment, ...] = ()
     tiles: bool = False
+    age: float = 0.0
 
     def __post_init__(self) -> None:
         _check_share("strength", self.strength)
         _check_share("shape", self.shape)
+        _check_share("age", self.age, minimum=-1.0)
         _check_index("source_face", self.source_face)
         if self.target_face != "all":
             _check_index("target_face", self.target_face)
@@ -160,12 +163,12 @@ class FuseOptions:
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """A fused photo.
+    """A fused photo, or one whose face was aged.
 
     Attributes:
         image: The file, in the target's format.
         media_type: Of ``image``.
-        faces: The target's faces that were fused, as they were before.
+        faces: The target's faces that were fused or aged, as they were before.
         timings_ms: Step to milliseconds; near 0 for what had been made ready before.
         models: Name to version of the models that took part.
         known: Role of a photo to whether it had been made ready before; empty where nothing is kept.
@@ -179,15 +182,15 @@ class Fusion:
     known: Mapping[str, bool]
 
 
-def _check_share(option: str, value: object) -> None:
+def _check_share(option: str, value: object, minimum: float = 0.0) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and math.isfinite(value) and 0.0 <= value <= 1.0:  # type: ignore[arg-type,operator]
+    if number and math.isfinite(value) and minimum <= value <= 1.0:  # type: ignore[arg-type,operator]
         return
     raise OptionInvalid(
-        f"{option} is {value!r}; give a number from 0 to 1.",
+        f"{option} is {value!r}; give a number from {minimum:g} to 1.",
         option=option,
         value=_json(value),
-        minimum=0.0,
+        minimum=minimum,
         maximum=1.0,
     )
 

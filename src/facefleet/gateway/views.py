@@ -25,8 +25,9 @@ from facefleet.errors import OptionInvalid
 from facefleet.tasks.task import Kind, State, Task
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Years = Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=0, le=1000)]
-_NEWER = ("faces", "tiles")
+_NEWER = ("faces", "tiles", "age")
 
 
 class FaceAssignmentBody(BaseModel):
@@ -54,10 +55,14 @@ class FuseOptionsBody(BaseModel):
         [], description="instead of the two above: which face of which source replaces which"
     )
     tiles: bool = Field(False, description="find small faces beside large ones, too; slower, and numbers faces anew")
+    age: Years = Field(0.0, description="experimental: makes the fused face younger (to -1) or older (to 1)")
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Newer options only where they are used: else records and digests are those of releases without them."""
+        """Newer options only where they are used: workers of the release before do not know them.
+
+        A request sent again must look like its first, too, whichever release took that.
+        """
         written: dict[str, object] = serialize(self)
         return {name: value for name, value in written.items() if name not in _NEWER or value}
 

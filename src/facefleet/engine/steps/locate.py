@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -32,6 +33,18 @@ def locate(image: Pixels, detections: list[Detection], landmarker: Landmarker) -
     ordered = _in_order(meshes)
     height, width = image.shape[:2]
     return Faces(width, height, tuple(_face(index, found) for index, found in enumerate(ordered)))
+
+
+def relocated(image: Pixels, face: Face, landmarker: Landmarker) -> Face:
+    """The face with its landmarks where they are now: a fusion has moved them.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR.
+        face: As it was before; it stays so where the landmark model no longer sees one.
+        landmarker: The face mesh model.
+    """
+    found = landmarker.locate(image, Mesh(face.landmarks, face.score).square())
+    return face if found is None else replace(face, landmarks=found.points)
 
 
 def _known(found: Mesh, meshes: list[Mesh]) -> bool:
