@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tests.odd.table import COLOURS, JPEG, NOT_A_PHOTO, PNG, TWO_IN_ONE, WEBP, Original, Row
+from tests.odd.table import ROWS, Original, Row
 
 from facefleet.media.sniff import sniff
 
@@ -17,7 +17,14 @@ from .conftest import Run
 pytestmark = pytest.mark.usefixtures("models")
 
 # A run takes a second, so this is a part of each group; the engine's tests have all.
-SHOWN = [NOT_A_PHOTO[0], NOT_A_PHOTO[8], TWO_IN_ONE[0], JPEG[14], PNG[3], PNG[21], WEBP[2], COLOURS[17], COLOURS[24]]
+SHOWN = (
+    "a GIF",
+    "a JPEG that is a ZIP too",
+    "a JPEG of 12 bits",
+    "a PNG whose pixels unpack to a gigabyte",
+    "inks with a profile",
+    "a profile of noise",
+)
 
 
 @pytest.fixture
@@ -27,7 +34,7 @@ def original(samples: Mapping[str, Path]) -> Original:
     return Original(np.asarray(image, np.uint8))
 
 
-@pytest.mark.parametrize("row", SHOWN, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.name in SHOWN], ids=lambda row: row.name)
 def test_an_odd_file_is_told_in_json(run: Run, original: Original, tmp_path: Path, row: Row) -> None:
     (tmp_path / "odd.jpg").write_bytes(row.make(original))  # whatever it is: names prove nothing
     done = run("faces", "odd.jpg", "--json")

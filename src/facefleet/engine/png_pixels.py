@@ -16,6 +16,7 @@ from facefleet.media.sniff import ImageType
 
 GREY, GREY_ALPHA = 0, 4  # colour types
 _CHANNELS = {GREY: 1, 2: 3, 3: 1, GREY_ALPHA: 2, 6: 4}
+_DEPTHS = (1, 2, 4, 8, 16)
 _BEFORE_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS"})
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))  # Adam7
 
@@ -38,7 +39,7 @@ def bare_png(data: bytes) -> bytes:
 
 def _unpacked(packed: bytes, count: int) -> bytes:
     try:
-        raw = zlib.decompressobj().decompress(packed, max(count, 1))  # zero would mean no bound
+        raw = zlib.decompressobj().decompress(packed, count)
     except zlib.error:
         raise damaged(ImageType.PNG, "its pixels cannot be unpacked") from None
     if len(raw) < count:
@@ -49,7 +50,9 @@ def _unpacked(packed: bytes, count: int) -> bytes:
 def _raw_bytes(data: bytes) -> int:
     """Bytes of all filtered rows (PNG, third edition, sections 7.2 and 8)."""
     width, height, depth, colour, _, _, laced = struct.unpack_from(">IIBBBBB", data, 16)
-    bits = depth * _CHANNELS.get(colour, 0)
+    if colour not in _CHANNELS or depth not in _DEPTHS:
+        raise damaged(ImageType.PNG, f"its pixels are of {depth} bits and colour type {colour}")
+    bits = depth * _CHANNELS[colour]
     if not laced:
         return _rows(width, height, bits)
     return sum(

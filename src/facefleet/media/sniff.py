@@ -151,14 +151,16 @@ def _png(data: bytes) -> tuple[int, int, int]:
     size: tuple[int, int] | None = None
     orientation = 1
     for name, at, length in png_chunks(data):
-        if name == b"IHDR":
+        if size is None:
+            if name != b"IHDR":
+                break
             size = struct.unpack_from(">II", data, at)
         elif name == b"acTL":
             raise ImageAnimated("The PNG file is animated; send a single frame.")
         elif name == b"eXIf":
             orientation = _exif_orientation(data[at : at + length])
     if size is None:
-        raise ImageDecodeFailed("The PNG file has no IHDR chunk.")
+        raise ImageDecodeFailed("The PNG file does not start with its IHDR chunk.")
     return *size, orientation
 
 
