@@ -116,7 +116,7 @@ def _apart(hair: _Colour, skin: _Colour) -> float:
 
 
 def _at_temples(alike: Floats, other: npt.NDArray[np.bool_], level: Floats) -> float:
-    """Hair reaches down to the temples on one side at least; a hat does not."""
+    """Hair reaches down to the temples; a hat does not."""
     beside = other & (level > -0.12)
     if not beside.any():
         return 0.0
