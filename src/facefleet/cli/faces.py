@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facefleet.cli import output, start
+from facefleet.cli.assign import Tiles
 
 if TYPE_CHECKING:
     from facefleet.engine.types import Face
@@ -18,7 +19,7 @@ def faces(
     draw: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write a copy with boxes and landmarks drawn in.")
     ] = None,
-    tiles: Annotated[bool, typer.Option("--tiles", help="Find small faces beside large ones, too; slower.")] = False,
+    tiles: Tiles = False,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:

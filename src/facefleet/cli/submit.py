@@ -10,7 +10,7 @@ import typer
 
 from facefleet.assignments import check_sources
 from facefleet.cli import output, start
-from facefleet.cli.assign import newer_options, parse
+from facefleet.cli.assign import Assign, MoreSources, Tiles, newer_options, parse
 from facefleet.cli.fuse import target_face_of
 from facefleet.errors import OptionInvalid
 
@@ -31,14 +31,9 @@ def submit(
     target_face: Annotated[
         str | None, typer.Option(metavar="N|all", help="Index, or all; default: the largest.")
     ] = None,
-    more_sources: Annotated[
-        list[Path] | None, typer.Option("--source", metavar="MORE", help="Sources 1, 2, …; SOURCE is 0. Repeat it.")
-    ] = None,
-    assign: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SOURCE[:FACE]=TARGETFACE", help="Which face replaces which, as 1:0=2. Repeat it."),
-    ] = None,
-    tiles: Annotated[bool, typer.Option("--tiles", help="Find small faces beside large ones, too.")] = False,
+    more_sources: MoreSources = None,
+    assign: Assign = None,
+    tiles: Tiles = False,
     age: Annotated[
         float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
     ] = 0.0,

@@ -1,7 +1,7 @@
 """The pipeline, read top to bottom: detect, landmarks, align, warp, blend, age where asked for, encode.
 
-source ─► decode ─► detect ─► landmarks ─► gate ─┐
-target ─► decode ─► detect ─► landmarks ─► gate ─┴► align ─► warp ─► colour ─► blend ─► encode
+sources ─► decode ─► detect ─► landmarks ─► gate ─► prepare ─┐
+target  ─► decode ─► detect ─► landmarks ─► gate ─► prepare ─┴► align ─► warp ─► colour ─► blend ─► encode
 """
 
 from __future__ import annotations

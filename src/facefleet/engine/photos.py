@@ -114,6 +114,8 @@ class Photos:
         if lent.hit:
             _skip(watch, LOCATE_STEPS)
         frame, faces = lent.value
+        if lent.shared:
+            frame.pixels.setflags(write=False)
         return TargetPhoto(key, frame, faces, shared=lent.shared, known=lent.hit)
 
     def face(self, target: TargetPhoto, face: Face, watch: Stopwatch) -> Prepared:
