@@ -71,11 +71,11 @@ def decode(data: bytes, limits: Limits | None = None) -> Frame:
     refuse_incomplete(data, header.type)
     coding = read_coding(data) if header.type is ImageType.JPEG else JpegCoding()
     stored, alpha = _decode_srgb(data, header, coding)
-    pixels = _upright(stored, header.orientation)
+    pixels = upright(stored, header.orientation)
     if (pixels.shape[1], pixels.shape[0]) != (header.width, header.height):
         raise damaged(header.type, "its pixels do not have the size its header promises")
     if alpha is not None:
-        alpha = _upright(alpha, header.orientation)
+        alpha = upright(alpha, header.orientation)
     return Frame(pixels, header.type, alpha, coding.turned() if header.orientation >= 5 else coding)
 
 
@@ -166,7 +166,7 @@ def _split(image: Pixels) -> tuple[Pixels, Pixels | None]:
     return image, None
 
 
-def _upright(image: Pixels, orientation: int) -> Pixels:
+def upright(image: Pixels, orientation: int) -> Pixels:
     """Undo an EXIF orientation (Exif 2.32, tag 0x0112): 5 to 8 are transposed, then all are flips."""
     if orientation >= 5:
         image = np.asarray(cv2.transpose(image), np.uint8)

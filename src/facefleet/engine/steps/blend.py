@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facefleet.engine.steps.warp import Region
+from facefleet.engine.steps.region import Region
 from facefleet.engine.types import Floats, Pixels
 
 
