@@ -26,7 +26,7 @@ from facefleet.gateway.intake import Intake
 from facefleet.gateway.limits import BodyLimit
 from facefleet.gateway.outcomes import Outcomes
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
-from facefleet.gateway.routes import erasure, fuse, health, operator, tasks
+from facefleet.gateway.routes import erasure, fuse, health, operator, page, tasks
 from facefleet.gateway.uploads import MAX_TEXT_BYTES, ROLES, TEXTS
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
@@ -127,6 +127,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     app.include_router(tasks.router(parts.records, parts.store))
     app.include_router(erasure.router(parts.records, retention))
     app.include_router(operator.router(control))
+    app.include_router(page.router(page.Site.load()))
     needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
     app.include_router(health.router(needed, {"queue": parts.broker.ping}, parts.metrics))
     return app

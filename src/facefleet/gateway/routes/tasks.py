@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -18,6 +20,8 @@ _LINK_SECONDS = 300.0  # enough to begin a download; it goes on after that
 _PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 _PICTURES = {200: {"content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType}}}
 
+_Redirect = Annotated[bool, Query(description="false: the bytes come from here, where the store gives links, too")]
+
 
 def router(records: TaskRepository, store: Store) -> APIRouter:
     """The routes of tasks."""
@@ -31,10 +35,12 @@ def router(records: TaskRepository, store: Store) -> APIRouter:
 
     @routes.head("/{task_id}/result", include_in_schema=False)
     @routes.get("/{task_id}/result", response_class=Response, responses=_PICTURES)  # type: ignore[arg-type]
-    async def result(task_id: str, request: Request) -> Response:
+    async def result(task_id: str, request: Request, redirect: _Redirect = True) -> Response:
         """The fused photo of a task that succeeded; where the store gives links, a redirect to it."""
         principal: Principal = request.state.principal
-        return await run_in_threadpool(_result, records, store, principal, task_id, request.method)
+        # A signed link is good for one method, and that is GET.
+        by_link = redirect and request.method == "GET"
+        return await run_in_threadpool(_result, records, store, principal, task_id, request.method, by_link)
 
     @routes.post("/{task_id}/cancel", response_model=TaskView)
     async def cancel(task_id: str, request: Request) -> TaskView:
@@ -45,13 +51,12 @@ def router(records: TaskRepository, store: Store) -> APIRouter:
     return routes
 
 
-def _result(records: TaskRepository, store: Store, principal: Principal, task_id: str, method: str) -> Response:
+def _result(records: TaskRepository, store: Store, principal: Principal, task_id: str, method: str, by_link: bool) -> Response:
     task = records.get(principal.tenant, task_id)
     if task.result is None or task.result_type is None:
         raise _absence(task)
     try:
-        # A signed link is good for one method, and that is GET.
-        link = store.link(task.result, _LINK_SECONDS) if method == "GET" else None
+        link = store.link(task.result, _LINK_SECONDS) if by_link else None
         if link is not None:
             return RedirectResponse(link, headers=_PRIVATE)
         found = store.stream(task.result)
