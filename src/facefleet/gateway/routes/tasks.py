@@ -51,7 +51,9 @@ def router(records: TaskRepository, store: Store) -> APIRouter:
     return routes
 
 
-def _result(records: TaskRepository, store: Store, principal: Principal, task_id: str, method: str, by_link: bool) -> Response:
+def _result(
+    records: TaskRepository, store: Store, principal: Principal, task_id: str, method: str, by_link: bool
+) -> Response:
     task = records.get(principal.tenant, task_id)
     if task.result is None or task.result_type is None:
         raise _absence(task)
