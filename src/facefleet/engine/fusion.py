@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from facefleet.engine.image import Frame, decode, encode
 from facefleet.engine.memory import named_shortage
 from facefleet.engine.models.session import Session
-from facefleet.engine.steps.blend import blend
+from facefleet.engine.steps.check import place
 from facefleet.engine.steps.detect import Detector
 from facefleet.engine.steps.draw import draw
 from facefleet.engine.steps.gate import choose_source, choose_targets
@@ -124,14 +124,15 @@ class Engine:
         takers = choose_targets(self._locate(target_frame, watch), options.target_face)
         canvas = target_frame.pixels  # decoded for this call, so it can be written to; a copy of 12 MP takes 4 ms
         ready = self._swapper.prepare(Portrait(source_frame.pixels, giver))
+        strengths = []
         for taker in takers:
             under = self._swapper.prepare(Portrait(canvas, taker))
             layer = self._swapper.swap(ready, under, options.shape, watch.lap)
-            blend(canvas, layer, options.strength)
+            strengths.append(place(canvas, layer, under, self._landmarker, options.strength, options.min_strength))
             watch.lap("blend")
         image = encode(target_frame)
         watch.lap("encode")
-        return Fusion(image, target_frame.type, takers, watch.timings_ms, self.versions)
+        return Fusion(image, target_frame.type, takers, watch.timings_ms, self.versions, tuple(strengths))
 
     def draw(self, image: bytes) -> bytes:
         """An annotated copy in the same format: boxes, numbers, five points, sparse mesh.

@@ -128,6 +128,8 @@ class FuseOptions:
         shape: Share of the source's face shape, 0 (the target's outline of eyes, nose and mouth) to 1.
         source_face: Index of the face to take; the largest where not given.
         target_face: Index of the face to replace, or ``"all"``; the largest where not given.
+        min_strength: The weakest blend to take where the result at ``strength`` does not look right; none where not
+            given.
 
     Raises:
         OptionInvalid: A value is out of its range, not a number, or of another type.
@@ -137,10 +139,13 @@ class FuseOptions:
     shape: float = 0.5
     source_face: int | None = None
     target_face: TargetFace = None
+    min_strength: float | None = None
 
     def __post_init__(self) -> None:
         _check_share("strength", self.strength)
         _check_share("shape", self.shape)
+        if self.min_strength is not None:
+            _check_share("min_strength", self.min_strength)
         _check_index("source_face", self.source_face)
         if self.target_face != "all":
             _check_index("target_face", self.target_face)
@@ -156,6 +161,7 @@ class Fusion:
         faces: The target's faces that were fused, as they were before.
         timings_ms: Step to milliseconds.
         models: Name to version of the models that took part.
+        strengths: Of the blend, for each of ``faces``.
     """
 
     image: bytes
@@ -163,6 +169,7 @@ class Fusion:
     faces: tuple[Face, ...]
     timings_ms: dict[str, float]
     models: dict[str, str]
+    strengths: tuple[float, ...] = ()
 
 
 def _check_share(option: str, value: object) -> None:

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from facefleet.engine.steps import mesh
 from facefleet.engine.types import Floats, Pixels
 
-FEATHER = 0.045  # face widths over which the edge fades
+FEATHER = 0.03  # face widths over which the edge fades
 PROTECT = 0.035  # face widths round eyes, brows and lips where skin colour says nothing
 COVERED = 0.7  # share of foreign colour under each eye from which they are hidden, as by sunglasses
 BAND_MARGIN = 0.13  # face widths
-MARGIN = 0.065  # face widths round hair, where its shadow and single strands are
+MARGIN = 0.04  # face widths round hair, where its shadow and single strands are
 FOREIGN_LOW, FOREIGN_HIGH = 2.8, 3.8  # standard deviations from the skin's colour
 _SPREAD_FLOOR = np.array([11.0, 0.045, 0.045], np.float32)  # of the features below, on the most even skin
 _SPREAD_CEILING = np.array([20.0, 0.1, 0.1], np.float32)  # else a hand or sunglasses in the sample would pass for skin

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facefleet.engine.steps import masks, mesh
+from facefleet.engine.steps import colour, masks, mesh
+from facefleet.engine.steps.grain import Grain, grain_of
+from facefleet.engine.steps.redeye import without_red_eyes
 from facefleet.engine.steps.region import Region, region_of
 from facefleet.engine.types import Face, Floats, Pixels
 
@@ -34,6 +36,8 @@ class Prepared:
         small: ``(h, w, 3)`` uint8 BGR, the patch at the working size.
         parts: Of ``small``.
         foreign: What is not skin in ``small``.
+        grey: Whether the photo is black and white.
+        grain: How sharp and noisy the patch is.
     """
 
     face: Face
@@ -42,6 +46,8 @@ class Prepared:
     small: Pixels
     parts: masks.Parts
     foreign: masks.Foreign
+    grey: bool
+    grain: Grain
 
     @property
     def nbytes(self) -> int:
@@ -58,12 +64,15 @@ def prepare(portrait: Portrait) -> Prepared:
     """All that depends on one photo alone."""
     face = portrait.face
     region = region_of(rim(face.landmarks[:, :2]), portrait.pixels.shape)
-    patch = np.ascontiguousarray(region.of(portrait.pixels))
+    patch = np.array(region.of(portrait.pixels))
+    local = region.local(face.landmarks, (region.width, region.height))
+    without_red_eyes(patch, local)
     scale = min(1.0, WORKING_SIZE / max(region.width, region.height))
     size = max(1, round(region.width * scale)), max(1, round(region.height * scale))
     small = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
     parts = masks.parts_of(region.local(face.landmarks, size), size)
-    return Prepared(face, region, patch, small, parts, masks.foreign(small, parts))
+    foreign, grey = masks.foreign(small, parts), colour.is_grey(small, parts.core)
+    return Prepared(face, region, patch, small, parts, foreign, grey, grain_of(patch, local))
 
 
 def rim(points: Floats) -> Floats:

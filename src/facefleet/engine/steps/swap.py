@@ -16,7 +16,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from facefleet.engine.steps import colour, masks
+from facefleet.engine.steps import colour, grain, masks
 from facefleet.engine.steps.align import Alignment, Mouth, align
 from facefleet.engine.steps.blend import Layer
 from facefleet.engine.steps.mesh import topology
@@ -70,6 +70,8 @@ class MeshSwapper:
         found = lookup(alignment, target)
         region = target.region
         full = drawn(patch_near(source, alignment.scale), source, found, (region.width, region.height))
+        if target.grey:
+            full = _without_colour(full)
         lap("warp")
         layer = _fitted(full, alignment, found, source, target)
         lap("colour")
@@ -80,6 +82,8 @@ def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared,
     """Colours and mask at the working size, applied to the warped face at full size."""
     size = target.size
     small = drawn(source.small, source, found, size)
+    if target.grey:
+        small = _without_colour(small)
     sheet = drawn(
         np.dstack([np.asarray(source.foreign.mask * 255, np.uint8), source.parts.features]), source, found, size
     )
@@ -88,17 +92,19 @@ def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared,
     skin = np.asarray(
         (1 - np.maximum(over, under)) * (parts.inner > 0) * np.where(features > 0, FEATURE_WEIGHT, 1), np.float32
     )
-    delta = colour.correction(
+    light = colour.relight(
         small, target.small, skin, masks.softened(features, 0, 0.02 * parts.width + 0.3), parts.width
     )
     bare = _bare_brows(over, source.foreign.eyes_covered, parts)
-    if bare.any():
-        plain = colour.skin_light(target.small, skin * (parts.features == 0), parts.width)
-        delta += bare[..., None] * (plain - small - delta)
     alpha = masks.feathered(parts.face, parts.width) * found.seen
     alpha *= 1 - np.maximum(np.clip(over - bare, 0, 1), under)
     alpha *= 1 - _kept_mouth(parts, alignment.mouth)
-    return Layer(target.region, _plus(full, delta), _full(np.asarray(alpha, np.float32), full))
+    lit = grain.matched(_lit(full, light, bare), source.grain, target.grain, alignment.scale)
+    return Layer(target.region, lit, np.asarray(alpha, np.float32), alignment.geometry)
+
+
+def _without_colour(pixels: Pixels) -> Pixels:
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def _bare_brows(over: Floats, eyes_covered: bool, parts_below: masks.Parts) -> Floats:
@@ -120,12 +126,12 @@ def _kept_mouth(parts: masks.Parts, mouth: Mouth) -> Floats:
     return masks.softened(parts.lips, 0.03 * parts.width, 0.02 * parts.width + 0.3)
 
 
-def _plus(pixels: Pixels, delta: Floats) -> Pixels:
-    height, width = pixels.shape[:2]
-    levels = cv2.resize(np.round(delta).astype(np.int16), (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.add(pixels, levels, dtype=cv2.CV_8U), np.uint8)
-
-
-def _full(alpha: Floats, full: Pixels) -> Floats:
-    size = full.shape[1], full.shape[0]
-    return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR), np.float32)
+def _lit(pixels: Pixels, light: colour.Relight, bare: Floats) -> Pixels:
+    """The warped face in the target's light; bare skin where the source has none to give."""
+    size = pixels.shape[1], pixels.shape[0]
+    gain, offset = light.gain, light.offset
+    if bare.any():
+        share = bare[..., None]
+        gain, offset = gain * (1 - share), offset * (1 - share) + light.base * share
+    lit = cv2.multiply(pixels, cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_32F)
+    return np.asarray(cv2.add(lit, cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U), np.uint8)
