@@ -75,16 +75,14 @@ def place(
     before = layer.region.of(canvas).copy()
     lowest = strength if weakest is None else min(weakest, strength)
     tries = [strength] if lowest == strength else np.linspace(strength, lowest, TRIES).tolist()
-    worst: Quality | None = None
+    found: list[Quality] = []
     for share in tries:
         blend(canvas, layer, share)
-        quality = measured(canvas, layer, target, landmarker, share)
-        if quality.reason is None:
+        found.append(measured(canvas, layer, target, landmarker, share))
+        if found[-1].reason is None:
             return float(share)
-        worst = worst or quality
         layer.region.of(canvas)[:] = before
-    assert worst is not None
-    raise _refusal(worst, target.face.index)
+    raise _refusal(found[0], target.face.index)
 
 
 def measured(canvas: Pixels, layer: Layer, target: Prepared, landmarker: Landmarker, strength: float) -> Quality:

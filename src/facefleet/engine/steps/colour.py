@@ -1,9 +1,9 @@
 """The target's light on the source's skin: what to multiply each pixel of the warped face by, and what to add.
 
-Light is a product: a pixel is the skin's own colour times the light that falls on it. So the low frequencies of the
-target over those of the source, channel by channel, carry shading, coloured light and the tone of the skin at once
-(the quotient image of Riklin-Raviv and Shashua, 2001), and contrast follows brightness by itself. Both are measured
-on skin at the working size; the two maps are smooth, so they fit the face at any size.
+Light is a product: a pixel is the skin's own colour times the light that falls on it. So the brightness of the
+target's low frequencies over the source's carries shading, and contrast follows brightness by itself (the quotient
+image of Riklin-Raviv and Shashua, 2001). The change of colour is a shift of the channels' shares of brightness. Both
+are measured on skin at the working size; the maps are smooth, so they fit the face at any size.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ import numpy as np
 from facefleet.engine.types import Floats, Pixels
 
 LIGHT_SIGMA = 0.12  # face widths; shading is coarser, features are finer
+BARE_SIGMA = 0.05  # face widths
 TINT_SIGMA = 0.25  # face widths; the colour of light changes more slowly than its amount
 GAIN_LOW, GAIN_HIGH = 0.1, 4.0  # beyond, the source's noise would show
-TINT_LOWEST, TINT_HIGHEST = 0.4, 2.5  # of a channel against brightness
+TINT_HIGHEST = 0.8  # fall of a channel's share of brightness
 CONTRAST_LOW, CONTRAST_HIGH = 0.75, 1.2  # bounds of the change of detail
+PALEST = 0.4  # share of the source's own differences of colour that stays at least
 GREY_SHARE = 0.3  # of the change of hue that a colourless pixel takes
 GREY = 6.0  # levels between the channels under which skin is black and white
+WHITE = 244.0  # level above which highlights are pressed
+_DARK = 24.0  # levels; keeps the noise of dark pixels out of the ratio
 _CONTINUED = 0.02  # weight of the mean where there is no skin nearby
-_LUMA = np.array([0.114, 0.587, 0.299], np.float32)  # Rec. 601, BGR
 _LIGHT_SHRINK = 4  # light is smooth: a quarter of the working size shows all of it
 
 
@@ -32,87 +35,128 @@ class Relight:
     """``pixel · gain + offset``, at the working size.
 
     Attributes:
-        gain: ``(h, w, 3)`` float32.
+        gain: ``(h, w)`` float32.
         offset: ``(h, w, 3)`` float32 levels.
-        base: ``(h, w, 3)`` float32 levels, the target's skin without any detail, continued under brows and hair.
     """
 
     gain: Floats
     offset: Floats
-    base: Floats
 
 
-def relight(warped: Pixels, below: Pixels, weight: Floats, features: Floats, width: float) -> Relight:
+def relight(warped: Pixels, below: Pixels, weight: Floats, width: float) -> Relight:
     """What turns the warped face into the target's light.
 
     Args:
         warped: ``(h, w, 3)`` uint8 BGR, the source's face in place.
         below: The target there.
         weight: ``(h, w)`` float32, of each pixel in the measurement.
-        features: ``(h, w)`` float32, 1 on eyes and brows.
         width: Of the face, px.
     """
     size = warped.shape[1], warped.shape[0]
     own, other = _weighted(warped, weight), _weighted(below, weight)
     fine = [_low(each, LIGHT_SIGMA * width / _LIGHT_SHRINK) for each in (own, other)]
-    coarse = [_low(each, TINT_SIGMA * width / _LIGHT_SHRINK) for each in (own, other)]
-    amount = np.clip(_brightness(fine[1]) / _brightness(fine[0]), GAIN_LOW, GAIN_HIGH)
-    tints = [each / _brightness(each) for each in coarse]
-    tint = np.clip(tints[1] / np.maximum(tints[0], 0.05), TINT_LOWEST, TINT_HIGHEST)
-    gain, base = _enlarged(amount, size)[..., None], _enlarged(fine[1], size)
-    hue = _kept_grey(warped, _enlarged(tint, size), features, weight)
-    gain = gain * hue
-    contrast = _contrast(warped * gain, below, base, weight)
-    return Relight(gain * np.float32(contrast), base * np.float32(1 - contrast), base)
+    source_share, target_share = (_shares(_low(each, TINT_SIGMA * width / _LIGHT_SHRINK)) for each in (own, other))
+    paler = _paler(source_share, target_share)
+    tint = _enlarged(np.clip(target_share - paler * source_share, -TINT_HIGHEST, 1), size)
+    gain = _enlarged(np.clip(_brightness(fine[1]) / _brightness(fine[0]), GAIN_LOW, GAIN_HIGH), size)
+    base = _enlarged(fine[1], size)
+    pixels = np.asarray(warped, np.float32)
+    share = _skin_share(warped, weight)
+    offset = tint * (gain * _brightness(pixels) * share)[..., None]
+    gain *= 1 - share * np.float32(1 - paler)
+    lit = pixels * gain[..., None] + offset
+    room = _room(lit)
+    contrast = _contrast(lit * room[..., None], below, base, weight)
+    room *= np.float32(contrast)
+    offset *= room[..., None]
+    offset += base * np.float32(1 - contrast)
+    return Relight(gain * room, offset)
+
+
+def bare_skin(pixels: Pixels, weight: Floats, width: float) -> Floats:
+    """``(h, w, 3)`` float32 levels: the skin without any detail, continued under brows and hair.
+
+    Args:
+        pixels: ``(h, w, 3)`` uint8 BGR.
+        weight: ``(h, w)`` float32, 0 where there is anything but skin.
+        width: Of the face, px.
+    """
+    low = _low(_weighted(pixels, weight), BARE_SIGMA * width / _LIGHT_SHRINK)
+    return _enlarged(low, (pixels.shape[1], pixels.shape[0]))
 
 
 def is_grey(pixels: Pixels, weight: Pixels) -> bool:
     """Whether skin has no colour: the photo is black and white."""
-    skin = pixels[weight > 0]
-    return len(skin) > 0 and float((skin.max(axis=1) - skin.min(axis=1)).mean()) < GREY
+    high, low = _extremes(pixels)
+    return bool(weight.any()) and cv2.mean(high - low, weight)[0] < GREY
+
+
+def _extremes(pixels: Pixels) -> tuple[Pixels, Pixels]:
+    """The highest and the lowest channel; NumPy is slow along an axis of three."""
+    blue, green, red = cv2.split(pixels)
+    high, low = cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red)
+    return np.asarray(high, np.uint8), np.asarray(low, np.uint8)
 
 
 def _weighted(pixels: Pixels, weight: Floats) -> Floats:
     """``(h / 4, w / 4, 4)``: the channels times the weight, and the weight."""
     height, width = weight.shape
     size = max(8, width // _LIGHT_SHRINK), max(8, height // _LIGHT_SHRINK)
-    sheet = np.empty((height, width, 4), np.float32)
-    np.multiply(pixels, weight[..., None], out=sheet[..., :3])
-    sheet[..., 3] = weight
-    return np.asarray(cv2.resize(sheet, size, interpolation=cv2.INTER_AREA), np.float32)
+    sheet = cv2.multiply(cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA), cv2.merge([weight] * 4), dtype=cv2.CV_32F)
+    return np.asarray(cv2.resize(sheet, size, interpolation=cv2.INTER_AREA), np.float32)  # the fourth is 255 · weight
 
 
 def _low(sheet: Floats, sigma: float) -> Floats:
     """Low frequencies of the channels, from skin alone (normalised convolution) and continued over the rest."""
-    mean = sheet.sum(axis=(0, 1))
-    mean = mean[:3] / max(float(mean[3]), 1e-3)
+    mean = sheet.mean(axis=(0, 1))
+    mean = mean[:3] * np.float32(255 / max(float(mean[3]), 1e-3))
     low = cv2.GaussianBlur(sheet, (0, 0), max(0.5, sigma))
-    return np.asarray((low[..., :3] + _CONTINUED * mean) / (low[..., 3:] + _CONTINUED) + 1, np.float32)
+    total = low[..., 3:] / np.float32(255) + np.float32(_CONTINUED)
+    return np.asarray((low[..., :3] + np.float32(_CONTINUED) * mean) / total + 1, np.float32)
 
 
-def _brightness(low: Floats) -> Floats:
-    return np.asarray(low @ _LUMA, np.float32)[..., None]
+def _brightness(pixels: Floats) -> Floats:
+    """``(h, w)`` float32, Rec. 601."""
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.float32)
+
+
+def _shares(low: Floats) -> Floats:
+    """Of brightness that each channel has; 1 where it is grey."""
+    return np.asarray(low / _brightness(low)[..., None], np.float32)
+
+
+def _paler(source: Floats, target: Floats) -> float:
+    """Colourfulness of the target's skin over the source's, 1 at most: a sunburnt source has sunburnt shadows too."""
+    own, other = (float(np.abs(share - 1).mean()) for share in (source, target))
+    return min(1.0, max(PALEST, other / max(own, 1e-3)))
 
 
 def _enlarged(small: Floats, size: tuple[int, int]) -> Floats:
     return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC), np.float32)
 
 
-def _kept_grey(warped: Pixels, tint: Floats, features: Floats, weight: Floats) -> Floats:
-    """A colourless pixel takes less of the change of hue: what suits skin turns white eyes and black brows blue."""
-    high = warped.max(axis=2)
-    relative = np.asarray(high - warped.min(axis=2), np.float32) / (high + np.float32(1))
-    usual = float((relative * weight).sum() / max(float(weight.sum()), 1e-6))
+def _skin_share(warped: Pixels, weight: Floats) -> Floats:
+    """How far a pixel has the colour of skin and changes with it: gloss, teeth, brows and the white of eyes have not.
+
+    What suits skin would turn them blue.
+    """
+    high, low = _extremes(warped)
+    colour = np.asarray(high - low, np.float32) / (high + np.float32(_DARK))
+    usual = float((colour * weight).sum() / max(float(weight.sum()), 1e-6))
     if usual < GREY / 255:  # in a grey photo, being grey says nothing
-        return tint
-    relative = cv2.GaussianBlur(relative, (0, 0), 1)
-    share = 1 - features * (1 - np.clip(relative / (0.75 * usual), GREY_SHARE, 1))
-    return np.asarray(1 + share[..., None] * (tint - 1), np.float32)
+        return np.ones_like(weight)
+    return np.clip(np.asarray(cv2.GaussianBlur(colour, (0, 0), 1), np.float32) / np.float32(0.8 * usual), GREY_SHARE, 1)
+
+
+def _room(lit: Floats) -> Floats:
+    """Less of everything where a channel would pass white: a highlight with a flat middle looks burnt."""
+    blue, green, red = cv2.split(lit)
+    highest = cv2.GaussianBlur(cv2.max(cv2.max(blue, green), red), (0, 0), 1)
+    return np.asarray(np.minimum(1, WHITE / np.maximum(highest, 1)), np.float32)
 
 
 def _contrast(lit: Floats, below: Pixels, base: Floats, weight: Floats) -> float:
     """Detail of the target over that of the source, of the green channel."""
-    own, other = (
-        float((np.square(pixels[..., 1] - base[..., 1]) * weight).sum()) + 1e-3 for pixels in (lit, below)
-    )
+    green = base[..., 1]
+    own, other = (float((np.square(pixels[..., 1] - green) * weight).sum()) + 1e-3 for pixels in (lit, below))
     return float(np.clip(np.sqrt(other / own), CONTRAST_LOW, CONTRAST_HIGH))

@@ -14,6 +14,8 @@ from facefleet.engine.steps.region import Region, region_of
 from facefleet.engine.types import Face, Floats, Pixels
 
 WORKING_SIZE = 160  # px, long side of the region at which masks and colours are computed
+FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
+_MASK_BYTES = 23  # a working pixel: eleven parts of one byte and three weights of four
 RIM = 1.12  # the mesh is continued outwards this far, so that its edge has something to interpolate towards
 
 
@@ -34,8 +36,11 @@ class Prepared:
         region: Of the photo, the face with its rim.
         patch: ``(region.height, region.width, 3)`` uint8 BGR, a copy.
         small: ``(h, w, 3)`` uint8 BGR, the patch at the working size.
+        sheet: ``(h, w, 4)`` uint8, ``small`` and beside it what is not skin, 0 to 255.
         parts: Of ``small``.
         foreign: What is not skin in ``small``.
+        room: ``(h, w)`` float32, how far another face may cover this one.
+        counted: ``(h, w)`` float32, weight of each pixel in the measurement of light.
         grey: Whether the photo is black and white.
         grain: How sharp and noisy the patch is.
     """
@@ -44,15 +49,21 @@ class Prepared:
     region: Region
     patch: Pixels
     small: Pixels
+    sheet: Pixels
     parts: masks.Parts
     foreign: masks.Foreign
+    room: Floats
+    counted: Floats
     grey: bool
     grain: Grain
 
     @property
     def nbytes(self) -> int:
         """Bytes held, for a cache with a bound."""
-        return self.patch.nbytes + 12 * self.small.nbytes // 3
+        small = self.small.shape[0] * self.small.shape[1]
+        return (
+            self.patch.nbytes + self.small.nbytes + self.sheet.nbytes + _MASK_BYTES * small + self.face.landmarks.nbytes
+        )
 
     @property
     def size(self) -> tuple[int, int]:
@@ -72,7 +83,25 @@ def prepare(portrait: Portrait) -> Prepared:
     small = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
     parts = masks.parts_of(region.local(face.landmarks, size), size)
     foreign, grey = masks.foreign(small, parts), colour.is_grey(small, parts.core)
-    return Prepared(face, region, patch, small, parts, foreign, grey, grain_of(patch, local))
+    sheet = np.dstack([small, np.asarray(foreign.mask * 255, np.uint8)])
+    return Prepared(
+        face,
+        region,
+        patch,
+        small,
+        sheet,
+        parts,
+        foreign,
+        masks.feathered(parts.face, parts.width),
+        _counted(parts),
+        grey,
+        grain_of(patch, local),
+    )
+
+
+def _counted(parts: masks.Parts) -> Floats:
+    """On skin; a little round the eyes too, or deep shadows there would come along."""
+    return np.asarray((parts.inner > 0) * np.where(parts.features > 0, FEATURE_WEIGHT, 1), np.float32)
 
 
 def rim(points: Floats) -> Floats:

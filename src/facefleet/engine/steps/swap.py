@@ -24,7 +24,7 @@ from facefleet.engine.steps.prepared import Portrait, Prepared, prepare
 from facefleet.engine.steps.warp import Lookup, drawn, lookup, patch_near
 from facefleet.engine.types import Box, Face, Floats, Pixels, Pose
 
-FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
+HAIR_EDGE = 1.6  # the soft edge of the source's hair is half hair: it counts for more than it covers
 
 Lap = Callable[[str], None]
 """Told the name of a step when it has ended."""
@@ -80,27 +80,27 @@ class MeshSwapper:
 
 def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared, target: Prepared) -> Layer:
     """Colours and mask at the working size, applied to the warped face at full size."""
-    size = target.size
-    small = drawn(source.small, source, found, size)
+    sheet = drawn(source.sheet, source, found, target.size)
+    small = np.ascontiguousarray(sheet[..., :3])
     if target.grey:
         small = _without_colour(small)
-    sheet = drawn(
-        np.dstack([np.asarray(source.foreign.mask * 255, np.uint8), source.parts.features]), source, found, size
-    )
-    over, features = np.asarray(sheet[..., 0], np.float32) / np.float32(255), sheet[..., 1]
+    over = np.minimum(sheet[..., 3] * np.float32(HAIR_EDGE / 255), 1)
     parts, under = target.parts, target.foreign.mask
-    skin = np.asarray(
-        (1 - np.maximum(over, under)) * (parts.inner > 0) * np.where(features > 0, FEATURE_WEIGHT, 1), np.float32
-    )
-    light = colour.relight(
-        small, target.small, skin, masks.softened(features, 0, 0.02 * parts.width + 0.3), parts.width
-    )
+    skin = (1 - np.maximum(over, under)) * target.counted
+    light = colour.relight(small, target.small, skin, parts.width)
     bare = _bare_brows(over, source.foreign.eyes_covered, parts)
-    alpha = masks.feathered(parts.face, parts.width) * found.seen
-    alpha *= 1 - np.maximum(np.clip(over - bare, 0, 1), under)
-    alpha *= 1 - _kept_mouth(parts, alignment.mouth)
-    lit = grain.matched(_lit(full, light, bare), source.grain, target.grain, alignment.scale)
-    return Layer(target.region, lit, np.asarray(alpha, np.float32), alignment.geometry)
+    if bare.any():
+        skin = (1 - under) * target.counted * (parts.features == 0)
+        light = _uncovered(
+            light,
+            bare / np.maximum(1 - over + bare, bare + np.float32(1e-6)),
+            colour.bare_skin(target.small, skin, parts.width),
+        )
+    share = target.room * found.seen
+    share *= 1 - np.maximum(np.clip(over - bare, 0, 1), under)
+    share *= 1 - _kept_mouth(parts, alignment.mouth)
+    lit = grain.matched(_lit(full, light), source.grain, target.grain, alignment.scale)
+    return Layer(target.region, lit, np.asarray(share, np.float32), alignment.geometry)
 
 
 def _without_colour(pixels: Pixels) -> Pixels:
@@ -114,7 +114,7 @@ def _bare_brows(over: Floats, eyes_covered: bool, parts_below: masks.Parts) -> F
     """
     if eyes_covered:  # then the target's eyes stay, and their brows with them
         return np.zeros_like(over)
-    brows = masks.softened(parts_below.features, 0.045 * parts_below.width, 0.02 * parts_below.width + 0.3)
+    brows = masks.softened(parts_below.brows, 0.045 * parts_below.width, 0.02 * parts_below.width + 0.3)
     return np.asarray(np.clip(2 * over - 0.2, 0, 1) * np.clip(2 * brows, 0, 1), np.float32)
 
 
@@ -126,12 +126,16 @@ def _kept_mouth(parts: masks.Parts, mouth: Mouth) -> Floats:
     return masks.softened(parts.lips, 0.03 * parts.width, 0.02 * parts.width + 0.3)
 
 
-def _lit(pixels: Pixels, light: colour.Relight, bare: Floats) -> Pixels:
-    """The warped face in the target's light; bare skin where the source has none to give."""
+def _uncovered(light: colour.Relight, bare: Floats, skin: Floats) -> colour.Relight:
+    """Skin where the source has nothing to give; ``bare`` is its part in what is shown."""
+    rest, share = 1 - bare, bare[..., None]
+    return colour.Relight(light.gain * rest, light.offset * rest[..., None] + skin * share)
+
+
+def _lit(pixels: Pixels, light: colour.Relight) -> Pixels:
     size = pixels.shape[1], pixels.shape[0]
-    gain, offset = light.gain, light.offset
-    if bare.any():
-        share = bare[..., None]
-        gain, offset = gain * (1 - share), offset * (1 - share) + light.base * share
-    lit = cv2.multiply(pixels, cv2.resize(gain, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_32F)
-    return np.asarray(cv2.add(lit, cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U), np.uint8)
+    gain = cv2.resize(light.gain, size, interpolation=cv2.INTER_LINEAR)
+    offset = cv2.resize(light.offset, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(
+        cv2.add(cv2.multiply(pixels, cv2.merge([gain] * 3), dtype=cv2.CV_32F), offset, dtype=cv2.CV_8U), np.uint8
+    )

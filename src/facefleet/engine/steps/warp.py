@@ -21,19 +21,22 @@ WORTH_BORROWING = 0.002  # share of the region that the other half of the face m
 _FIXED_POINT = 4  # fraction bits of the rasteriser
 
 
+Places = tuple[Floats, Floats]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Lookup:
     """Where each pixel of the target is read in the source, at the target's working size.
 
     Attributes:
-        own: ``(h, w, 2)`` float32 px of the source's photo.
+        own: Column and row, each ``(h, w)`` float32 px of the source's photo.
         other: The same on the other half of the source's face, or None where that is not needed.
         borrowed: ``(h, w)`` float32, share of ``other``.
         seen: ``(h, w)`` float32, 0 where neither half of the source's face has anything to show.
     """
 
-    own: Floats
-    other: Floats | None
+    own: Places
+    other: Places | None
     borrowed: Floats
     seen: Floats
 
@@ -93,16 +96,19 @@ def patch_near(source: Prepared, scale: float) -> Pixels:
     return np.asarray(cv2.resize(source.patch, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _read(image: Pixels, source: Prepared, places: Floats, size: tuple[int, int]) -> Pixels:
-    height, width = image.shape[:2]
-    ratio = np.array([width / source.region.width, height / source.region.height], np.float32)
-    corner = np.array([source.region.x, source.region.y], np.float32)
-    local = np.asarray((places - corner + np.float32(0.5)) * ratio - np.float32(0.5), np.float32)
-    if size != (places.shape[1], places.shape[0]):
-        local = np.asarray(cv2.resize(local, size, interpolation=cv2.INTER_LINEAR), np.float32)
-    # Both coordinates are in the first map, which OpenCV's own stubs do not know; an empty second one is misread.
-    pixels = cv2.remap(image, local, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    return np.asarray(pixels, np.uint8)
+def _read(image: Pixels, source: Prepared, places: Places, size: tuple[int, int]) -> Pixels:
+    region, (height, width) = source.region, image.shape[:2]
+    x = _scaled(places[0], width / region.width, region.x, size)
+    y = _scaled(places[1], height / region.height, region.y, size)
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _scaled(places: Floats, ratio: float, corner: int, size: tuple[int, int]) -> Floats:
+    local = places * np.float32(ratio)
+    local += np.float32((0.5 - corner) * ratio - 0.5)
+    if size == (places.shape[1], places.shape[0]):
+        return local
+    return np.asarray(cv2.resize(local, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _continued(read: Floats, write: Floats) -> tuple[mesh.Indices, Floats, Floats]:
@@ -143,18 +149,18 @@ def _affines(write: Floats, read: Floats, triangles: mesh.Indices) -> Floats:
 
 
 def _overall(write: Floats, read: Floats) -> Floats:
-    ones = np.ones((len(write), 1), np.float32)
-    solution, *_ = np.linalg.lstsq(np.concatenate([write, ones], axis=1), read, rcond=None)
+    """The affine of the rim alone, which is all that lies next to pixels outside the mesh."""
+    ones = np.ones((len(write) - LANDMARKS, 1), np.float32)
+    solution, *_ = np.linalg.lstsq(np.concatenate([write[LANDMARKS:], ones], axis=1), read[LANDMARKS:], rcond=None)
     return np.asarray(solution.T, np.float32)
 
 
-def _places(owner: mesh.Indices, affines: Floats) -> Floats:
-    """``(h, w, 2)`` float32: where each pixel of the map is read."""
+def _places(owner: mesh.Indices, affines: Floats) -> Places:
     rows, columns = owner.shape
-    x = np.arange(columns, dtype=np.float32)[None, :, None]
-    y = np.arange(rows, dtype=np.float32)[:, None, None]
-    table = affines[owner]
-    return np.asarray(table[..., 0] * x + table[..., 1] * y + table[..., 2], np.float32)
+    x = np.arange(columns, dtype=np.float32)
+    y = np.arange(rows, dtype=np.float32)[:, None]
+    a, b, c, d, e, f = (affines[:, row, column].take(owner, mode="wrap") for row in range(2) for column in range(3))
+    return a * x + b * y + c, d * x + e * y + f
 
 
 def _mirror() -> mesh.Indices:
@@ -179,7 +185,7 @@ def _seen(shown: Floats, filled: Floats, triangles: mesh.Indices) -> Floats:
 
 def _per_pixel(values: Floats, owner: mesh.Indices) -> Floats:
     """The value of the triangle that owns each pixel; 1 outside the mesh."""
-    return np.asarray(np.append(values, np.float32(1))[owner], np.float32)
+    return np.append(values, np.float32(1)).take(owner, mode="wrap")
 
 
 def _smooth(mask: Floats) -> Floats:
