@@ -6,10 +6,10 @@ OUT ?= out
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system check fix bench lock clean
+.PHONY: help demo test system check fix bench bench-identity lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 # Two stamps: what the demo needs is a third of what the tests need. The package itself is installed last, in place.
 $(VENV)/.all: requirements/all.txt pyproject.toml
@@ -20,6 +20,10 @@ $(VENV)/.all: requirements/all.txt pyproject.toml
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.all
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.all
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	touch $@
 
 demo: $(VENV)/.all ## start the whole service, fuse two photos over HTTP, save the picture, stop
@@ -50,6 +54,10 @@ fix: $(VENV)/.dev ## mend formatting and what lint can mend
 bench: $(VENV)/.all ## time every step of the engine beside its floor
 	$(BIN)/facefleet samples > /dev/null
 	$(BIN)/python -m benchmarks.engine
+
+bench-identity: $(VENV)/.bench ## whose face a recogniser sees in every pair of sample people; contact sheets in out/identity
+	$(BIN)/facefleet samples > /dev/null
+	$(BIN)/python -m benchmarks.identity --output $(OUT)/identity $(ARGS)
 
 lock: $(VENV)/.dev ## renew requirements/ (needs uv)
 	./requirements/lock.sh

@@ -3,7 +3,8 @@ picture. After blend; one landmark inference on a crop.
 
 Three figures are held against limits, each measured on the blended face:
 
-    landmarks  mean distance of the result's points from the wanted geometry, in distances between the eyes
+    landmarks  mean distance of the result's points from the wanted geometry, of the eye, brow, nose or mouth where it
+               is largest, in distances between the eyes
     seam       jump across the edge of the blend that the target does not have, levels
     colour     share of the face whose low frequencies are far from the target's skin
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from facefleet.engine.steps import mesh
 from facefleet.engine.steps.blend import Layer, blend
 from facefleet.engine.steps.landmarks import Landmarker, Mesh
 from facefleet.engine.steps.prepared import Prepared
@@ -23,11 +25,12 @@ from facefleet.errors import FusionQualityLow
 
 MIN_PRESENCE = 0.5  # of the result as a face; real ones score over 0.99
 MAX_LANDMARKS = 0.09
-MAX_SEAM = 60.0
+MAX_SEAM = 50.0
 MAX_COLOUR = 0.25
 FAR_COLOUR = 48.0  # levels of the low frequencies
 TRIES = 4  # strengths that are tried between the one asked for and the weakest allowed
 EYES = (33, 263)  # outer corners
+PARTS = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.RIGHT_BROW, mesh.LEFT_BROW, mesh.NOSTRILS, mesh.LIPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +102,14 @@ def measured(canvas: Pixels, layer: Layer, target: Prepared, landmarker: Landmar
         return Quality(1.0, 0.0, 0.0, 0.0)
     found = landmarker.look(canvas, Mesh(target.face.landmarks, 1.0).square())
     wanted = target.face.landmarks + np.float32(strength) * (layer.geometry - target.face.landmarks)
-    away = np.linalg.norm((found.points - wanted)[:, :2], axis=1).mean()
+    away = np.linalg.norm((found.points - wanted)[:, :2], axis=1)
+    worst = max(float(away[list(part)].mean()) for part in PARTS)
     right, left = (target.face.landmarks[point, :2] for point in EYES)
     small = cv2.resize(layer.region.of(canvas), target.size, interpolation=cv2.INTER_AREA)
     change = np.asarray(small, np.float32) - target.small
     return Quality(
         found.presence,
-        float(away / max(float(np.linalg.norm(left - right)), 1e-6)),
+        worst / max(float(np.linalg.norm(left - right)), 1e-6),
         _seam(change, layer.share, target.parts.width),
         _far(change, layer.share, target.parts.width),
     )

@@ -17,11 +17,12 @@ from facefleet.engine.types import Floats, Pixels
 
 LIGHT_SIGMA = 0.12  # face widths; shading is coarser, features are finer
 BARE_SIGMA = 0.05  # face widths
-TINT_SIGMA = 0.25  # face widths; the colour of light changes more slowly than its amount
+TINT_SIGMA = 0.16  # face widths; the colour of light changes more slowly than its amount
 GAIN_LOW, GAIN_HIGH = 0.1, 4.0  # beyond, the source's noise would show
 TINT_HIGHEST = 0.8  # fall of a channel's share of brightness
 CONTRAST_LOW, CONTRAST_HIGH = 0.75, 1.2  # bounds of the change of detail
 PALEST = 0.4  # share of the source's own differences of colour that stays at least
+SKIN_COLOUR = 0.5  # share of the skin's colourfulness from which a pixel is skin; gloss has more, teeth have less
 GREY_SHARE = 0.3  # of the change of hue that a colourless pixel takes
 GREY = 6.0  # levels between the channels under which skin is black and white
 WHITE = 244.0  # level above which highlights are pressed
@@ -65,7 +66,7 @@ def relight(warped: Pixels, below: Pixels, weight: Floats, width: float) -> Reli
     offset = tint * (gain * _brightness(pixels) * share)[..., None]
     gain *= 1 - share * np.float32(1 - paler)
     lit = pixels * gain[..., None] + offset
-    room = _room(lit)
+    room = _room(lit, below)
     contrast = _contrast(lit * room[..., None], below, base, weight)
     room *= np.float32(contrast)
     offset *= room[..., None]
@@ -136,7 +137,7 @@ def _enlarged(small: Floats, size: tuple[int, int]) -> Floats:
 
 
 def _skin_share(warped: Pixels, weight: Floats) -> Floats:
-    """How far a pixel has the colour of skin and changes with it: gloss, teeth, brows and the white of eyes have not.
+    """How far a pixel has the colour of skin and changes with it: teeth, brows and the white of eyes have not.
 
     What suits skin would turn them blue.
     """
@@ -145,14 +146,20 @@ def _skin_share(warped: Pixels, weight: Floats) -> Floats:
     usual = float((colour * weight).sum() / max(float(weight.sum()), 1e-6))
     if usual < GREY / 255:  # in a grey photo, being grey says nothing
         return np.ones_like(weight)
-    return np.clip(np.asarray(cv2.GaussianBlur(colour, (0, 0), 1), np.float32) / np.float32(0.8 * usual), GREY_SHARE, 1)
+    return np.clip(
+        np.asarray(cv2.GaussianBlur(colour, (0, 0), 1), np.float32) / np.float32(SKIN_COLOUR * usual), GREY_SHARE, 1
+    )
 
 
-def _room(lit: Floats) -> Floats:
-    """Less of everything where a channel would pass white: a highlight with a flat middle looks burnt."""
+def _room(lit: Floats, below: Pixels) -> Floats:
+    """Less of everything where a channel would pass white: a highlight with a flat middle looks burnt.
+
+    What is as bright in the target may be as bright in the result.
+    """
     blue, green, red = cv2.split(lit)
     highest = cv2.GaussianBlur(cv2.max(cv2.max(blue, green), red), (0, 0), 1)
-    return np.asarray(np.minimum(1, WHITE / np.maximum(highest, 1)), np.float32)
+    own = cv2.GaussianBlur(np.asarray(_extremes(below)[0], np.float32), (0, 0), 1)
+    return np.asarray(np.minimum(1, np.maximum(own + 0.5, WHITE) / np.maximum(highest, 1)), np.float32)
 
 
 def _contrast(lit: Floats, below: Pixels, base: Floats, weight: Floats) -> float:

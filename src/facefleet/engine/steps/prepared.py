@@ -13,7 +13,7 @@ from facefleet.engine.steps.redeye import without_red_eyes
 from facefleet.engine.steps.region import Region, region_of
 from facefleet.engine.types import Face, Floats, Pixels
 
-WORKING_SIZE = 160  # px, long side of the region at which masks and colours are computed
+WORKING_SIZE = 144  # px, long side of the region at which masks and colours are computed
 FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
 _MASK_BYTES = 23  # a working pixel: eleven parts of one byte and three weights of four
 RIM = 1.12  # the mesh is continued outwards this far, so that its edge has something to interpolate towards

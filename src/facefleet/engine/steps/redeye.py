@@ -8,10 +8,10 @@ import numpy as np
 from facefleet.engine.steps import mesh
 from facefleet.engine.types import Floats, Pixels
 
-RED_SHARE = 0.5  # of red that the other channels must leave free
+RED_SHARE = 0.6  # of red that the other channels must leave free
 REDDER = 0.2  # by how much more than they do on skin: warm light reddens whole eyes
-ORANGE_SHARE = 0.2  # of red between green and blue; a lit retina has none, skin and brown eyes have
-BRIGHT = 70  # levels
+ORANGE_SHARE = 0.15  # of red between green and blue; a lit retina has none, skin and brown eyes have
+BRIGHT = 90  # levels
 PUPIL_REACH = 0.32  # eye widths round the middle of the eye; corners and lids beyond are red on everyone
 LEAST = 0.04  # share of that area which must be red
 

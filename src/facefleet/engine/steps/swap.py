@@ -24,7 +24,7 @@ from facefleet.engine.steps.prepared import Portrait, Prepared, prepare
 from facefleet.engine.steps.warp import Lookup, drawn, lookup, patch_near
 from facefleet.engine.types import Box, Face, Floats, Pixels, Pose
 
-HAIR_EDGE = 1.6  # the soft edge of the source's hair is half hair: it counts for more than it covers
+HAIR_EDGE = 1.4  # the soft edge of the source's hair is half hair: it counts for more than it covers
 
 Lap = Callable[[str], None]
 """Told the name of a step when it has ended."""
@@ -88,7 +88,7 @@ def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared,
     parts, under = target.parts, target.foreign.mask
     skin = (1 - np.maximum(over, under)) * target.counted
     light = colour.relight(small, target.small, skin, parts.width)
-    bare = _bare_brows(over, source.foreign.eyes_covered, parts)
+    bare = _bare_brows(over, source.foreign.eyes_covered, parts) * np.maximum(1 - 3 * under, 0)
     if bare.any():
         skin = (1 - under) * target.counted * (parts.features == 0)
         light = _uncovered(
