@@ -3,8 +3,8 @@
     make bench-identity
 
 The recogniser is dlib's ResNet (distance under 0.6: the same person) behind dlib's own detector and landmarks. People
-are sample photos with |yaw| of 25° or less; `--photos` adds a folder of your own, one person a file. A refusal counts as
-a miss. Table, medians over strength and contact sheets (source, target, result) go to `out/identity/`; never publish them.
+are sample photos with |yaw| of 25° or less; `--photos` adds a folder of your own, one person a file. A refusal counts
+as a miss. Table and contact sheets (source, target, result; the worst first) go to `out/identity/`: never publish them.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
+import dlib
 import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-import dlib
 from facefleet.engine.fusion import Engine
 from facefleet.engine.image import decode
 from facefleet.engine.models.registry import Registry

@@ -146,9 +146,8 @@ def _skin_share(warped: Pixels, weight: Floats) -> Floats:
     usual = float((colour * weight).sum() / max(float(weight.sum()), 1e-6))
     if usual < GREY / 255:  # in a grey photo, being grey says nothing
         return np.ones_like(weight)
-    return np.clip(
-        np.asarray(cv2.GaussianBlur(colour, (0, 0), 1), np.float32) / np.float32(SKIN_COLOUR * usual), GREY_SHARE, 1
-    )
+    smooth = cv2.GaussianBlur(colour, (0, 0), 1) * np.float32(1 / (SKIN_COLOUR * usual))
+    return np.asarray(np.clip(smooth, GREY_SHARE, 1), np.float32)
 
 
 def _room(lit: Floats, below: Pixels) -> Floats:

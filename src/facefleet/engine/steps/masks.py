@@ -21,6 +21,7 @@ _SPREAD_FLOOR = np.array([11.0, 0.045, 0.045], np.float32)  # of the features be
 _SPREAD_CEILING = np.array([20.0, 0.1, 0.1], np.float32)  # else a hand or sunglasses in the sample would pass for skin
 _BRIGHTER_REDDER = np.array([0.5, 0.4, 1.0], np.float32)  # weight of what lies over the skin's own value
 _LOG_OFFSET = 24.0  # levels; keeps the noise of dark pixels out of the logarithms
+_LOGS = np.log(np.arange(256, dtype=np.float32) + np.float32(_LOG_OFFSET))
 
 Polygon = npt.NDArray[np.int32]
 
@@ -177,10 +178,9 @@ def _covariance(away: Floats) -> npt.NDArray[np.float64]:
 
 
 def _features(pixels: Pixels) -> Floats:
-    logs = np.log(np.asarray(pixels, np.float32) + np.float32(_LOG_OFFSET))
-    blue, green, red = logs[..., 0], logs[..., 1], logs[..., 2]
+    blue, green, red = cv2.split(cv2.LUT(pixels, _LOGS))
     lightness = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB)[..., 0], np.float32) / np.float32(2.55)
-    return np.dstack([lightness, red - green, green - blue])
+    return np.asarray(cv2.merge([lightness, red - green, green - blue]), np.float32)
 
 
 def _drawn(size: tuple[int, int], loops: list[Polygon]) -> Pixels:

@@ -60,10 +60,9 @@ class Prepared:
     @property
     def nbytes(self) -> int:
         """Bytes held, for a cache with a bound."""
-        small = self.small.shape[0] * self.small.shape[1]
-        return (
-            self.patch.nbytes + self.small.nbytes + self.sheet.nbytes + _MASK_BYTES * small + self.face.landmarks.nbytes
-        )
+        width, height = self.size
+        arrays = (self.patch, self.small, self.sheet, self.face.landmarks)
+        return sum(int(each.nbytes) for each in arrays) + _MASK_BYTES * width * height
 
     @property
     def size(self) -> tuple[int, int]:

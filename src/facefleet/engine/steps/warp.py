@@ -7,6 +7,7 @@ with a warp of its own costs ten times as much.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -50,7 +51,8 @@ def lookup(alignment: Alignment, target: Prepared) -> Lookup:
         alignment: Where to read and where to write.
         target: The face to replace.
     """
-    triangles, read, write = _continued(alignment.source, alignment.geometry)
+    triangles = _triangles()
+    read, write = (np.concatenate([points, rim(points)]) for points in (alignment.source, alignment.geometry))
     write[:, :2] = target.region.local(write, target.size)
     zoom = target.size[0] / target.region.width * alignment.scale  # px of the map per px of the source
     owner = _owners(write, triangles, target.size)
@@ -111,15 +113,17 @@ def _scaled(places: Floats, ratio: float, corner: int, size: tuple[int, int]) ->
     return np.asarray(cv2.resize(local, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _continued(read: Floats, write: Floats) -> tuple[mesh.Indices, Floats, Floats]:
+@cache
+def _triangles() -> mesh.Indices:
+    """Those of the mesh and a strip from the oval to the rim."""
     oval, count = np.array(mesh.OVAL, np.intp), len(mesh.OVAL)
-    outer = len(read) + np.arange(count)
+    outer = LANDMARKS + np.arange(count)
     following = np.roll(np.arange(count), -1)
-    strip = np.concatenate(
-        [np.stack([oval, outer, oval[following]], axis=1), np.stack([outer, outer[following], oval[following]], axis=1)]
-    )
-    triangles = np.concatenate([mesh.topology().triangles, strip])
-    return triangles, np.concatenate([read, rim(read)]), np.concatenate([write, rim(write)])
+    strip = [
+        np.stack([oval, outer, oval[following]], axis=1),
+        np.stack([outer, outer[following], oval[following]], axis=1),
+    ]
+    return np.concatenate([mesh.topology().triangles, *strip])
 
 
 def _owners(write: Floats, triangles: mesh.Indices, size: tuple[int, int]) -> mesh.Indices:
@@ -129,8 +133,8 @@ def _owners(write: Floats, triangles: mesh.Indices, size: tuple[int, int]) -> me
     # Triangles that face away are hidden by others wherever the surface is whole: they come first and fill gaps only.
     facing = signed_areas(write, triangles) > 0
     order = np.lexsort((-write[triangles, 2].mean(axis=1), facing))
-    for index in order.tolist():
-        cv2.fillConvexPoly(owner, corners[index], index, cv2.LINE_8, _FIXED_POINT)
+    for index, corner in zip(order.tolist(), corners[order], strict=True):
+        cv2.fillConvexPoly(owner, corner, index, cv2.LINE_8, _FIXED_POINT)
     return owner.astype(np.intp)
 
 
@@ -163,6 +167,7 @@ def _places(owner: mesh.Indices, affines: Floats) -> Places:
     return a * x + b * y + c, d * x + e * y + f
 
 
+@cache
 def _mirror() -> mesh.Indices:
     """The other side of every point, those of the rim included."""
     count = len(mesh.OVAL)
