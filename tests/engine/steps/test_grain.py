@@ -46,7 +46,7 @@ def test_blur_is_measured(portrait: Portrait, sigma: float) -> None:
 def test_a_sharp_face_becomes_as_soft_as_the_target(portrait: Portrait) -> None:
     sharp = prepared(portrait.pixels, portrait.face)
     target = prepared(soft(portrait.pixels, 3.0), portrait.face)
-    made = matched(sharp.patch, sharp.grain, target.grain, 1.0)
+    made = matched(sharp.patch, sharp.grain, target.grain)
     local = sharp.region.local(portrait.face.landmarks, (sharp.region.width, sharp.region.height))
     assert grain_of(made, local).softness == pytest.approx(target.grain.softness, rel=0.25)
 
@@ -54,7 +54,7 @@ def test_a_sharp_face_becomes_as_soft_as_the_target(portrait: Portrait) -> None:
 def test_a_clean_face_becomes_as_noisy_as_the_target(portrait: Portrait) -> None:
     clean = prepared(portrait.pixels, portrait.face)
     target = prepared(noisy(portrait.pixels, 12.0), portrait.face)
-    made = matched(clean.patch, clean.grain, target.grain, 1.0)
+    made = matched(clean.patch, clean.grain, target.grain)
     local = clean.region.local(portrait.face.landmarks, (clean.region.width, clean.region.height))
     assert grain_of(made, local).noise == pytest.approx(target.grain.noise, rel=0.2)
 
@@ -62,14 +62,14 @@ def test_a_clean_face_becomes_as_noisy_as_the_target(portrait: Portrait) -> None
 def test_the_same_face_gets_the_same_noise_and_another_face_other_noise() -> None:
     face = np.random.default_rng(5).integers(60, 200, (90, 80, 3), np.uint8)
     grains = Grain(1.0, 0.0), Grain(1.0, 10.0)
-    assert np.array_equal(matched(face, *grains, 1.0), matched(face.copy(), *grains, 1.0))
+    assert np.array_equal(matched(face, *grains), matched(face.copy(), *grains))
     grey = np.full_like(face, 120)
-    assert not np.array_equal(matched(grey, *grains, 1.0), matched(grey + 1, *grains, 1.0) - 1)
+    assert not np.array_equal(matched(grey, *grains), matched(grey + 1, *grains) - 1)
 
 
 def test_a_face_like_the_target_is_left_alone() -> None:
     face = np.random.default_rng(5).integers(0, 256, (90, 80, 3), np.uint8)
-    assert matched(face, Grain(1.0, 3.0), Grain(1.0, 3.0), 1.0) is face
+    assert matched(face, Grain(1.0, 3.0), Grain(1.0, 3.0)) is face
 
 
 def test_jpeg_of_low_quality_is_no_grain(portrait: Portrait) -> None:

@@ -18,7 +18,6 @@ SOFT_LOWEST, SOFT_HIGHEST = 0.3, 6.0  # px
 WORTH_BLURRING = 0.45  # px
 WORTH_ADDING = 0.8  # levels
 GRAIN_HIGHEST = 25.0  # levels
-_RESAMPLED = 0.35  # px, what a linear lookup adds to the softness
 _TILE = 512  # px
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)  # blind to edges and slopes
 
@@ -54,18 +53,16 @@ def grain_of(patch: Pixels, points: Floats) -> Grain:
     return Grain(_softness(eyes, noise), noise)
 
 
-def matched(pixels: Pixels, source: Grain, target: Grain, scale: float) -> Pixels:
+def matched(pixels: Pixels, own: Grain, target: Grain) -> Pixels:
     """A drawn face as soft and as noisy as the target.
 
     Args:
         pixels: ``(h, w, 3)`` uint8 BGR.
-        source: Of the source's photo.
-        target: Of the target's photo.
-        scale: Target px per source px.
+        own: Of these pixels: measured where they are shown, since a face of 40 px has no sharp edges in any photo.
+        target: Of the face below.
     """
-    own = float(np.hypot(source.softness * scale, _RESAMPLED))
-    blur = float(np.sqrt(max(0.0, target.softness**2 - own**2)))
-    left = source.noise * min(1.0, scale)
+    blur = float(np.sqrt(max(0.0, target.softness**2 - own.softness**2)))
+    left = own.noise
     if blur > WORTH_BLURRING:
         pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), blur), np.uint8)
         left /= 1 + 2 * np.sqrt(np.pi) * blur  # what a Gaussian leaves of white noise

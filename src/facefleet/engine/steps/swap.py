@@ -99,7 +99,9 @@ def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared,
     share = target.room * found.seen
     share *= 1 - np.maximum(np.clip(over - bare, 0, 1), under)
     share *= 1 - _kept_mouth(parts, alignment.mouth)
-    lit = grain.matched(_lit(full, light), source.grain, target.grain, alignment.scale)
+    lit = _lit(full, light)
+    own = grain.grain_of(lit, target.region.local(alignment.geometry, (target.region.width, target.region.height)))
+    lit = grain.matched(lit, own, target.grain)
     return Layer(target.region, lit, np.asarray(share, np.float32), alignment.geometry)
 
 
