@@ -43,20 +43,14 @@ def test_blur_is_measured(portrait: Portrait, sigma: float) -> None:
     assert found == pytest.approx(float(np.hypot(own, sigma)), rel=0.35)
 
 
-def test_a_sharp_face_becomes_as_soft_as_the_target(portrait: Portrait) -> None:
-    sharp = prepared(portrait.pixels, portrait.face)
-    target = prepared(soft(portrait.pixels, 3.0), portrait.face)
-    made = matched(sharp.patch, sharp.grain, target.grain)
-    local = sharp.region.local(portrait.face.landmarks, (sharp.region.width, sharp.region.height))
-    assert grain_of(made, local).softness == pytest.approx(target.grain.softness, rel=0.25)
-
-
-def test_a_clean_face_becomes_as_noisy_as_the_target(portrait: Portrait) -> None:
-    clean = prepared(portrait.pixels, portrait.face)
-    target = prepared(noisy(portrait.pixels, 12.0), portrait.face)
-    made = matched(clean.patch, clean.grain, target.grain)
-    local = clean.region.local(portrait.face.landmarks, (clean.region.width, clean.region.height))
-    assert grain_of(made, local).noise == pytest.approx(target.grain.noise, rel=0.2)
+def test_a_face_becomes_as_soft_or_as_noisy_as_the_target(portrait: Portrait) -> None:
+    own = prepared(portrait.pixels, portrait.face)
+    local = own.region.local(portrait.face.landmarks, (own.region.width, own.region.height))
+    blurred, grainy = (
+        prepared(pixels, portrait.face).grain for pixels in (soft(portrait.pixels, 3.0), noisy(portrait.pixels, 12.0))
+    )
+    assert grain_of(matched(own.patch, own.grain, blurred), local).softness == pytest.approx(blurred.softness, rel=0.25)
+    assert grain_of(matched(own.patch, own.grain, grainy), local).noise == pytest.approx(grainy.noise, rel=0.2)
 
 
 def test_the_same_face_gets_the_same_noise_and_another_face_other_noise() -> None:

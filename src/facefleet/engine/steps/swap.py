@@ -85,39 +85,48 @@ def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared,
     if target.grey:
         small = _without_colour(small)
     over = np.minimum(sheet[..., 3] * np.float32(HAIR_EDGE / 255), 1)
+    bare = _bare_brows(over, source.foreign.eyes_covered, target)
+    lit = _lit(full, _light(small, over, bare, target))
+    whole = target.region.width, target.region.height
+    own = grain.grain_of(lit, target.region.local(alignment.geometry, whole))
+    share = _share(over, bare, alignment.mouth, target) * found.seen
+    return Layer(target.region, grain.matched(lit, own, target.grain), share, alignment.geometry)
+
+
+def _light(small: Pixels, over: Floats, bare: Floats, target: Prepared) -> colour.Relight:
+    """The target's light, and its skin where the source has nothing to give."""
     parts, under = target.parts, target.foreign.mask
-    skin = (1 - np.maximum(over, under)) * target.counted
-    light = colour.relight(small, target.small, skin, parts.width)
-    bare = _bare_brows(over, source.foreign.eyes_covered, parts) * np.maximum(1 - 3 * under, 0)
-    if bare.any():
-        skin = (1 - under) * target.counted * (parts.features == 0)
-        light = _uncovered(
-            light,
-            bare / np.maximum(1 - over + bare, bare + np.float32(1e-6)),
-            colour.bare_skin(target.small, skin, parts.width),
-        )
-    share = target.room * found.seen
-    share *= 1 - np.maximum(np.clip(over - bare, 0, 1), under)
-    share *= 1 - _kept_mouth(parts, alignment.mouth)
-    lit = _lit(full, light)
-    own = grain.grain_of(lit, target.region.local(alignment.geometry, (target.region.width, target.region.height)))
-    lit = grain.matched(lit, own, target.grain)
-    return Layer(target.region, lit, np.asarray(share, np.float32), alignment.geometry)
+    light = colour.relight(small, target.small, (1 - np.maximum(over, under)) * target.counted, parts.width)
+    if not bare.any():
+        return light
+    skin = colour.bare_skin(target.small, (1 - under) * target.counted * (parts.features == 0), parts.width)
+    # Of what is shown: the hair below bare skin is gone entirely, or its edge would come back as a line.
+    share = bare / np.maximum(1 - over + bare, bare + np.float32(1e-6))
+    rest = 1 - share
+    return colour.Relight(light.gain * rest, light.offset * rest[..., None] + skin * share[..., None])
+
+
+def _share(over: Floats, bare: Floats, mouth: Mouth, target: Prepared) -> Floats:
+    """Of the source's face in the result, at the working size."""
+    share = target.room * (1 - np.maximum(np.clip(over - bare, 0, 1), target.foreign.mask))
+    return np.asarray(share * (1 - _kept_mouth(target.parts, mouth)), np.float32)
 
 
 def _without_colour(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-def _bare_brows(over: Floats, eyes_covered: bool, parts_below: masks.Parts) -> Floats:
+def _bare_brows(over: Floats, eyes_covered: bool, target: Prepared) -> Floats:
     """Where the source's hair lies over the target's brow: bare skin goes there.
 
-    The source's hair is left out and the target's brow must not come back as a second one.
+    The source's hair is left out and the target's brow must not come back as a second one. The target's own hair stays.
     """
     if eyes_covered:  # then the target's eyes stay, and their brows with them
         return np.zeros_like(over)
-    brows = masks.softened(parts_below.brows, 0.045 * parts_below.width, 0.02 * parts_below.width + 0.3)
-    return np.asarray(np.clip(2 * over - 0.2, 0, 1) * np.clip(2 * brows, 0, 1), np.float32)
+    width = target.parts.width
+    brows = masks.softened(target.parts.brows, 0.045 * width, 0.02 * width + 0.3)
+    covered = np.clip(2 * over - 0.2, 0, 1) * np.clip(2 * brows, 0, 1)
+    return np.asarray(covered * np.maximum(1 - 3 * target.foreign.mask, 0), np.float32)
 
 
 def _kept_mouth(parts: masks.Parts, mouth: Mouth) -> Floats:
@@ -126,12 +135,6 @@ def _kept_mouth(parts: masks.Parts, mouth: Mouth) -> Floats:
     if mouth is Mouth.INSIDE_KEPT:
         return masks.softened(parts.mouth, 0, 0.01 * parts.width + 0.3)
     return masks.softened(parts.lips, 0.03 * parts.width, 0.02 * parts.width + 0.3)
-
-
-def _uncovered(light: colour.Relight, bare: Floats, skin: Floats) -> colour.Relight:
-    """Skin where the source has nothing to give; ``bare`` is its part in what is shown."""
-    rest, share = 1 - bare, bare[..., None]
-    return colour.Relight(light.gain * rest, light.offset * rest[..., None] + skin * share)
 
 
 def _lit(pixels: Pixels, light: colour.Relight) -> Pixels:
