@@ -328,11 +328,13 @@ BENCHES: dict[str, Callable[[Bench, int, int], None]] = {"drain": drain, "idle":
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("benches", nargs="*", choices=BENCHES)
+    parser.add_argument("benches", nargs="*", metavar="|".join(BENCHES), help="all where none is named")
     parser.add_argument("--tasks", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cache", type=Path, default=platformdirs.user_cache_path("facefleet"))
     arguments = parser.parse_args()
+    if unknown := set(arguments.benches) - set(BENCHES):
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     bench = Bench(arguments.cache)
     for name in arguments.benches or BENCHES:
         BENCHES[name](bench, arguments.tasks, arguments.rounds)

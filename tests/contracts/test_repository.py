@@ -62,6 +62,8 @@ def test_every_field_survives_the_round_trip(records: TaskRepository, clock: Fak
         idempotency_key="order-17", request_digest="d" * 64, traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01",
         created_at=at[4], started_at=at[5], finished_at=at[6],
         inputs_kept=False, result_kept=False, hold=True, erased_at=at[7],
+        batch="b1", item=7, template="t1", output={"faces": [{"index": 0}]},
+        bytes_in=3_000_000_000, bytes_out=5_000_000_000, seconds=1.5,
     )  # fmt: skip
     blank = a_task(clock())
     same = [f.name for f in fields(Task) if getattr(task, f.name) == getattr(blank, f.name)]

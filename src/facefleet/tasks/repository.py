@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from facefleet.errors import FacefleetError, TaskEnded, TaskNotFound
 from facefleet.tasks.database import Database
@@ -25,6 +26,27 @@ _NUL = "\0"  # no text of PostgreSQL can hold it
 _HAS_RUN = (State.RUNNING, State.SUCCEEDED, State.FAILED)
 _SUSPECT = tasks.c.lost >= SUSPECT_LOST
 _LIST = (tasks.c.track, tasks.c.lane, tasks.c.shard)
+
+
+def _claim(kind: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    due = and_(tasks.c.id == bindparam("due_id"), tasks.c.state == State.QUEUED, tasks.c.run_at <= bindparam("now"))
+    return update(tasks).where(due, kind).values(
+        state=State.RUNNING, fence=tasks.c.fence + 1, version=tasks.c.version + 1,
+        lease_until=bindparam("until"), started_at=func.coalesce(tasks.c.started_at, bindparam("now")),
+        models=bindparam("of_models"), progress=0.0, step=None,
+    ).returning(tasks)  # fmt: skip
+
+
+# The statements of every single task, built once: to build one takes as long as to run it.
+_CLAIMS = {suspect: _claim(kind) for suspect, kind in ((None, true()), (True, _SUSPECT), (False, ~_SUSPECT))}
+_SUCCEED = update(tasks).where(
+    tasks.c.id == bindparam("held_id"), tasks.c.fence == bindparam("held_fence"), tasks.c.state == State.RUNNING
+).values(
+    state=State.SUCCEEDED, version=tasks.c.version + 1, lease_until=None, progress=1.0, step=None,
+    finished_at=bindparam("now"), result=bindparam("key"), result_type=bindparam("media_type"),
+    timings_ms=bindparam("timings"),
+)  # fmt: skip
+_GET = select(tasks).where(tasks.c.id == bindparam("task_id"), tasks.c.tenant == bindparam("owner"))
 
 
 def failure_of(error: FacefleetError) -> Failure:
@@ -74,9 +96,7 @@ class TaskRepository:
         if _NUL in task_id:
             raise _not_found(task_id)
         with self._database.read() as connection:
-            row = connection.execute(
-                select(tasks).where(tasks.c.id == task_id, tasks.c.tenant == tenant)
-            ).mappings().one_or_none()  # fmt: skip
+            row = connection.execute(_GET, {"task_id": task_id, "owner": tenant}).mappings().one_or_none()
         if row is None:
             raise _not_found(task_id)
         return task_of(row)
@@ -136,16 +156,9 @@ class TaskRepository:
             not of the kind asked for.
         """
         now = self._clock()
-        changes = {
-            "state": State.RUNNING, "fence": tasks.c.fence + 1, "version": tasks.c.version + 1,
-            "lease_until": now + lease, "started_at": func.coalesce(tasks.c.started_at, now),
-            "models": dict(models), "progress": 0.0, "step": None,
-        }  # fmt: skip
-        due = and_(tasks.c.id == task_id, tasks.c.state == State.QUEUED, tasks.c.run_at <= now)
-        if suspect is not None:
-            due &= _SUSPECT if suspect else ~_SUSPECT
+        values = {"due_id": task_id, "now": now, "until": now + lease, "of_models": dict(models)}
         with self._database.write() as connection:
-            row = connection.execute(update(tasks).where(due).values(changes).returning(tasks)).mappings().one_or_none()
+            row = connection.execute(_CLAIMS[suspect], values).mappings().one_or_none()
         return None if row is None else task_of(row)
 
     def suspect(self, task_id: str) -> bool:
@@ -189,14 +202,18 @@ class TaskRepository:
 
     def succeed(self, task: Task, result: str, result_type: str, timings_ms: Mapping[str, float]) -> bool:
         """Name the winner; false when this run no longer holds the task. To say it twice is to say it once."""
-        return self._finish(
-            task, State.SUCCEEDED,
-            result=result, result_type=result_type, timings_ms=dict(timings_ms), progress=1.0, step=None,
-        ) or bool(self._select(and_(tasks.c.id == task.id, tasks.c.result == result)))  # fmt: skip
+        values = {
+            "held_id": task.id, "held_fence": task.fence, "now": self._clock(),
+            "key": result, "media_type": result_type, "timings": dict(timings_ms),
+        }  # fmt: skip
+        with self._database.write() as connection:
+            done = connection.execute(_SUCCEED, values).rowcount
+        return bool(done) or bool(self._select(and_(tasks.c.id == task.id, tasks.c.result == result)))
 
     def fail(self, task: Task, error: FacefleetError) -> bool:
         """End the task with an error; false when this run no longer holds it."""
-        return self._finish(task, State.FAILED, **_error_columns(error))
+        ended = {"state": State.FAILED, "finished_at": self._clock(), "version": tasks.c.version + 1}
+        return self._update(_held(task.id, task.fence), lease_until=None, **ended, **_error_columns(error)) > 0
 
     def retry(self, task: Task, error: FacefleetError, run_at: datetime, *, spend: bool = True) -> bool:
         """Queue the task for later, and unless told not to spend one failure; false when this run no longer holds it.
@@ -205,10 +222,6 @@ class TaskRepository:
         """
         changes = {"failures": tasks.c.failures + int(spend), **_back_in_queue(run_at), **_error_columns(error)}
         return self._update(_held(task.id, task.fence), **changes) > 0
-
-    def _finish(self, task: Task, state: State, **changes: Any) -> bool:
-        ended = {"state": state, "finished_at": self._clock(), "lease_until": None, "version": tasks.c.version + 1}
-        return self._update(_held(task.id, task.fence), **ended, **changes) > 0
 
     # ── the sweeper ──────────────────────────────────────────────────────────────────────────────────────────────
 

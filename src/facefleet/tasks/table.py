@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -92,11 +93,20 @@ tasks = Table(
     Column("result_kept", Boolean, nullable=False, server_default=true()),
     Column("hold", Boolean, nullable=False, server_default=false()),
     Column("erased_at", UtcDateTime),
+    Column("batch", String(36)),
+    Column("item", Integer),
+    Column("template", String(36)),
+    Column("output", JSON),
+    Column("bytes_in", BigInteger, nullable=False, server_default="0"),
+    Column("bytes_out", BigInteger, nullable=False, server_default="0"),
+    Column("seconds", Float, nullable=False, server_default="0"),
     UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
     Index("ix_tasks_tenant", "tenant", "id"),
     Index("ix_tasks_state_lease", "state", "lease_until"),
     Index("ix_tasks_state_run", "state", "run_at"),
     Index("ix_tasks_finished", "finished_at"),
+    Index("ix_tasks_batch", "batch", "item"),
+    Index("ix_tasks_tenant_created", "tenant", "created_at"),
     Index("ix_tasks_lane_started", "lane", "started_at"),
     Index("ix_tasks_state_sent", "state", "track", "lane", "shard", "sent_at"),
 )
@@ -108,6 +118,75 @@ switches = Table(
     Column("name", String(64), primary_key=True),
     Column("since", UtcDateTime, nullable=False),
     Column("reason", String(255), nullable=False),
+)
+
+# Registered targets: they outlive the task that prepared them.
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("task", String(36), nullable=False),
+    Column("object", String(255), nullable=False),
+    Column("media_type", String(32), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("faces", JSON),
+    Column("error_code", String(64)),
+    Column("error_message", String),
+    Column("error_detail", JSON),
+    Column("consent_subject", String(255), nullable=False),
+    Column("consent_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ready_at", UtcDateTime),
+    Column("deleted_at", UtcDateTime),
+    Index("ix_templates_tenant", "tenant", "id"),
+)
+
+# Many tasks that were asked for at once; what they share is kept once.
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("options", JSON, nullable=False),
+    Column("inputs", JSON, nullable=False),
+    Column("template", String(36)),
+    Column("idempotency_key", String(255)),
+    Column("request_digest", String(64)),
+    Column("inputs_kept", Boolean, nullable=False, server_default=true()),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("canceled_at", UtcDateTime),
+    Column("erased_at", UtcDateTime),
+    UniqueConstraint("tenant", "idempotency_key", name="uq_batches_idempotency"),
+    Index("ix_batches_tenant", "tenant", "id"),
+)
+
+# One row for each event of a task that somebody wants to hear of.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("task", String(36), nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("url", String, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("log", JSON, nullable=False),
+    Column("next_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    UniqueConstraint("task", "event", "version", name="uq_deliveries_event"),
+    Index("ix_deliveries_next", "state", "next_at"),
 )
 
 
@@ -133,7 +212,9 @@ def row_of(task: Task) -> dict[str, Any]:
         "traceparent": task.traceparent,
         "created_at": task.created_at, "started_at": task.started_at, "finished_at": task.finished_at,
         "inputs_kept": task.inputs_kept, "result_kept": task.result_kept, "hold": task.hold,
-        "erased_at": task.erased_at,
+        "erased_at": task.erased_at, "batch": task.batch, "item": task.item, "template": task.template,
+        "output": dict(task.output) if task.output is not None else None,
+        "bytes_in": task.bytes_in, "bytes_out": task.bytes_out, "seconds": task.seconds,
     }  # fmt: skip
 
 
@@ -153,6 +234,8 @@ def task_of(row: RowMapping) -> Task:
         traceparent=row["traceparent"],
         created_at=row["created_at"], started_at=row["started_at"], finished_at=row["finished_at"],
         inputs_kept=row["inputs_kept"], result_kept=row["result_kept"], hold=row["hold"], erased_at=row["erased_at"],
+        batch=row["batch"], item=row["item"], template=row["template"], output=row["output"],
+        bytes_in=row["bytes_in"], bytes_out=row["bytes_out"], seconds=row["seconds"],
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     FUSE = "fuse"
     AGE = "age"
     DETECT = "detect"
+    TEMPLATE = "template"
     VIDEO = "video"
 
 
@@ -125,6 +126,13 @@ class Task:
         result_kept: No result, nor one of a run that lost, has been deleted yet.
         hold: Legal hold: nothing of this task is deleted.
         erased_at: When its owner had it erased; what is left is the receipt.
+        batch: The batch it is part of.
+        item: Its place in the batch, from 0.
+        template: The registered target it uses, or registers.
+        output: What it found, of a kind whose outcome is words and not a picture.
+        bytes_in: Of the uploads.
+        bytes_out: Of the result.
+        seconds: s that the run that succeeded took.
     """
 
     id: str
@@ -163,6 +171,13 @@ class Task:
     result_kept: bool = True
     hold: bool = False
     erased_at: datetime | None = None
+    batch: str | None = None
+    item: int | None = None
+    template: str | None = None
+    output: Json | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
+    seconds: float = 0.0
 
     @classmethod
     def new(
