@@ -17,6 +17,7 @@ from facefleet.engine.models.session import Session
 from facefleet.engine.photos import LOCATE_STEPS, Photos, SourcePhoto, TargetPhoto
 from facefleet.engine.steps.age import Ager, DetailAger
 from facefleet.engine.steps.blend import blend
+from facefleet.engine.steps.check import place
 from facefleet.engine.steps.detect import Detector
 from facefleet.engine.steps.draw import draw
 from facefleet.engine.steps.gate import choose_targets
@@ -26,7 +27,7 @@ from facefleet.engine.steps.prepared import Portrait, Prepared
 from facefleet.engine.steps.swap import MeshSwapper, Swapper, practice_portrait
 from facefleet.engine.stopwatch import Checkpoint, Stopwatch
 from facefleet.engine.types import Face, Faces, FuseOptions, Fusion, ModelFiles, Pixels
-from facefleet.errors import ModelUnknown
+from facefleet.errors import FusionQualityLow, ModelUnknown
 from facefleet.media.sniff import Limits
 
 FULL_RANGE = "face_detection_full_range"
@@ -166,12 +167,12 @@ class Engine:
         taking = self._photos.target(target, watch, tiles=options.tiles)
         pairs = _pairs([giver.value for giver in givers], taking.faces, options)
         watch.expect(len(pairs) * (_FACE_STEPS + bool(options.age)) + 1)
-        canvas = self._fused(pairs, taking, options, watch)
+        canvas, placed = self._fused(pairs, taking, options, watch)
         image = encode(taking.frame.with_pixels(canvas))
         watch.lap("encode")
         return Fusion(
-            image, taking.frame.type, tuple(face for _, face in pairs), watch.timings_ms, self.versions,
-            self._known(givers, taking),
+            image, taking.frame.type, tuple(placed), watch.timings_ms, self.versions,
+            self._known(givers, taking), tuple(placed.values()),
         )  # fmt: skip
 
     def _sources(self, sources: Sequence[bytes], options: FuseOptions, watch: Stopwatch) -> list[Lent[SourcePhoto]]:
@@ -182,17 +183,36 @@ class Engine:
 
     def _fused(
         self, pairs: Iterable[tuple[Prepared, Face]], taking: TargetPhoto, options: FuseOptions, watch: Stopwatch
-    ) -> Pixels:
-        """The target's pixels with every face laid over. All are prepared before the first is: each from the photo."""
+    ) -> tuple[Pixels, dict[Face, float]]:
+        """The target's pixels with every face laid over, and how strongly each was blended in.
+
+        All are prepared before the first is laid over: each from the photo. Of ``"all"``, a face whose result does not
+        look right is left as it is, unless that is true of every one.
+        """
         canvas = taking.canvas()
         ready = [(source, self._photos.face(taking, face, watch)) for source, face in pairs]
+        placed: dict[Face, float] = {}
+        refusal: FusionQualityLow | None = None
         for source, under in ready:
-            layer = self._swapper.swap(source, under, options.shape, watch.lap)
-            blend(canvas, layer, options.strength)
-            watch.lap("blend")
-            if options.age:
-                self._age(canvas, relocated(canvas, under.face, self._landmarker), options.age, watch)
-        return canvas
+            try:
+                placed[under.face] = self._placed(canvas, source, under, options, watch)
+            except FusionQualityLow as error:
+                if options.target_face != "all":
+                    raise
+                refusal = refusal or error
+        if refusal is not None and not placed:
+            raise refusal
+        return canvas, placed
+
+    def _placed(
+        self, canvas: Pixels, source: Prepared, under: Prepared, options: FuseOptions, watch: Stopwatch
+    ) -> float:
+        layer = self._swapper.swap(source, under, options.shape, watch.lap)
+        strength = place(canvas, layer, under, self._landmarker, options.strength, options.min_strength)
+        watch.lap("blend")
+        if options.age:
+            self._age(canvas, relocated(canvas, under.face, self._landmarker), options.age, watch)
+        return strength
 
     def age(self, image: bytes, options: FuseOptions, *, checkpoint: Checkpoint | None = None) -> Fusion:
         """Make a face of a photo younger or older, without a fusion; experimental.

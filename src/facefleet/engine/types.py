@@ -132,6 +132,8 @@ class FuseOptions:
         faces: Instead of the two above: which face of which source replaces which.
         tiles: Find small faces beside large ones, too; it takes several times as long, and faces are numbered anew.
         age: How much younger (to -1) or older (to 1) the fused face is made; experimental.
+        min_strength: The weakest blend to take where the result at ``strength`` does not look right; none where not
+            given.
 
     Raises:
         OptionInvalid: A value is out of its range, not a number, or of another type; or the choices contradict.
@@ -144,11 +146,14 @@ class FuseOptions:
     faces: tuple[FaceAssignment, ...] = ()
     tiles: bool = False
     age: float = 0.0
+    min_strength: float | None = None
 
     def __post_init__(self) -> None:
         _check_share("strength", self.strength)
         _check_share("shape", self.shape)
         _check_share("age", self.age, minimum=-1.0)
+        if self.min_strength is not None:
+            _check_share("min_strength", self.min_strength)
         _check_index("source_face", self.source_face)
         if self.target_face != "all":
             _check_index("target_face", self.target_face)
@@ -172,6 +177,7 @@ class Fusion:
         timings_ms: Step to milliseconds; near 0 for what had been made ready before.
         models: Name to version of the models that took part.
         known: Role of a photo to whether it had been made ready before; empty where nothing is kept.
+        strengths: Of the blend, for each of ``faces``; empty where none was blended.
     """
 
     image: bytes
@@ -180,6 +186,7 @@ class Fusion:
     timings_ms: Mapping[str, float]
     models: Mapping[str, str]
     known: Mapping[str, bool]
+    strengths: tuple[float, ...] = ()
 
 
 def _check_share(option: str, value: object, minimum: float = 0.0) -> None:

@@ -89,7 +89,8 @@ def test_the_full_shape_of_another_folds_nothing(engine: Engine, photo: Photo, f
         (0.03, 0.15, Mouth.INSIDE_KEPT),
         (0.2, 0.1, Mouth.INSIDE_KEPT),
         (0.2, 0.02, Mouth.KEPT),
-        (0.02, 0.25, Mouth.KEPT),
+        (0.02, 0.25, Mouth.INSIDE_KEPT),
+        (0.02, 0.29, Mouth.KEPT),
         (0.25, 0.35, Mouth.KEPT),
     ],
 )
@@ -109,11 +110,18 @@ def test_blending_leaves_every_pixel_without_alpha_alone() -> None:
     random = np.random.default_rng(7)
     canvas = random.integers(0, 256, (40, 50, 3), np.uint8)
     before = canvas.copy()
-    layer = Layer(
-        Region(5, 6, 20, 10), random.integers(0, 256, (10, 20, 3), np.uint8), np.eye(10, 20, dtype=np.float32)
-    )
+    face = random.integers(0, 256, (10, 20, 3), np.uint8)
+    layer = Layer(Region(5, 6, 20, 10), face, np.eye(10, 20, dtype=np.float32), np.zeros((468, 3), np.float32))
     blend(canvas, layer, 1.0)
     changed = np.zeros((40, 50), np.bool_)
-    changed[6:16, 5:25] = layer.alpha > 0
+    changed[6:16, 5:25] = layer.share > 0
     assert np.array_equal(canvas[~changed], before[~changed])
-    assert np.array_equal(canvas[changed], layer.pixels[layer.alpha > 0])
+    assert np.array_equal(canvas[changed], face[layer.share > 0])
+
+
+def test_a_blend_without_strength_changes_no_value_there_is() -> None:
+    canvas = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    before = canvas.copy()
+    full = np.ones((16, 16), np.float32)
+    blend(canvas, Layer(Region(0, 0, 16, 16), 255 - canvas, full, np.zeros((468, 3), np.float32)), 0.0)
+    assert np.array_equal(canvas, before)

@@ -50,10 +50,12 @@ class DetailAger:
             region.of(portrait.pixels), *lookup(moves, size), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
         working = Working.of(region, WORKING_FACE / axes.width)
-        points = working.points(landmarks[:, :2] + moves.at(own))
+        geometry = landmarks.copy()
+        geometry[:, :2] += moves.at(own)
+        points = working.points(geometry[:, :2])
         delta = np.round(_delta(working.shrunk(np.asarray(moved, np.uint8)), points, amount)).astype(np.int16)
         aged = cv2.add(moved, cv2.resize(delta, size, interpolation=cv2.INTER_LINEAR), dtype=cv2.CV_8U)
-        return Layer(region, np.asarray(aged, np.uint8), window(size))
+        return Layer(region, np.asarray(aged, np.uint8), window(size), geometry)
 
 
 def _region(landmarks: Floats, axes: Axes, margin: float, shape: tuple[int, ...]) -> Region:

@@ -78,7 +78,7 @@ class Landmarker:
             if found.presence < MIN_PRESENCE:
                 return None
             square = found.square()
-            found = self._look(image, square)
+            found = self.look(image, square)
             # The detector guesses the tilt of a head on its side badly; then the model leans towards upright as well.
             if abs(_turn(square.angle, found.square().angle)) < SETTLED_ANGLE:
                 break
@@ -86,13 +86,14 @@ class Landmarker:
 
     def _righted(self, image: Pixels, square: Square) -> Mesh:
         """A first look, and one at the crop upside down where that is in doubt: the detector knows no such faces."""
-        found = self._look(image, square)
+        found = self.look(image, square)
         if found.presence >= CERTAIN_PRESENCE:
             return found
-        turned = self._look(image, replace(square, angle=square.angle + np.pi))
+        turned = self.look(image, replace(square, angle=square.angle + np.pi))
         return max(found, turned, key=lambda mesh: mesh.presence)
 
-    def _look(self, image: Pixels, square: Square) -> Mesh:
+    def look(self, image: Pixels, square: Square) -> Mesh:
+        """One inference on a square, whatever is there."""
         size = self._session.size
         raw, presence = self._session.run(_tensor(image, square, size))
         points = raw.reshape(LANDMARKS, 3)

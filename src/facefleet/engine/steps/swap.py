@@ -16,7 +16,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from facefleet.engine.steps import colour, masks
+from facefleet.engine.steps import colour, grain, masks
 from facefleet.engine.steps.align import Alignment, Mouth, align
 from facefleet.engine.steps.blend import Layer
 from facefleet.engine.steps.mesh import topology
@@ -24,7 +24,7 @@ from facefleet.engine.steps.prepared import Portrait, Prepared, prepare
 from facefleet.engine.steps.warp import Lookup, drawn, lookup, patch_near
 from facefleet.engine.types import Box, Face, Floats, Pixels, Pose
 
-FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
+HAIR_EDGE = 1.4  # the soft edge of the source's hair is half hair: it counts for more than it covers
 
 Lap = Callable[[str], None]
 """Told the name of a step when it has ended."""
@@ -70,6 +70,8 @@ class MeshSwapper:
         found = lookup(alignment, target)
         region = target.region
         full = drawn(patch_near(source, alignment.scale), source, found, (region.width, region.height))
+        if target.grey:
+            full = _without_colour(full)
         lap("warp")
         layer = _fitted(full, alignment, found, source, target)
         lap("colour")
@@ -78,38 +80,53 @@ class MeshSwapper:
 
 def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared, target: Prepared) -> Layer:
     """Colours and mask at the working size, applied to the warped face at full size."""
-    size = target.size
-    small = drawn(source.small, source, found, size)
-    sheet = drawn(
-        np.dstack([np.asarray(source.foreign.mask * 255, np.uint8), source.parts.features]), source, found, size
-    )
-    over, features = np.asarray(sheet[..., 0], np.float32) / np.float32(255), sheet[..., 1]
+    sheet = drawn(source.sheet, source, found, target.size)
+    small = np.ascontiguousarray(sheet[..., :3])
+    if target.grey:
+        small = _without_colour(small)
+    over = np.minimum(sheet[..., 3] * np.float32(HAIR_EDGE / 255), 1)
+    bare = _bare_brows(over, source.foreign.eyes_covered, target)
+    lit = _lit(full, _light(small, over, bare, target))
+    whole = target.region.width, target.region.height
+    own = grain.grain_of(lit, target.region.local(alignment.geometry, whole))
+    share = _share(over, bare, alignment.mouth, target) * found.seen
+    return Layer(target.region, grain.matched(lit, own, target.grain), share, alignment.geometry)
+
+
+def _light(small: Pixels, over: Floats, bare: Floats, target: Prepared) -> colour.Relight:
+    """The target's light, and its skin where the source has nothing to give."""
     parts, under = target.parts, target.foreign.mask
-    skin = np.asarray(
-        (1 - np.maximum(over, under)) * (parts.inner > 0) * np.where(features > 0, FEATURE_WEIGHT, 1), np.float32
-    )
-    delta = colour.correction(
-        small, target.small, skin, masks.softened(features, 0, 0.02 * parts.width + 0.3), parts.width
-    )
-    bare = _bare_brows(over, source.foreign.eyes_covered, parts)
-    if bare.any():
-        plain = colour.skin_light(target.small, skin * (parts.features == 0), parts.width)
-        delta += bare[..., None] * (plain - small - delta)
-    alpha = masks.feathered(parts.face, parts.width) * found.seen
-    alpha *= 1 - np.maximum(np.clip(over - bare, 0, 1), under)
-    alpha *= 1 - _kept_mouth(parts, alignment.mouth)
-    return Layer(target.region, _plus(full, delta), _full(np.asarray(alpha, np.float32), full))
+    light = colour.relight(small, target.small, (1 - np.maximum(over, under)) * target.counted, parts.width)
+    if not bare.any():
+        return light
+    skin = colour.bare_skin(target.small, (1 - under) * target.counted * (parts.features == 0), parts.width)
+    # Of what is shown: the hair below bare skin is gone entirely, or its edge would come back as a line.
+    share = bare / np.maximum(1 - over + bare, bare + np.float32(1e-6))
+    rest = 1 - share
+    return colour.Relight(light.gain * rest, light.offset * rest[..., None] + skin * share[..., None])
 
 
-def _bare_brows(over: Floats, eyes_covered: bool, parts_below: masks.Parts) -> Floats:
+def _share(over: Floats, bare: Floats, mouth: Mouth, target: Prepared) -> Floats:
+    """Of the source's face in the result, at the working size."""
+    share = target.room * (1 - np.maximum(np.clip(over - bare, 0, 1), target.foreign.mask))
+    return np.asarray(share * (1 - _kept_mouth(target.parts, mouth)), np.float32)
+
+
+def _without_colour(pixels: Pixels) -> Pixels:
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _bare_brows(over: Floats, eyes_covered: bool, target: Prepared) -> Floats:
     """Where the source's hair lies over the target's brow: bare skin goes there.
 
-    The source's hair is left out and the target's brow must not come back as a second one.
+    The source's hair is left out and the target's brow must not come back as a second one. The target's own hair stays.
     """
     if eyes_covered:  # then the target's eyes stay, and their brows with them
         return np.zeros_like(over)
-    brows = masks.softened(parts_below.features, 0.045 * parts_below.width, 0.02 * parts_below.width + 0.3)
-    return np.asarray(np.clip(2 * over - 0.2, 0, 1) * np.clip(2 * brows, 0, 1), np.float32)
+    width = target.parts.width
+    brows = masks.softened(target.parts.brows, 0.045 * width, 0.02 * width + 0.3)
+    covered = np.clip(2 * over - 0.2, 0, 1) * np.clip(2 * brows, 0, 1)
+    return np.asarray(covered * np.maximum(1 - 3 * target.foreign.mask, 0), np.float32)
 
 
 def _kept_mouth(parts: masks.Parts, mouth: Mouth) -> Floats:
@@ -120,12 +137,10 @@ def _kept_mouth(parts: masks.Parts, mouth: Mouth) -> Floats:
     return masks.softened(parts.lips, 0.03 * parts.width, 0.02 * parts.width + 0.3)
 
 
-def _plus(pixels: Pixels, delta: Floats) -> Pixels:
-    height, width = pixels.shape[:2]
-    levels = cv2.resize(np.round(delta).astype(np.int16), (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.add(pixels, levels, dtype=cv2.CV_8U), np.uint8)
-
-
-def _full(alpha: Floats, full: Pixels) -> Floats:
-    size = full.shape[1], full.shape[0]
-    return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR), np.float32)
+def _lit(pixels: Pixels, light: colour.Relight) -> Pixels:
+    size = pixels.shape[1], pixels.shape[0]
+    gain = cv2.resize(light.gain, size, interpolation=cv2.INTER_LINEAR)
+    offset = cv2.resize(light.offset, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(
+        cv2.add(cv2.multiply(pixels, cv2.merge([gain] * 3), dtype=cv2.CV_32F), offset, dtype=cv2.CV_8U), np.uint8
+    )

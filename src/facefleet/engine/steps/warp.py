@@ -7,6 +7,7 @@ with a warp of its own costs ten times as much.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -21,19 +22,22 @@ WORTH_BORROWING = 0.002  # share of the region that the other half of the face m
 _FIXED_POINT = 4  # fraction bits of the rasteriser
 
 
+Places = tuple[Floats, Floats]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Lookup:
     """Where each pixel of the target is read in the source, at the target's working size.
 
     Attributes:
-        own: ``(h, w, 2)`` float32 px of the source's photo.
+        own: Column and row, each ``(h, w)`` float32 px of the source's photo.
         other: The same on the other half of the source's face, or None where that is not needed.
         borrowed: ``(h, w)`` float32, share of ``other``.
         seen: ``(h, w)`` float32, 0 where neither half of the source's face has anything to show.
     """
 
-    own: Floats
-    other: Floats | None
+    own: Places
+    other: Places | None
     borrowed: Floats
     seen: Floats
 
@@ -47,7 +51,8 @@ def lookup(alignment: Alignment, target: Prepared) -> Lookup:
         alignment: Where to read and where to write.
         target: The face to replace.
     """
-    triangles, read, write = _continued(alignment.source, alignment.geometry)
+    triangles = _triangles()
+    read, write = (np.concatenate([points, rim(points)]) for points in (alignment.source, alignment.geometry))
     write[:, :2] = target.region.local(write, target.size)
     zoom = target.size[0] / target.region.width * alignment.scale  # px of the map per px of the source
     owner = _owners(write, triangles, target.size)
@@ -93,27 +98,32 @@ def patch_near(source: Prepared, scale: float) -> Pixels:
     return np.asarray(cv2.resize(source.patch, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _read(image: Pixels, source: Prepared, places: Floats, size: tuple[int, int]) -> Pixels:
-    height, width = image.shape[:2]
-    ratio = np.array([width / source.region.width, height / source.region.height], np.float32)
-    corner = np.array([source.region.x, source.region.y], np.float32)
-    local = np.asarray((places - corner + np.float32(0.5)) * ratio - np.float32(0.5), np.float32)
-    if size != (places.shape[1], places.shape[0]):
-        local = np.asarray(cv2.resize(local, size, interpolation=cv2.INTER_LINEAR), np.float32)
-    # Both coordinates are in the first map, which OpenCV's own stubs do not know; an empty second one is misread.
-    pixels = cv2.remap(image, local, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    return np.asarray(pixels, np.uint8)
+def _read(image: Pixels, source: Prepared, places: Places, size: tuple[int, int]) -> Pixels:
+    region, (height, width) = source.region, image.shape[:2]
+    x = _scaled(places[0], width / region.width, region.x, size)
+    y = _scaled(places[1], height / region.height, region.y, size)
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _continued(read: Floats, write: Floats) -> tuple[mesh.Indices, Floats, Floats]:
+def _scaled(places: Floats, ratio: float, corner: int, size: tuple[int, int]) -> Floats:
+    local = places * np.float32(ratio)
+    local += np.float32((0.5 - corner) * ratio - 0.5)
+    if size == (places.shape[1], places.shape[0]):
+        return local
+    return np.asarray(cv2.resize(local, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+@cache
+def _triangles() -> mesh.Indices:
+    """Those of the mesh and a strip from the oval to the rim."""
     oval, count = np.array(mesh.OVAL, np.intp), len(mesh.OVAL)
-    outer = len(read) + np.arange(count)
+    outer = LANDMARKS + np.arange(count)
     following = np.roll(np.arange(count), -1)
-    strip = np.concatenate(
-        [np.stack([oval, outer, oval[following]], axis=1), np.stack([outer, outer[following], oval[following]], axis=1)]
-    )
-    triangles = np.concatenate([mesh.topology().triangles, strip])
-    return triangles, np.concatenate([read, rim(read)]), np.concatenate([write, rim(write)])
+    strip = [
+        np.stack([oval, outer, oval[following]], axis=1),
+        np.stack([outer, outer[following], oval[following]], axis=1),
+    ]
+    return np.concatenate([mesh.topology().triangles, *strip])
 
 
 def _owners(write: Floats, triangles: mesh.Indices, size: tuple[int, int]) -> mesh.Indices:
@@ -123,8 +133,8 @@ def _owners(write: Floats, triangles: mesh.Indices, size: tuple[int, int]) -> me
     # Triangles that face away are hidden by others wherever the surface is whole: they come first and fill gaps only.
     facing = signed_areas(write, triangles) > 0
     order = np.lexsort((-write[triangles, 2].mean(axis=1), facing))
-    for index in order.tolist():
-        cv2.fillConvexPoly(owner, corners[index], index, cv2.LINE_8, _FIXED_POINT)
+    for index, corner in zip(order.tolist(), corners[order], strict=True):
+        cv2.fillConvexPoly(owner, corner, index, cv2.LINE_8, _FIXED_POINT)
     return owner.astype(np.intp)
 
 
@@ -143,20 +153,21 @@ def _affines(write: Floats, read: Floats, triangles: mesh.Indices) -> Floats:
 
 
 def _overall(write: Floats, read: Floats) -> Floats:
-    ones = np.ones((len(write), 1), np.float32)
-    solution, *_ = np.linalg.lstsq(np.concatenate([write, ones], axis=1), read, rcond=None)
+    """The affine of the rim alone, which is all that lies next to pixels outside the mesh."""
+    ones = np.ones((len(write) - LANDMARKS, 1), np.float32)
+    solution, *_ = np.linalg.lstsq(np.concatenate([write[LANDMARKS:], ones], axis=1), read[LANDMARKS:], rcond=None)
     return np.asarray(solution.T, np.float32)
 
 
-def _places(owner: mesh.Indices, affines: Floats) -> Floats:
-    """``(h, w, 2)`` float32: where each pixel of the map is read."""
+def _places(owner: mesh.Indices, affines: Floats) -> Places:
     rows, columns = owner.shape
-    x = np.arange(columns, dtype=np.float32)[None, :, None]
-    y = np.arange(rows, dtype=np.float32)[:, None, None]
-    table = affines[owner]
-    return np.asarray(table[..., 0] * x + table[..., 1] * y + table[..., 2], np.float32)
+    x = np.arange(columns, dtype=np.float32)
+    y = np.arange(rows, dtype=np.float32)[:, None]
+    a, b, c, d, e, f = (affines[:, row, column].take(owner, mode="wrap") for row in range(2) for column in range(3))
+    return a * x + b * y + c, d * x + e * y + f
 
 
+@cache
 def _mirror() -> mesh.Indices:
     """The other side of every point, those of the rim included."""
     count = len(mesh.OVAL)
@@ -179,7 +190,7 @@ def _seen(shown: Floats, filled: Floats, triangles: mesh.Indices) -> Floats:
 
 def _per_pixel(values: Floats, owner: mesh.Indices) -> Floats:
     """The value of the triangle that owns each pixel; 1 outside the mesh."""
-    return np.asarray(np.append(values, np.float32(1))[owner], np.float32)
+    return np.append(values, np.float32(1)).take(owner, mode="wrap")
 
 
 def _smooth(mask: Floats) -> Floats:
