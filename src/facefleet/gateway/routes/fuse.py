@@ -8,10 +8,12 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.assignments import MAX_SOURCES
+from facefleet.gateway.events import Changes
 from facefleet.gateway.intake import FuseRequest, Intake, idempotency_key_of
+from facefleet.gateway.preferences import answered
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import read_form
-from facefleet.gateway.views import Accepted, accepted, options_schema, parse_options
+from facefleet.gateway.views import Accepted, TaskView, links_of, options_schema, parse_options
 from facefleet.media.sniff import Limits
 from facefleet.tasks.task import Kind
 
@@ -51,21 +53,21 @@ _BODY: dict[str, Any] = {
 }
 
 
-def router(intake: Intake, limits: Limits) -> APIRouter:
+def router(intake: Intake, limits: Limits, changes: Changes) -> APIRouter:
     """The routes of fusion."""
     routes = APIRouter()
 
     @routes.post("/fuse", include_in_schema=False, status_code=202)
     @routes.post("/v1/fuse", status_code=202, response_model=Accepted, openapi_extra=_BODY, tags=["fusion"])
-    async def fuse(request: Request, response: Response) -> Accepted:
-        """Fuse the face of `source` into `target`: answers at once with a task."""
+    async def fuse(request: Request, response: Response) -> Accepted | TaskView:
+        """Fuse the face of `source` into `target`: answers at once with a task, or when it has ended (`Prefer`)."""
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         form = await read_form(request.headers.get("content-type", ""), request.stream(), limits)
         options = parse_options(form.texts.get("options"), sources=form.sources)
         principal: Principal = request.state.principal
         wanted = FuseRequest(form, options, key, request.headers.get("traceparent"))
-        answer = accepted(await run_in_threadpool(intake.accept, principal, wanted))
-        response.headers["Location"] = answer.links.self
-        return answer
+        task = await run_in_threadpool(intake.accept, principal, wanted)
+        response.headers["Location"] = links_of(task).self
+        return await answered(changes, request, response, task)
 
     return routes

@@ -7,6 +7,9 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import ObjectMissing, ResultNotReady, ResultUnavailable
+from facefleet.gateway.events import Changes
+from facefleet.gateway.outlook import Outlook
+from facefleet.gateway.preferences import waited
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.views import TaskView, view
 from facefleet.media.sniff import ImageType
@@ -19,15 +22,17 @@ _PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nos
 _PICTURES = {200: {"content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType}}}
 
 
-def router(records: TaskRepository, store: Store) -> APIRouter:
+def router(records: TaskRepository, store: Store, changes: Changes, outlook: Outlook) -> APIRouter:
     """The routes of tasks."""
     routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
     @routes.get("/{task_id}", response_model=TaskView)
-    async def show(task_id: str, request: Request) -> TaskView:
-        """The task as it stands."""
+    async def show(task_id: str, request: Request, response: Response) -> TaskView:
+        """The task as it stands, or when it has ended (`Prefer: wait=N`)."""
         principal: Principal = request.state.principal
-        return view(await run_in_threadpool(records.get, principal.tenant, task_id))
+        task = await run_in_threadpool(records.get, principal.tenant, task_id)
+        task = await waited(changes, request, response, task)
+        return view(task, await outlook.place(task))
 
     @routes.head("/{task_id}/result", include_in_schema=False)
     @routes.get("/{task_id}/result", response_class=Response, responses=_PICTURES)  # type: ignore[arg-type]
