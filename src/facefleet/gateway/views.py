@@ -90,12 +90,12 @@ def parse_options(text: str | None) -> dict[str, object]:
     try:
         return FuseOptionsBody.model_validate_json(text or "{}").model_dump()
     except ValidationError as error:
-        found = [_reason(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)]
-        raise OptionInvalid("; ".join(found) + ".", field="options") from None
-
-
-def _reason(location: tuple[int | str, ...], message: str) -> str:
-    return f"{location[0] if location else 'options'}: {message}"
+        found = [
+            {"field": ".".join(("options", *map(str, e["loc"][:1]))), "reason": e["msg"]}
+            for e in error.errors(include_input=False, include_url=False)
+        ]
+        reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in found)
+        raise OptionInvalid(f"{reasons}.", fields=found) from None
 
 
 def links_of(task: Task) -> Links:
