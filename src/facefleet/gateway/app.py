@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 
 from facefleet.config import Settings
 from facefleet.errors import ConfigInvalid
-from facefleet.gateway import gauges, problems
+from facefleet.gateway import gauges, openapi, problems
 from facefleet.gateway.access import AccessLog
 from facefleet.gateway.admission import Admission
 from facefleet.gateway.events import Changes
@@ -29,7 +29,7 @@ from facefleet.gateway.limits import BodyLimit
 from facefleet.gateway.outcomes import Outcomes
 from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
-from facefleet.gateway.routes import erasure, events, fuse, health, operator, tasks
+from facefleet.gateway.routes import erasure, errors, events, fuse, health, listing, operator, tasks, usage
 from facefleet.gateway.server import Server, allow_connections
 from facefleet.gateway.uploads import MAX_TEXT_BYTES, ROLES, TEXTS
 from facefleet.media.sniff import Limits
@@ -47,8 +47,10 @@ from facefleet.storage.store import Store, open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.keeping import Keeping
+from facefleet.tasks.listing import Listing
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import CachedSwitches, Switches
+from facefleet.tasks.usage import Usage
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
 _GRACEFUL_SECONDS = 10
@@ -129,6 +131,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
     problems.install(app)
+    openapi.describe(app)
     deadline = timedelta(seconds=settings.tasks.deadline)
     control = Control(parts.database, now, parts.waker)
     outlook = Outlook(control.tasks, now)
@@ -140,8 +143,11 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     app.include_router(fuse.router(intake, limits, changes))
     app.include_router(tasks.router(parts.records, parts.store, changes, outlook))
     app.include_router(events.router(parts.records, changes, outlook))
+    app.include_router(listing.router(Listing(parts.database), outlook))
+    app.include_router(usage.router(Usage(parts.database), now))
     app.include_router(erasure.router(parts.records, retention))
     app.include_router(operator.router(control))
+    app.include_router(errors.router())
     needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
     app.include_router(health.router(needed, {"queue": parts.broker.ping}, parts.metrics))
     app.state.leave = changes.leave

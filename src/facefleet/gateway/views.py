@@ -142,16 +142,16 @@ def parse_options(text: str | None, sources: int = 1) -> dict[str, object]:
     try:
         body = FuseOptionsBody.model_validate_json(text or "{}")
     except ValidationError as error:
-        found = [_reason(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)]
-        raise OptionInvalid("; ".join(found) + ".", field="options") from None
+        found = [
+            {"field": ".".join(("options", *map(str, e["loc"][:1]))), "reason": e["msg"]}
+            for e in error.errors(include_input=False, include_url=False)
+        ]
+        reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in found)
+        raise OptionInvalid(f"{reasons}.", fields=found) from None
     assignments = [FaceAssignment(**one.model_dump()) for one in body.faces]
     check_assignments(assignments, other_choice=body.source_face is not None or body.target_face is not None)
     check_sources(assignments, sources)
     return body.model_dump()
-
-
-def _reason(location: tuple[int | str, ...], message: str) -> str:
-    return f"{location[0] if location else 'options'}: {message}"
 
 
 def links_of(task: Task) -> Links:

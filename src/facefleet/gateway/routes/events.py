@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from facefleet.errors import TaskNotFound
 from facefleet.gateway.events import Changes
+from facefleet.gateway.openapi import refusals
 from facefleet.gateway.outlook import Outlook, Place
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.views import view
@@ -22,7 +24,7 @@ BEAT_SECONDS = 15.0  # a comment at least this often: proxies cut what is silent
 PLACE_SECONDS = 5.0  # between looks at the place of a queued task
 _RETRY_MS = 1_000  # when a reader whose stream broke comes back
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would keep events until its buffer is full
-_STREAM = {
+_STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The stream: `id` is the version, `event` the status, `data` the task; it ends after the last",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
@@ -43,7 +45,7 @@ def router(records: TaskRepository, changes: Changes, outlook: Outlook) -> APIRo
     """The route of events."""
     routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
-    @routes.get("/{task_id}/events", response_class=Response, responses=_STREAM)  # type: ignore[arg-type]
+    @routes.get("/{task_id}/events", response_class=Response, responses=_STREAM | refusals(TaskNotFound))
     async def events(task_id: str, request: Request, header: _Seen = None, query: _SeenToo = None) -> Response:
         """Follow a task: one event now, one with each change, the last when it ends."""
         principal: Principal = request.state.principal
