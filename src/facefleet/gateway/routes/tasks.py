@@ -63,7 +63,8 @@ def router(records: TaskRepository, store: Store, changes: Changes, outlook: Out
     @routes.head("/{task_id}/result", include_in_schema=False)
     @routes.get(
         "/{task_id}/result", response_class=Response,
-        responses=_PICTURES | refusals(OptionInvalid, TaskNotFound, ResultNotReady, ResultUnavailable, StoreUnavailable),
+        responses=_PICTURES
+        | refusals(OptionInvalid, TaskNotFound, ResultNotReady, ResultUnavailable, StoreUnavailable),
     )  # fmt: skip
     async def result(task_id: str, request: Request, redirect: _Redirect = True) -> Response:
         """The fused photo of a task that succeeded; where the store gives links, a redirect to it."""

@@ -27,7 +27,7 @@ const page = {
   startsIn: "大约 {time}后开始。", retrying: "这次尝试没有成功，很快会再试一次。",
   stillWaiting: "还没有工作进程接手。任务已安全保存，有空闲就会开始。",
   cancel: "取消", canceled: "已取消", canceledMore: "没有生成任何内容。您选的照片还在下面。",
-  done: "完成", doneIn: "用时 {time}", failed: "没有成功",
+  done: "图片已完成", doneIn: "用时 {time}", failed: "没有成功",
   before: "之前", after: "之后", compare: "前后对比",
   compareHint: "滑动进行对比。双指、滚轮或 + 和 − 缩放，拖动可移动。", compareValue: "之后占 {n}%",
   zoomIn: "放大", zoomOut: "缩小", zoomFit: "适应",

@@ -27,7 +27,7 @@ const page = {
   startsIn: "Starts in about {time}.", retrying: "The attempt failed and is made again shortly.",
   stillWaiting: "No worker has taken it yet. It is safe and starts as soon as one is free.",
   cancel: "Cancel", canceled: "Canceled", canceledMore: "Nothing was made. Your photos are still chosen below.",
-  done: "Done", doneIn: "Made in {time}", failed: "That did not work",
+  done: "Your picture is ready", doneIn: "Made in {time}", failed: "That did not work",
   before: "Before", after: "After", compare: "Before and after",
   compareHint: "Slide to compare. Pinch, scroll or use + and − to zoom; drag to move.", compareValue: "{n} % after",
   zoomIn: "Zoom in", zoomOut: "Zoom out", zoomFit: "Fit",

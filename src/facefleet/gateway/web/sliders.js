@@ -35,7 +35,10 @@ export class Sliders {
       const words = valueWords(slider, Number(input.value));
       value.textContent = words;
       input.setAttribute("aria-valuetext", words);
-      input.style.setProperty("--share", (input.value - slider.min) / (slider.max - slider.min));
+      const share = (at) => (at - slider.min) / (slider.max - slider.min);
+      const ends = [share(input.value), share(0)].sort((a, b) => a - b); // filled from nothing to what is set
+      input.style.setProperty("--from", ends[0]);
+      input.style.setProperty("--to", ends[1]);
     };
     input.oninput = show;
     input.ondblclick = () => { input.value = slider.initial; show(); };
