@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.needs_server, pytest.mark.page]
 
 WIDTHS = (360, 768, 1280, 1920)
 THEMES = ("light", "dark")
+_STILL = "() => document.getAnimations().every((one) => one.effect.getTiming().iterations === Infinity)"
+_KEEPS_NOTHING = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('none') } })"
 
 
 def axe() -> str:
@@ -29,9 +31,7 @@ def axe() -> str:
 def findings(page: Page) -> list[dict[str, Any]]:
     """What the checker holds against the page as it is now, all severities."""
     page.evaluate(axe())  # not a script element: the page's policy lets none in
-    page.wait_for_function(
-        "document.getAnimations().every((one) => one.playState !== 'running' || one.effect.getTiming().iterations === Infinity)"
-    )
+    page.wait_for_function(_STILL)
     found: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
     return [
         {"id": one["id"], "impact": one["impact"], "on": [node["target"] for node in one["nodes"]]}
@@ -142,7 +142,5 @@ def test_no_width_needs_sideways_scrolling(visitors: Visitor, shared_service: Ru
 
 def test_without_a_place_to_keep_things_it_works_all_the_same(visitors: Visitor, shared_service: Running) -> None:
     visit: Visit = visitors(shared_service)
-    visit.page.add_init_script(
-        "delete window.localStorage; Object.defineProperty(window, 'localStorage', { get() { throw new Error('none') } })"
-    )
+    visit.page.add_init_script(_KEEPS_NOTHING)
     visit.open().choose().fuse().finished()

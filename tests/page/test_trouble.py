@@ -202,7 +202,7 @@ def test_a_code_of_a_newer_server_is_told_in_the_servers_words(visitor: Visit) -
 
 def test_a_photo_is_taken_with_the_camera(visitor: Visit) -> None:
     visitor.page.locator("#source").get_by_role("button", name="Take a photo").click()
-    visitor.page.wait_for_function("document.querySelector('video')?.videoWidth > 0")
+    visitor.page.wait_for_function("() => document.querySelector('video')?.videoWidth > 0")
     visitor.page.get_by_role("button", name="Take it").click()
     expect(visitor.page.locator("#source .frame img")).to_be_visible()
     expect(visitor.page.locator("dialog")).to_have_count(0)

@@ -64,7 +64,7 @@ export class Comparison {
     }
     const button = (word, path, act) => element("button",
       { type: "button", className: "quiet", "aria-label": say(word), title: say(word), onclick: act }, icon(path));
-    this.tools.replaceChildren(element("p", {}, say("compareHint")),
+    this.tools.replaceChildren(element("p", {}, say(this.handle ? "compareHint" : "lookHint")),
       button("zoomOut", ICONS.minus, () => this.zoom(1 / STEP)),
       button("zoomIn", ICONS.plus, () => this.zoom(STEP)), button("zoomFit", ICONS.fit, () => this.fit()));
     this.paint();

@@ -36,7 +36,7 @@ export class Problem extends Error {
   /** How a task ended. */
   static ofTask(task) {
     const { code, message, detail } = task.error ?? { code: "internal", message: "" };
-    return new Problem(code, { message, taskId: task.task_id, field: detail?.field ?? detail?.role ?? "" });
+    return new Problem(code, { message, taskId: task.task_id, field: detail?.field ?? detail?.image ?? "" });
   }
 
   /** What to tell the reader, and of which photo. */
