@@ -14,7 +14,7 @@ import uuid_utils.compat
 SHARDS = 8
 SUSPECT_LOST = 2  # a task that has lost its worker this often may be what crashes it, and runs alone
 Json = Mapping[str, object]
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # how an id is written
 
 
 class Kind(StrEnum):
@@ -217,4 +217,4 @@ def shard_of(tenant: str) -> int:
 
 def is_id(text: str) -> bool:
     """Whether a text can be an id at all; what cannot is asked of no database."""
-    return _ID.fullmatch(text) is not None
+    return re.fullmatch(ID, text) is not None
