@@ -29,9 +29,23 @@ from facefleet.gateway.limits import BodyLimit
 from facefleet.gateway.outcomes import Outcomes
 from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
-from facefleet.gateway.routes import erasure, errors, events, fuse, health, listing, operator, page, tasks, usage
+from facefleet.gateway.routes import (
+    erasure,
+    errors,
+    events,
+    faces,
+    fuse,
+    health,
+    listing,
+    operator,
+    page,
+    tasks,
+    templates,
+    usage,
+)
 from facefleet.gateway.server import Server, allow_connections
-from facefleet.gateway.uploads import MAX_TEXT_BYTES, ROLES, TEXTS
+from facefleet.gateway.targets import Targets
+from facefleet.gateway.uploads import FUSION
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics
@@ -45,11 +59,13 @@ from facefleet.queue.sweeper import Sweeper
 from facefleet.queue.wakes import Waker, heard
 from facefleet.storage.store import Store, open_store
 from facefleet.tasks import schema
+from facefleet.tasks.batches import Batches
 from facefleet.tasks.database import Database
 from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.listing import Listing
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import CachedSwitches, Switches
+from facefleet.tasks.templates import Templates
 from facefleet.tasks.usage import Usage
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
@@ -120,7 +136,10 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         parts: Opened by the caller, who closes them.
     """
     limits = Limits(**settings.images.model_dump())
-    retention = Retention(Keeping(parts.database, now, parts.waker), parts.store, parts.metrics, now, _terms(settings))
+    registered = Templates(parts.database, now)
+    together = Batches(parts.database, now, parts.waker)
+    keeping = Keeping(parts.database, now, parts.waker)
+    retention = Retention(keeping, registered, together, parts.store, parts.metrics, now, _terms(settings))
     queue = settings.queue
     wakes = partial(heard, queue.url.get_secret_value(), prefix=queue.prefix)
     changes = Changes(parts.records, wakes, parts.metrics, settings.gateway.watchers)
@@ -140,7 +159,9 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         CachedSwitches(Switches(parts.database, now).all), Backlog(control.tasks, settings.tasks.max_backlog, now)
     )
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
-    app.include_router(fuse.router(intake, limits, changes))
+    app.include_router(fuse.router(intake, limits, changes, Targets(registered)))
+    app.include_router(faces.router(intake, limits, changes))
+    app.include_router(templates.router(intake, limits, changes, registered, retention))
     app.include_router(tasks.router(parts.records, parts.store, changes, outlook))
     app.include_router(events.router(parts.records, changes, outlook))
     app.include_router(listing.router(Listing(parts.database), outlook))
@@ -157,7 +178,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
 
 def _middleware(settings: Settings, limits: Limits, metrics: Metrics) -> list[Middleware]:
     """Outermost first: a failure anywhere is a problem document, and every request is logged and counted."""
-    body = len(ROLES) * limits.max_bytes + len(TEXTS) * MAX_TEXT_BYTES + _FORM_OVERHEAD_BYTES
+    body = sum(FUSION.photos.values()) * limits.max_bytes + FUSION.held_bytes + _FORM_OVERHEAD_BYTES
     return [
         Middleware(AccessLog),
         Middleware(Outcomes, kinds=fuse.KINDS, metrics=metrics),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,16 +10,28 @@ from fastapi.openapi.utils import get_openapi
 
 from facefleet.errors import (
     FacefleetError,
+    IdempotencyConflict,
+    ImageAnimated,
+    ImageDecodeFailed,
+    ImageTooLargeBytes,
+    ImageTooLargePixels,
+    ImageTooSmall,
+    ImageTypeUnsupported,
     InternalError,
+    Maintenance,
     OptionInvalid,
     Overloaded,
     RecordsUnavailable,
+    RecordsUncertain,
     RequestError,
+    StoreUnavailable,
+    UploadMissing,
     UploadTimeout,
     UploadTooLarge,
     tree,
 )
 from facefleet.gateway.problems import MEDIA_TYPE, ProblemDocument, document
+from facefleet.media.sniff import ImageType
 
 Refusal = type[FacefleetError]
 
@@ -52,6 +64,41 @@ PREFER = {
     "description": "`wait=N`: answer when the task has ended, or after N s, at most 30 (RFC 7240)",
 }  # fmt: skip
 
+PHOTO = {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP"}
+CONSENT = {"type": "string", "enum": ["true"], "description": "attests that the people shown agree"}
+TEMPLATE_ID = {"type": "string", "format": "uuid", "description": "a registered target, instead of `target`"}
+KEY = {
+    "name": "Idempotency-Key", "in": "header", "required": False, "example": "order-17",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "description": "a request that is sent again with the same key makes nothing a second time",
+}  # fmt: skip
+PHOTO_REFUSALS: tuple[Refusal, ...] = (
+    ImageAnimated, ImageDecodeFailed, ImageTooLargeBytes, ImageTooLargePixels, ImageTooSmall, ImageTypeUnsupported,
+    UploadMissing,
+)  # fmt: skip
+INTAKE_REFUSALS: tuple[Refusal, ...] = (IdempotencyConflict, Maintenance, RecordsUncertain, StoreUnavailable)
+"""What can befall anything that is taken in."""
+PICTURES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The picture",
+        "content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType},
+    },
+    307: {
+        "description": "Where the store has it, for a few minutes",
+        "headers": {"Location": {"description": "a signed link", "schema": {"type": "string"}}},
+    },
+}
+
+
+def form(properties: Mapping[str, Any], required: Sequence[str], *, parameters: Sequence[Any] = ()) -> dict[str, Any]:
+    """What a route says of the multipart form it reads; ``options`` are JSON."""
+    schema = {
+        "type": "object", "required": list(required), "additionalProperties": False, "properties": dict(properties),
+    }  # fmt: skip
+    encoding = {"options": {"contentType": "application/json"}} if "options" in properties else {}
+    content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    return {"parameters": list(parameters), "requestBody": {"required": True, "content": content}}
+
 
 def refusals(*errors: Refusal) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route: the problems it can answer with, besides those that any route can."""
@@ -81,13 +128,25 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
     models |= problem.pop("$defs", {}) | {"ProblemDocument": problem}
     for operation in (one for path in schema["paths"].values() for one in path.values()):
         _describe(operation)
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = _without_null(parameter["schema"])
     return schema
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter may be left out; no address and no header can hold a null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"]
+    if len(kinds) != 1:
+        return schema
+    return {name: value for name, value in schema.items() if name != "anyOf"} | dict(kinds[0])
 
 
 def _describe(operation: dict[str, Any]) -> None:
     responses, by_status = operation["responses"], dict[str, list[Refusal]]()
-    if "HTTPValidationError" in str(responses.pop(_INVALID, "")) and _has_values(operation):
-        responses[_INVALID] = {_CODES: [OptionInvalid.code]}
+    if "HTTPValidationError" in str(responses.get(_INVALID)):
+        del responses[_INVALID]
+        if _has_values(operation):
+            responses[_INVALID] = {_CODES: [OptionInvalid.code]}
     declared = [_BY_CODE[code] for answer in responses.values() for code in answer.get(_CODES, ())]
     for cls in [*declared, *_ANYWHERE]:
         known = by_status.setdefault(str(cls.status), [])

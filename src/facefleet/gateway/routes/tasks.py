@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import (
@@ -18,8 +15,9 @@ from facefleet.errors import (
     TaskEnded,
     TaskNotFound,
 )
+from facefleet.gateway.downloads import Redirect, download
 from facefleet.gateway.events import Changes
-from facefleet.gateway.openapi import APPLIED, PREFER, refusals
+from facefleet.gateway.openapi import APPLIED, PICTURES, PREFER, refusals
 from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.preferences import waited
 from facefleet.gateway.principal import Principal
@@ -28,21 +26,6 @@ from facefleet.media.sniff import ImageType
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
-
-_LINK_SECONDS = 300.0  # enough to begin a download; it goes on after that
-_PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
-_PICTURES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The picture",
-        "content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType},
-    },
-    307: {
-        "description": "Where the store has it, for a few minutes",
-        "headers": {"Location": {"description": "a signed link", "schema": {"type": "string"}}},
-    },
-}
-
-_Redirect = Annotated[bool, Query(description="false: the bytes come from here, where the store gives links, too")]
 
 
 def router(records: TaskRepository, store: Store, changes: Changes, outlook: Outlook) -> APIRouter:
@@ -63,15 +46,13 @@ def router(records: TaskRepository, store: Store, changes: Changes, outlook: Out
     @routes.head("/{task_id}/result", include_in_schema=False)
     @routes.get(
         "/{task_id}/result", response_class=Response,
-        responses=_PICTURES
+        responses=PICTURES
         | refusals(OptionInvalid, TaskNotFound, ResultNotReady, ResultUnavailable, StoreUnavailable),
     )  # fmt: skip
-    async def result(task_id: str, request: Request, redirect: _Redirect = True) -> Response:
+    async def result(task_id: str, request: Request, redirect: Redirect = True) -> Response:
         """The fused photo of a task that succeeded; where the store gives links, a redirect to it."""
         principal: Principal = request.state.principal
-        # A signed link is good for one method, and that is GET.
-        by_link = redirect and request.method == "GET"
-        return await run_in_threadpool(_result, records, store, principal, task_id, request.method, by_link)
+        return await run_in_threadpool(_result, records, store, principal, task_id, request.method, redirect)
 
     @routes.post(
         "/{task_id}/cancel", response_model=TaskView, responses=refusals(TaskNotFound, TaskEnded, RecordsUncertain)
@@ -85,23 +66,16 @@ def router(records: TaskRepository, store: Store, changes: Changes, outlook: Out
 
 
 def _result(
-    records: TaskRepository, store: Store, principal: Principal, task_id: str, method: str, by_link: bool
+    records: TaskRepository, store: Store, principal: Principal, task_id: str, method: str, redirect: bool
 ) -> Response:
     task = records.get(principal.tenant, task_id)
     if task.result is None or task.result_type is None:
         raise _absence(task)
+    name = f"{task.id}{ImageType(task.result_type).extension}"
     try:
-        link = store.link(task.result, _LINK_SECONDS) if by_link else None
-        if link is not None:
-            return RedirectResponse(link, headers=_PRIVATE)
-        found = store.stream(task.result)
+        return download(store, task.result, task.result_type, name, method, redirect=redirect)
     except ObjectMissing:
         raise ResultUnavailable("The result has been deleted.", task_id=task.id) from None
-    name = f"{task.id}{ImageType(task.result_type).extension}"
-    headers = _PRIVATE | {"Content-Disposition": f'inline; filename="{name}"', "Content-Length": str(found.size)}
-    if method == "HEAD":
-        return Response(media_type=task.result_type, headers=headers)
-    return StreamingResponse(found.chunks, media_type=task.result_type, headers=headers)
 
 
 def _absence(task: Task) -> ResultNotReady | ResultUnavailable:
