@@ -22,13 +22,14 @@ _WIDTH = "image => image.naturalWidth"
 def test_a_visitor_fuses_two_photos_looks_downloads_and_erases(
     visitors: Visitor, shared_service: Running, tmp_path: Path
 ) -> None:
+    before = engine_seconds(shared_service)
     visit = visitors(shared_service)
     began = time.monotonic()
     visit.open().choose().fuse()
     found = visit.finished()
     took = time.monotonic() - began
     task = shared_service.task(visit.task_id)
-    engine = sum(ms for step, ms in task.timings_ms.items() if step != "queued") / 1000
+    engine = engine_seconds(shared_service) - before
     print(f"\nfirst picture from a cold page: {took:.2f} s, of which the engine {engine:.2f} s")
     assert took - engine <= BEYOND_ENGINE_SECONDS
 
@@ -45,6 +46,12 @@ def test_a_visitor_fuses_two_photos_looks_downloads_and_erases(
     erase(visit)
     assert shared_service.task(task.id).erased_at is not None
     assert shared_service.client.get(f"/v1/tasks/{task.id}/result").json()["code"] == "result_unavailable"
+
+
+def engine_seconds(service: Running) -> float:
+    """Of the fusion, and of the looks for faces before it: all that the service has done so far."""
+    tasks = service.client.get("/v1/tasks?limit=100").json()["tasks"]
+    return sum(ms for task in tasks for step, ms in task["timings_ms"].items() if step != "queued") / 1000
 
 
 def erase(visit: Visit) -> None:
