@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -21,13 +22,13 @@ __all__ = ["data", "photos", "service"]  # fixtures
 pytestmark = [pytest.mark.needs_server, pytest.mark.page]
 
 
-@pytest.fixture
-def stopped(shared_service: Running) -> Iterator[Running]:
-    """A service whose worker does not move."""
-    worker = shared_service.pids()["worker"]
+@contextmanager
+def standing_still(service: Running) -> Iterator[None]:
+    """A worker that does not move."""
+    worker = service.pids()["worker"]
     os.kill(worker, signal.SIGSTOP)
     try:
-        yield shared_service
+        yield
     finally:
         os.kill(worker, signal.SIGCONT)
 
@@ -85,15 +86,10 @@ def test_a_worker_that_is_killed_at_work_costs_only_time(
 
 def test_a_gateway_that_is_killed_while_the_page_follows_costs_only_time(visitors: Visitor, service: Running) -> None:
     visit = visitors(service).open().choose()
-    worker = service.pids()["worker"]
-    os.kill(worker, signal.SIGSTOP)
-    try:
-        visit.fuse()
-        assert visit.task_id
+    with standing_still(service):
+        assert visit.fuse().task_id
         service.kill("gateway")
         expect(visit.page.locator("#outcome")).to_contain_text("cannot be reached")
-    finally:
-        os.kill(worker, signal.SIGCONT)
     visit.finished()
     assert len(visit.tasks()) == 1
 
@@ -140,23 +136,35 @@ def test_events_that_a_proxy_holds_back_are_replaced_by_asking(visitor: Visit) -
     visitor.choose().fuse().finished()
 
 
-def test_a_reload_goes_on_with_the_task(visitors: Visitor, stopped: Running) -> None:
-    visit = visitors(stopped).open().choose().fuse()
-    task_id = visit.task_id
-    visit.page.reload()
-    expect(visit.page.locator("#outcome h2")).to_have_text("Waiting")
-    os.kill(stopped.pids()["worker"], signal.SIGCONT)
+def test_a_reload_goes_on_with_the_task(visitors: Visitor, shared_service: Running) -> None:
+    visit = visitors(shared_service).open().choose()
+    with standing_still(shared_service):
+        task_id = visit.fuse().task_id
+        visit.page.reload()
+        expect(visit.page.locator("#outcome h2")).to_have_text("Waiting")
     visit.finished()
     assert visit.task_id == task_id
 
 
-def test_a_task_can_be_canceled_while_it_waits(visitors: Visitor, stopped: Running) -> None:
-    visit = visitors(stopped).open().choose().fuse()
-    expect(visit.page.locator("#outcome h2")).to_have_text("Waiting")
-    task_id = visit.task_id
-    visit.page.get_by_role("button", name="Cancel").click()
-    expect(visit.page.locator("#outcome")).to_contain_text("Nothing was made")
-    assert stopped.task(task_id).state is State.CANCELED
+def test_photos_are_sent_without_waiting_for_their_faces(visitors: Visitor, shared_service: Running) -> None:
+    visit = visitors(shared_service).open()
+    with standing_still(shared_service):
+        for part, sample in (("source", "astronaut"), ("target", "grace_hopper")):
+            visit.page.set_input_files(f"#{part} input[type=file]", visit.samples[sample])
+            expect(visit.page.locator(f"#{part} .frame.looking")).to_be_visible()
+        assert visit.fuse().task_id
+    visit.finished()
+
+
+def test_a_task_can_be_canceled_while_it_waits(visitors: Visitor, shared_service: Running) -> None:
+    visit = visitors(shared_service).open().choose()
+    with standing_still(shared_service):
+        visit.fuse()
+        expect(visit.page.locator("#outcome h2")).to_have_text("Waiting")
+        task_id = visit.task_id
+        visit.page.get_by_role("button", name="Cancel").click()
+        expect(visit.page.locator("#outcome")).to_contain_text("Nothing was made")
+    assert shared_service.task(task_id).state is State.CANCELED
     visit.page.get_by_role("button", name="Back to the photos").click()
     expect(visit.page.locator("#source img")).to_be_visible()
 

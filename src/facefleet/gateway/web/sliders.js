@@ -45,7 +45,7 @@ export class Sliders {
     show();
     const mark = slider.experimental ? element("small", { className: "tag" }, say("experimental")) : null;
     return element("div", { className: "slider" },
-      element("label", { htmlFor: input.id }, say(slider.name), mark), value, input,
+      element("label", { htmlFor: input.id }, say(slider.name), " ", mark), value, input,
       element("small", { id: `${slider.name}-hint` }, say(`${slider.name}Hint`)));
   }
 }
