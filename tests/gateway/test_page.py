@@ -18,10 +18,11 @@ from facefleet.gateway.routes.page import FOLDER, SECURITY, Site
 
 MOST_BYTES = 150_000
 _NAMED = re.compile(r'\b(\w+): "')
-# These do not reach a browser: they are of the command line, of operators, or of a start that failed.
+# The page does not meet these: they are of the command line, of operators, of a failed start, of batches, of webhooks.
 _ELSEWHERE = {
     *(cls.code for kind in (FileError, ConfigInvalid, ManifestInvalid) for cls in tree(kind)),
     "error", "model_unknown", "model_digest_mismatch", "server_unreachable", "task_failed", "requeue_refused",
+    "batch_not_found", "delivery_not_found", "webhook_url_refused",
 }  # fmt: skip
 
 
