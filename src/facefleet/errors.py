@@ -15,7 +15,8 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   ├── OptionInvalid         option_invalid            422
     │   │   ├── UploadMissing         upload_missing            422
     │   │   ├── UploadTooLarge        upload_too_large          413
-    │   │   └── ConsentRequired       consent_required          422
+    │   │   ├── ConsentRequired       consent_required          422
+    │   │   └── WebhookUrlRefused     webhook_url_refused       422
     │   ├── ImageError
     │   │   ├── ImageTypeUnsupported  image_type_unsupported    415
     │   │   ├── ImageTooLargeBytes    image_too_large_bytes     413
@@ -37,6 +38,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     ├── NotPermitted                  not_permitted             403
     ├── LookupFailed
     │   ├── TaskNotFound              task_not_found            404
+    │   ├── DeliveryNotFound          delivery_not_found        404
     │   ├── RouteNotFound             route_not_found           404
     │   ├── MethodNotAllowed          method_not_allowed        405
     │   ├── TaskEnded                 task_ended                409
@@ -148,6 +150,14 @@ class ConsentRequired(RequestError):
     code = "consent_required"
     status = 422
     title = "Consent required"
+
+
+class WebhookUrlRefused(RequestError):
+    """Nothing is sent to this address: it is malformed, or not one of the public internet."""
+
+    code = "webhook_url_refused"
+    status = 422
+    title = "Webhook address refused"
 
 
 class ImageError(InputError):
@@ -298,6 +308,13 @@ class TaskNotFound(LookupFailed):
 
     code = "task_not_found"
     title = "Task not found"
+
+
+class DeliveryNotFound(LookupFailed):
+    """No delivery with this id for this task."""
+
+    code = "delivery_not_found"
+    title = "Delivery not found"
 
 
 class RouteNotFound(LookupFailed):
