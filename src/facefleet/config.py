@@ -154,6 +154,24 @@ class Retention(_Section):
     orphans: Seconds = Field(3600.0, description="s between searches for objects that no record names; also their age")
 
 
+class Webhooks(_Section):
+    """Telling other programs what became of their tasks."""
+
+    secrets: SecretStr = Field(
+        SecretStr(""),
+        description="`whsec_…` secrets that sign, separated by blanks, each of them in every request; "
+        "empty: one made beside an SQLite file of records, else no webhooks",
+    )
+    allow_http: bool = Field(False, description="also URLs of http://")
+    allow_private: bool = Field(False, description="also private and loopback addresses; link-local ones never")
+    ports: tuple[int, ...] = Field((80, 443, 8080, 8443), description="ports of URLs, a JSON list; empty: any")
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of a private certificate authority, besides the public ones"
+    )
+    concurrency: Count = Field(32, description="attempts that one gateway makes at once")
+    interval: Seconds = Field(0.5, description="s between looks for what is due")
+
+
 class Images(_Section):
     """Limits on one photo, checked before it is decoded."""
 
@@ -212,6 +230,7 @@ class Settings(BaseSettings):
     tasks: Tasks = Tasks()
     sweeper: Sweeper = Sweeper()
     retention: Retention = Retention()
+    webhooks: Webhooks = Webhooks()
     images: Images = Images()
     engine: Engine = Engine()
     marks: Marks = Marks()

@@ -26,8 +26,10 @@ from facefleet.gateway.intake import Intake
 from facefleet.gateway.limits import BodyLimit
 from facefleet.gateway.outcomes import Outcomes
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
-from facefleet.gateway.routes import erasure, fuse, health, operator, tasks
+from facefleet.gateway.routes import erasure, fuse, health, operator, tasks, webhooks
+from facefleet.gateway.telling import deliverer_of, resolver_of
 from facefleet.gateway.uploads import MAX_TEXT_BYTES, PHOTOS, TEXTS
+from facefleet.gateway.webhooks import WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics
@@ -41,9 +43,11 @@ from facefleet.queue.sweeper import Sweeper
 from facefleet.storage.store import Store, open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
+from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import CachedSwitches, Switches
+from facefleet.webhooks.deliver import Deliverer
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
 _GRACEFUL_SECONDS = 10
@@ -110,22 +114,26 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     """
     limits = Limits(**settings.images.model_dump())
     retention = Retention(Keeping(parts.database, now), parts.store, parts.metrics, now, _terms(settings))
+    deliveries = Deliveries(parts.database, now)
+    resolver = resolver_of(settings.webhooks)
+    deliverer = deliverer_of(settings, deliveries, resolver, parts.metrics, now)
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
-        lifespan=_lifespan(settings, parts, retention), middleware=_middleware(settings, limits, parts.metrics),
+        lifespan=_lifespan(settings, parts, retention, deliverer), middleware=_middleware(settings, limits, parts.metrics),
         docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
     problems.install(app)
     deadline = timedelta(seconds=settings.tasks.deadline)
     control = Control(parts.database, now)
-    gauges.watch(parts.metrics, parts.broker, control)
+    gauges.watch(parts.metrics, parts.broker, control, deliveries, now)
     admission = Admission(
         CachedSwitches(Switches(parts.database, now).all), Backlog(control.tasks, settings.tasks.max_backlog, now)
     )
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
-    app.include_router(fuse.router(intake, limits))
+    app.include_router(fuse.router(intake, limits, WebhookIntake(resolver if deliverer else None)))
     app.include_router(tasks.router(parts.records, parts.store))
     app.include_router(erasure.router(parts.records, retention))
+    app.include_router(webhooks.router(parts.records, deliveries))
     app.include_router(operator.router(control))
     needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
     app.include_router(health.router(needed, {"queue": parts.broker.ping}, parts.metrics))
@@ -158,7 +166,7 @@ def _terms(settings: Settings) -> Terms:
 
 
 def _lifespan(
-    settings: Settings, parts: Parts, retention: Retention
+    settings: Settings, parts: Parts, retention: Retention, deliverer: Deliverer | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -170,6 +178,8 @@ def _lifespan(
             Thread(target=sweeper.run, args=(stop.wait, settings.sweeper.interval), name="sweeper", daemon=True),
             Thread(target=retention.run, args=(stop.wait, settings.retention.interval), name="retention", daemon=True),
         ]
+        if deliverer is not None:
+            threads.append(Thread(target=deliverer.run, args=(stop,), name="webhooks", daemon=True))
         for thread in threads:
             thread.start()
         yield

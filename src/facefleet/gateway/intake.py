@@ -21,7 +21,7 @@ from facefleet.safety.consent import attest
 from facefleet.storage.keys import input_key
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock, TaskRepository
-from facefleet.tasks.task import Kind, Task, new_id
+from facefleet.tasks.task import Kind, Task, Webhook, new_id
 
 _KEY = re.compile(r"[!-~]{1,255}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -37,6 +37,7 @@ class FuseRequest:
     options: Mapping[str, object]
     idempotency_key: str | None = None
     traceparent: str | None = None
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class Intake:
             inputs={role: input_key(principal.tenant, task_id, role) for role in form.photos},
             consent=attest(form.texts.get("consent"), subject=principal.subject, now=now),
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
-            request_digest=_digest(form, request.options), traceparent=_trace_context(request.traceparent),
+            request_digest=_digest(request), traceparent=_trace_context(request.traceparent),
+            webhook=request.webhook,
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
 
@@ -136,9 +138,12 @@ def idempotency_key_of(header: str | None) -> str | None:
     return header
 
 
-def _digest(form: Form, options: Mapping[str, object]) -> str:
-    photos = {role: hashlib.sha256(photo.data).hexdigest() for role, photo in form.photos.items()}
-    canonical = json.dumps({"inputs": photos, "options": options}, sort_keys=True, separators=(",", ":"))
+def _digest(request: FuseRequest) -> str:
+    photos = {role: hashlib.sha256(photo.data).hexdigest() for role, photo in request.form.photos.items()}
+    asked: dict[str, object] = {"inputs": photos, "options": request.options}
+    if request.webhook is not None:
+        asked["webhook"] = [request.webhook.url, sorted(request.webhook.events)]
+    canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 

@@ -17,7 +17,7 @@ from facefleet.media.sniff import HEAD_BYTES, Header, Limits, check_bytes, sniff
 
 MAX_TEXT_BYTES = 16_384
 PHOTOS = ("source", "target")
-TEXTS = ("options", "consent")
+TEXTS = ("options", "consent", "webhook_url", "webhook_events")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,14 @@ class Problem(BaseModel):
     detail: dict[str, Any]
 
 
+class WebhookView(BaseModel):
+    """Who is told of a task."""
+
+    url: str
+    events: list[State]
+    deliveries: str = Field(description="link to what was sent, and what became of it")
+
+
 class TaskView(BaseModel):
     """A task."""
 
@@ -68,6 +76,7 @@ class TaskView(BaseModel):
     timings_ms: dict[str, float] = Field(description="step to milliseconds of the run that succeeded")
     erased_at: datetime | None = Field(description="when photos and result were erased on request")
     error: Problem | None = Field(description="of a failed task, or of the attempt before the next")
+    webhook: WebhookView | None = Field(description="who is told of this task")
     links: Links
 
 
@@ -108,5 +117,13 @@ def view(task: Task) -> TaskView:
         erased_at=task.erased_at, options=dict(task.options),
         models=dict(task.models), timings_ms=dict(task.timings_ms),
         error=Problem(code=failure.code, message=failure.message, detail=dict(failure.detail)) if failure else None,
+        webhook=_webhook(task),
         links=links_of(task),
     )  # fmt: skip
+
+
+def _webhook(task: Task) -> WebhookView | None:
+    if task.webhook is None:
+        return None
+    events = [State(event) for event in task.webhook.events]
+    return WebhookView(url=task.webhook.url, events=events, deliveries=f"/v1/tasks/{task.id}/webhooks")

@@ -138,10 +138,9 @@ class Deliveries:
         won = []
         with self._database.write() as connection:
             for delivery in found:
-                claim = update(deliveries).where(
-                    _same_attempt(delivery), deliveries.c.next_at == delivery.next_at
-                ).values(attempts=delivery.attempts + 1, next_at=self._clock() + lease)  # fmt: skip
-                row = connection.execute(claim.returning(deliveries)).mappings().one_or_none()
+                begun = {"attempts": delivery.attempts + 1, "next_at": self._clock() + lease}
+                claim = update(deliveries).where(_same_attempt(delivery)).values(begun).returning(deliveries)
+                row = connection.execute(claim).mappings().one_or_none()
                 if row is not None:
                     won.append(delivery_of(row))
         return won

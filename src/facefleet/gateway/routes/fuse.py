@@ -11,6 +11,7 @@ from facefleet.gateway.intake import FuseRequest, Intake, idempotency_key_of
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import read_form
 from facefleet.gateway.views import Accepted, FuseOptionsBody, accepted, parse_options
+from facefleet.gateway.webhooks import WEBHOOK_ENCODING, WEBHOOK_FIELDS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.tasks.task import Kind
 
@@ -35,16 +36,17 @@ _BODY: dict[str, Any] = {
                             "description": "attests that the people shown agree",
                         },
                         "options": FuseOptionsBody.model_json_schema(),
+                        **WEBHOOK_FIELDS,
                     },
                 },
-                "encoding": {"options": {"contentType": "application/json"}},
+                "encoding": {"options": {"contentType": "application/json"}, **WEBHOOK_ENCODING},
             }
         },
     }
 }
 
 
-def router(intake: Intake, limits: Limits) -> APIRouter:
+def router(intake: Intake, limits: Limits, webhooks: WebhookIntake) -> APIRouter:
     """The routes of fusion."""
     routes = APIRouter()
 
@@ -55,8 +57,9 @@ def router(intake: Intake, limits: Limits) -> APIRouter:
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         form = await read_form(request.headers.get("content-type", ""), request.stream(), limits)
         options = parse_options(form.texts.get("options"))
+        webhook = await webhooks.read(form.texts)
         principal: Principal = request.state.principal
-        wanted = FuseRequest(form, options, key, request.headers.get("traceparent"))
+        wanted = FuseRequest(form, options, key, request.headers.get("traceparent"), webhook)
         answer = accepted(await run_in_threadpool(intake.accept, principal, wanted))
         response.headers["Location"] = answer.links.self
         return answer
