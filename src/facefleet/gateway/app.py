@@ -119,7 +119,8 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     deliverer = deliverer_of(settings, deliveries, resolver, parts.metrics, now)
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
-        lifespan=_lifespan(settings, parts, retention, deliverer), middleware=_middleware(settings, limits, parts.metrics),
+        lifespan=_lifespan(settings, parts, retention, deliverer),
+        middleware=_middleware(settings, limits, parts.metrics),
         docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
     problems.install(app)

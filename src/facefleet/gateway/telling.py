@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Mapping
 from importlib.metadata import version
 
-import certifi
+import httpx
 
 from facefleet.config import Settings, Webhooks
 from facefleet.errors import ConfigInvalid
@@ -52,7 +52,7 @@ def _render(task: Task) -> Mapping[str, object]:
 
 
 def _trust(settings: Webhooks) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=certifi.where())
+    context = httpx.create_ssl_context(trust_env=False)
     if settings.ca_file is not None:
         try:
             context.load_verify_locations(cafile=settings.ca_file)

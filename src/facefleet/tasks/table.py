@@ -104,7 +104,9 @@ tasks = Table(
     Column("bytes_in", BigInteger, nullable=False, server_default="0"),
     Column("bytes_out", BigInteger, nullable=False, server_default="0"),
     Column("seconds", Float, nullable=False, server_default="0"),
-    Column("told", String(16), nullable=False, server_default=""),  # the state that deliveries were last made for
+    Column(
+        "told", String(16), nullable=False, server_default=text("''")
+    ),  # the state that deliveries were last made for
     UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
     Index("ix_tasks_tenant", "tenant", "id"),
     Index("ix_tasks_state_lease", "state", "lease_until"),

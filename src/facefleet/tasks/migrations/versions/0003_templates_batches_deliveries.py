@@ -21,7 +21,7 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("bytes_in", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("tasks", sa.Column("bytes_out", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("tasks", sa.Column("seconds", sa.Float, nullable=False, server_default="0"))
-    op.add_column("tasks", sa.Column("told", sa.String(16), nullable=False, server_default=""))
+    op.add_column("tasks", sa.Column("told", sa.String(16), nullable=False, server_default=sa.text("''")))
     op.create_index("ix_tasks_batch", "tasks", ["batch", "item"])
     op.create_index("ix_tasks_tenant_created", "tasks", ["tenant", "created_at"])
     op.create_index("ix_tasks_untold", "tasks", ["id"], sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
