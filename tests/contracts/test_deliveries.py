@@ -23,7 +23,10 @@ SENDING = timedelta(seconds=60)
 ENDS = ("succeeded", "failed", "canceled")
 FAILED = DeliveryState.FAILED
 # As the repository asks.
-SELECT_UNTOLD = "SELECT tasks.id FROM tasks WHERE tasks.webhook_url IS NOT NULL AND tasks.told != tasks.state ORDER BY tasks.id LIMIT 500"
+SELECT_UNTOLD = (
+    "SELECT tasks.id FROM tasks WHERE tasks.webhook_url IS NOT NULL AND tasks.told != tasks.state "
+    "ORDER BY tasks.id LIMIT 500"
+)
 
 
 @pytest.fixture

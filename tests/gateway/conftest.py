@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,8 +36,10 @@ class Door:
     parts: Parts
     settings: Settings
 
-    def submit(self, options: Any = None, consent: str | None = "true", **photos: bytes) -> httpx.Response:
-        data = {"options": json.dumps(options)} if options is not None else {}
+    def submit(
+        self, options: Any = None, consent: str | None = "true", texts: Mapping[str, str] | None = None, **photos: bytes
+    ) -> httpx.Response:
+        data = dict(texts or {}) | ({"options": json.dumps(options)} if options is not None else {})
         if consent is not None:
             data["consent"] = consent
         files = {name: (f"{name}.bin", photo) for name, photo in photos.items()}

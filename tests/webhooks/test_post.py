@@ -200,10 +200,6 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert time.monotonic() - began < 5
 
 
-def hang(_: BaseHTTPRequestHandler) -> None:
-    time.sleep(1.0)
-
-
 def test_a_receiver_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(*_: object) -> Reply:
         time.sleep(1.0)
