@@ -213,7 +213,12 @@ def test_a_name_is_refused_when_one_of_its_addresses_is(answer: list[str]) -> No
 def test_the_resolver_of_this_system_is_never_asked_for_a_number(name: str) -> None:
     """``getaddrinfo`` takes all of them but the last for addresses."""
     asked: list[str] = []
-    resolver = Resolver(STRICT, lambda host, _: asked.append(host) or [])  # type: ignore[func-returns-value]
+
+    def lookup(host: str, _: int) -> list[str]:
+        asked.append(host)
+        return []
+
+    resolver = Resolver(STRICT, lookup)
     with pytest.raises((WebhookUrlRefused, OSError)):
         asyncio.run(resolver.addresses(read_url(f"https://{name}/", STRICT), 5.0))
     assert [host for host in asked if not host.endswith(".invalid")] == []

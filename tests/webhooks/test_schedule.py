@@ -24,7 +24,7 @@ def delivery(event: State = State.SUCCEEDED, attempts: int = 1) -> Delivery:
 
 def waits(event: State, luck: float) -> list[float]:
     """s between attempts that all fail, until it is given up."""
-    found = []
+    found: list[float] = []
     one = delivery(event, 0)
     while True:
         one = replace(one, attempts=one.attempts + 1)

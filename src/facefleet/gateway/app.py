@@ -48,6 +48,7 @@ from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import CachedSwitches, Switches
 from facefleet.webhooks.deliver import Deliverer
+from facefleet.webhooks.resolve import Resolver
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
 _GRACEFUL_SECONDS = 10
@@ -119,7 +120,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     deliverer = deliverer_of(settings, deliveries, resolver, parts.metrics, now)
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
-        lifespan=_lifespan(settings, parts, retention, deliverer),
+        lifespan=_lifespan(settings, parts, retention, resolver, deliverer),
         middleware=_middleware(settings, limits, parts.metrics),
         docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
@@ -167,7 +168,7 @@ def _terms(settings: Settings) -> Terms:
 
 
 def _lifespan(
-    settings: Settings, parts: Parts, retention: Retention, deliverer: Deliverer | None
+    settings: Settings, parts: Parts, retention: Retention, resolver: Resolver, deliverer: Deliverer | None
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -188,6 +189,7 @@ def _lifespan(
         stop.set()
         for thread in threads:
             await asyncio.to_thread(thread.join, _GRACEFUL_SECONDS)
+        resolver.close()
 
     return lifespan
 

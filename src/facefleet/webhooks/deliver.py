@@ -64,7 +64,8 @@ class Deliverer:
         asyncio.run(self._run(stop))
 
     async def _run(self, stop: Event) -> None:
-        while not stop.is_set():
+        stopping = asyncio.ensure_future(asyncio.to_thread(stop.wait))
+        while not stopping.done():
             try:
                 crowded = await self.round()
             except FacefleetError as error:
@@ -73,16 +74,11 @@ class Deliverer:
             except Exception:  # noqa: BLE001 - a bug in one round must not stop the ones after it
                 crowded = False
                 _log.exception("webhooks.failed")
-            await self._pause(crowded)
+            # What waits for a place takes the first that is free.
+            awaited = {stopping, *self._running} if crowded else {stopping}
+            await asyncio.wait(awaited, timeout=self.interval, return_when=asyncio.FIRST_COMPLETED)
         if self._running:
             await asyncio.wait(self._running, timeout=_LEAVE_SECONDS)
-
-    async def _pause(self, crowded: bool) -> None:
-        """Until the next look; what waits for a place takes the first that is free."""
-        if crowded and self._running:
-            await asyncio.wait(self._running, timeout=self.interval, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await asyncio.sleep(self.interval)
 
     async def round(self) -> bool:
         """Begin every attempt that is due and has a place; whether others wait for one.
