@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 from tests.tasks.fakes import LEASE, START, FakeClock, a_task
 
 from facefleet.errors import DeliveryNotFound, FaceNotFound, TaskHeld
@@ -22,11 +24,6 @@ from facefleet.tasks.task import State, Task, Webhook
 SENDING = timedelta(seconds=60)
 ENDS = ("succeeded", "failed", "canceled")
 FAILED = DeliveryState.FAILED
-# As the repository asks.
-SELECT_UNTOLD = (
-    "SELECT tasks.id FROM tasks WHERE tasks.webhook_url IS NOT NULL AND tasks.told != tasks.state "
-    "ORDER BY tasks.id LIMIT 500"
-)
 
 
 @pytest.fixture
@@ -130,10 +127,31 @@ def test_a_look_reads_no_more_rows_than_have_something_to_tell(
     ended(records)
     with database.write() as connection:
         connection.exec_driver_sql("ANALYZE")
+    asked = statements_of(database, lambda: (deliveries.announce(), deliveries.due(10, ["a.example"])))
+    plans = [plan_of(database, statement, values) for statement, values in asked if statement.startswith("SELECT")]
+    assert len(plans) == 3
+    for plan, index in zip(plans, ("ix_tasks_untold", "ix_tasks_untold", "ix_deliveries_next"), strict=True):
+        assert index in plan
+        assert "Seq Scan" not in plan
+
+
+def statements_of(database: Database, work: Callable[[], object]) -> list[tuple[str, Any]]:
+    """What it asks the database, as the database sees it."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+        seen.append((statement, values))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    work()
+    event.remove(database.engine, "before_cursor_execute", note)
+    return seen
+
+
+def plan_of(database: Database, statement: str, values: Any) -> str:
     words = "EXPLAIN QUERY PLAN" if database.engine.dialect.name == "sqlite" else "EXPLAIN"
-    with database.read() as connection:
-        plan = str(connection.exec_driver_sql(f"{words} {SELECT_UNTOLD}").all())
-    assert "ix_tasks_untold" in plan
+    with database.write() as connection:
+        return str(connection.exec_driver_sql(f"{words} {statement}", values).all())
 
 
 def test_any_number_of_gateways_make_each_once(records: TaskRepository, deliveries: Deliveries) -> None:

@@ -116,7 +116,7 @@ tasks = Table(
     Index("ix_tasks_tenant_created", "tenant", "created_at"),
     Index("ix_tasks_lane_started", "lane", "started_at"),
     Index("ix_tasks_state_sent", "state", "track", "lane", "shard", "sent_at"),
-    Index("ix_tasks_untold", "id", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
+    Index("ix_tasks_untold", "told", "id", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
 )
 
 # What operators switched off or on; the name says what (``maintenance``, ``pause:<track>.<lane>``).

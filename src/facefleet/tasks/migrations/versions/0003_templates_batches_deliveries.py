@@ -24,7 +24,7 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("told", sa.String(16), nullable=False, server_default=sa.text("''")))
     op.create_index("ix_tasks_batch", "tasks", ["batch", "item"])
     op.create_index("ix_tasks_tenant_created", "tasks", ["tenant", "created_at"])
-    op.create_index("ix_tasks_untold", "tasks", ["id"], sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
+    op.create_index("ix_tasks_untold", "tasks", ["told", "id"], sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
     _create_templates()
     _create_batches()
     _create_deliveries()
