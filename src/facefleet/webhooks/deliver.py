@@ -27,7 +27,7 @@ from facefleet.webhooks.sign import Signer
 
 Render = Callable[[Task], Mapping[str, object]]
 
-PER_HOST = 4  # attempts at once, so that one slow receiver does not hold up the others
+PER_HOST = 8  # attempts at once, so that one slow receiver does not hold up the others
 LEASE = timedelta(seconds=4 * TOTAL_SECONDS)
 _LEAVE_SECONDS = 5.0  # that attempts under way may take when the gateway stops; the lease does the rest
 _FORGOTTEN = Answer(error="the task was erased")
