@@ -70,8 +70,8 @@ class Post:
         async def whole() -> None:
             deliverer = self.deliverer()
             while await deliverer.round():
-                await deliverer.settled()
-            await deliverer.settled()
+                await deliverer.settle(30)
+            await deliverer.settle(30)
 
         asyncio.run(whole())
 
@@ -288,6 +288,19 @@ def test_an_outage_of_the_records_ends_a_look_and_not_the_loop(office: Post, mon
         wait_until(lambda: len(receiver.received) == 1, "it is told after all")
         stop.set()
         thread.join()
+
+
+def test_a_bug_of_ours_is_not_met_for_ever(office: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> bytes:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(Deliverer, "_body", broken)
+    with Receiver() as receiver:
+        task = office.ended(receiver.url())
+        office.look()
+    delivery = office.of(task)
+    assert [attempt.error for attempt in delivery.log] == ["a fault of the service"]
+    assert delivery.next_at == office.clock() + timedelta(seconds=AFTER_END[0])
 
 
 def test_no_log_line_has_more_of_a_url_than_its_host(office: Post, caplog: pytest.LogCaptureFixture) -> None:

@@ -185,7 +185,7 @@ def _lifespan(
         for thread in threads:
             thread.start()
         yield
-        # Both stop before their parts are closed by whoever opened them.
+        # All stop before their parts are closed by whoever opened them.
         stop.set()
         for thread in threads:
             await asyncio.to_thread(thread.join, _GRACEFUL_SECONDS)

@@ -31,6 +31,7 @@ PER_HOST = 8  # attempts at once, so that one slow receiver does not hold up the
 LEASE = timedelta(seconds=4 * TOTAL_SECONDS)
 _LEAVE_SECONDS = 5.0  # that attempts under way may take when the gateway stops; the lease does the rest
 _FORGOTTEN = Answer(error="the task was erased")
+_OUR_FAULT = Answer(error="a fault of the service")
 
 _log = logger(__name__)
 
@@ -77,8 +78,7 @@ class Deliverer:
             # What waits for a place takes the first that is free.
             awaited = {stopping, *self._running} if crowded else {stopping}
             await asyncio.wait(awaited, timeout=self.interval, return_when=asyncio.FIRST_COMPLETED)
-        if self._running:
-            await asyncio.wait(self._running, timeout=_LEAVE_SECONDS)
+        await self.settle(_LEAVE_SECONDS)
 
     async def round(self) -> bool:
         """Begin every attempt that is due and has a place; whether others wait for one.
@@ -97,10 +97,10 @@ class Deliverer:
                 self._begin(delivery)
         return True
 
-    async def settled(self) -> None:
-        """Wait until no attempt is under way."""
-        while self._running:
-            await asyncio.wait(self._running)
+    async def settle(self, seconds: float) -> None:
+        """Wait for the attempts under way, and no longer than so many s."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
 
     def _begin(self, delivery: Delivery) -> None:
         running = asyncio.ensure_future(self._attempt(delivery))
@@ -117,13 +117,18 @@ class Deliverer:
                 await self._conclude(delivery, answer, Attempt(at, answer.status, answer.error, ms))
             except FacefleetError as error:
                 _log.warning("webhook.outcome_not_written", code=error.code)
-            except Exception:  # noqa: BLE001 - nobody else would hear of it
-                _log.exception("webhook.internal_error")
 
     async def _send(self, delivery: Delivery) -> Answer:
         task = await asyncio.to_thread(self.deliveries.task_of, delivery)
         if task is None:
             return _FORGOTTEN
+        try:
+            return await self._post(delivery, task)
+        except Exception:  # noqa: BLE001 - a bug counts as an attempt, or it would be met every minute for ever
+            _log.exception("webhook.internal_error")
+            return _OUR_FAULT
+
+    async def _post(self, delivery: Delivery, task: Task) -> Answer:
         body = self._body(delivery, task)
         signed = self.signer.headers(delivery.id, int(self.clock().timestamp()), body)
         headers = {"Content-Type": "application/json", "User-Agent": self.user_agent, "Accept": "*/*", **signed}
