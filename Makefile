@@ -6,7 +6,7 @@ OUT ?= out
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system check fix bench bench-service lock clean
+.PHONY: help demo test system fuzz check fix bench bench-identity bench-service lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,6 +20,10 @@ $(VENV)/.all: requirements/all.txt pyproject.toml
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.all
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.all
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
 	touch $@
 
 demo: $(VENV)/.all ## start the whole service, fuse two photos over HTTP, save the picture, stop
@@ -36,6 +40,11 @@ system: $(VENV)/.dev ## kill, cut and upgrade the whole service under thousands 
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m system $(ARGS)
 
+fuzz: $(VENV)/.dev ## 200,000 damaged photos and 24,000 inferences from eight threads, at most 15 minutes (ARGS as for test)
+	$(BIN)/facefleet models pull > /dev/null
+	$(BIN)/facefleet samples > /dev/null
+	$(PYTEST) -s -m fuzz $(ARGS)
+
 check: $(VENV)/.dev ## formatting, lint, types, floors, generated pages
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -50,6 +59,10 @@ fix: $(VENV)/.dev ## mend formatting and what lint can mend
 bench: $(VENV)/.all ## time every step of the engine beside its floor
 	$(BIN)/facefleet samples > /dev/null
 	$(BIN)/python -m benchmarks.engine
+
+bench-identity: $(VENV)/.bench ## whose face a recogniser sees in every pair of sample people; contact sheets in out/identity
+	$(BIN)/facefleet samples > /dev/null
+	$(BIN)/python -m benchmarks.identity --output $(OUT)/identity $(ARGS)
 
 bench-service: $(VENV)/.all ## drain rate, idle latency and accept rate beside their floors, about 12 minutes
 	$(BIN)/facefleet samples > /dev/null

@@ -1,102 +1,229 @@
 """What one fusion costs, step by step, on one core: medians, next to the floor that no engine gets under.
 
-    python -m benchmarks.engine [--runs 30]
+    make bench
+    python -m benchmarks.engine [--runs 20] [--cache FOLDER]
 
-The floor is decoding both photos, one bare inference per look that the pipeline takes, and encoding the result.
-Weights and photos come from the user's cache; the larger photos are the group photo enlarged.
+The floor is measured between the runs, in the same process: decoding both photos and encoding the result by the bare
+codec, and as many bare inferences as the pipeline took. Weights and photos come from the user's cache.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import cv2
 import numpy as np
 import platformdirs
+from benchmarks.scenes import Scene, render
 
-from facefleet.engine.fusion import FULL_RANGE, LANDMARK, Engine
+from facefleet.engine.fusion import FULL_RANGE, LANDMARK, SHORT_RANGE, Engine
 from facefleet.engine.image import decode, encode
 from facefleet.engine.models.registry import Registry
 from facefleet.engine.models.session import Session
-from facefleet.engine.types import FuseOptions, ModelFiles
+from facefleet.engine.types import Floats, ModelFiles, Pixels
 
-STEPS = ("decode", "detect", "landmarks", "align", "warp", "colour", "blend", "encode")
-FACE_STEPS = ("align", "warp", "colour", "blend")
-
-
-def timed(work: Callable[[], object], runs: int) -> float:
-    """Median milliseconds."""
-    took = []
-    for _ in range(runs + 3):
-        start = time.perf_counter()
-        work()
-        took.append((time.perf_counter() - start) * 1000)
-    return median(took[3:])  # the first ones fill the caches
+FACE_STEPS = ("prepare", "align", "warp", "colour", "blend")
+SMALL, LARGE, SMALL_IN_LARGE = Scene(1280, 853, 150), Scene(4240, 2832, 520), Scene(4240, 2832, 150)
+SOURCE, TARGET = "grace_hopper", "smiling_man"  # neither file, as used, needs a colour conversion
+WARM_RUNS = 3  # they fill the caches
+_MEBIBYTE = 1 << 20
 
 
-def floor(models: dict[str, ModelFiles], source: bytes, target: bytes, looks: int, runs: int) -> float:
-    """Decode, encode and bare inference, ms; ``looks`` landmark inferences."""
-    full, landmark = Session(models[FULL_RANGE]), Session(models[LANDMARK])
-    blank_full, blank_landmark = (np.zeros(session.input_shape, np.float32) for session in (full, landmark))
-    frame = decode(target)
-    return (
-        timed(lambda: (decode(source), decode(target), encode(frame)), runs)
-        + 2 * timed(lambda: full.run(blank_full), runs)
-        + looks * timed(lambda: landmark.run(blank_landmark), runs)
-    )
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What every measurement starts from."""
+
+    models: Mapping[str, ModelFiles]
+    source: bytes
+    runs: int
+
+    def engine(self, *, interpreters: int = 1, cache_bytes: int = 0) -> Engine:
+        """Warmed."""
+        engine = Engine(self.models, interpreters=interpreters, runtime_threads=1, cache_bytes=cache_bytes)
+        engine.warm()
+        return engine
 
 
-def scenes(samples: dict[str, Path]) -> list[tuple[str, bytes]]:
-    """Targets: name and JPEG."""
-    group = decode(samples["group"].read_bytes()).pixels
-    single = np.ascontiguousarray(group[150:650, 0:400])  # one of the six alone
-    canvas = np.full((886, 1280, 3), 127, np.uint8)
-    canvas[200:700, 400:800] = single
-    half = cv2.resize(np.ascontiguousarray(group[200:500, 0:250]), None, fx=4.5, fy=4.5, interpolation=cv2.INTER_CUBIC)
-    large = np.full((3000, 4000, 3), 127, np.uint8)
-    large[500 : 500 + half.shape[0], 1000 : 1000 + half.shape[1]] = half
-    small = np.full((3000, 4000, 3), 127, np.uint8)
-    small[1000:1500, 1500:1900] = single
-    pictures = {
-        "1 MP, one face": canvas,
-        "1 MP, six faces": group,
-        "12 MP, large face": large,
-        "12 MP, one face": small,
-    }
-    options = [cv2.IMWRITE_JPEG_QUALITY, 92]
-    return [(name, bytes(cv2.imencode(".jpg", pixels, options)[1])) for name, pixels in pictures.items()]
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Medians of one scene, ms."""
+
+    steps: Mapping[str, float]
+    floor: float
+
+    @property
+    def total(self) -> float:
+        """Of all steps."""
+        return sum(self.steps.values())
+
+    @property
+    def face(self) -> float:
+        """Of the steps between two located faces and the canvas."""
+        return sum(self.steps[step] for step in FACE_STEPS)
+
+
+class Floor:
+    """The work that is left of a fusion when everything but codecs and models is taken away."""
+
+    def __init__(self, setup: Setup, target: bytes) -> None:
+        self._sessions = {name: Session(setup.models[name]) for name in (FULL_RANGE, SHORT_RANGE, LANDMARK)}
+        self._files = [np.frombuffer(photo, np.uint8) for photo in (setup.source, target)]
+        self._frame = decode(target)
+        self._inputs = {name: _input(session, self._frame.pixels) for name, session in self._sessions.items()}
+        self._looks = _looks(setup, target)
+
+    def __call__(self) -> float:
+        """Milliseconds."""
+        begun = time.perf_counter()
+        for file in self._files:
+            cv2.imdecode(file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        for name, looks in self._looks.items():
+            for _ in range(looks):
+                self._sessions[name].run(self._inputs[name])
+        encode(self._frame)
+        return (time.perf_counter() - begun) * 1000
+
+
+def _input(session: Session, pixels: Pixels) -> Floats:
+    """The photo at the model's size: numbers like those it meets."""
+    small = cv2.resize(pixels, (session.size, session.size), interpolation=cv2.INTER_AREA)
+    return np.asarray(small[None], np.float32) / np.float32(255)
+
+
+def _looks(setup: Setup, target: bytes) -> dict[str, int]:
+    """How often a fusion runs each model."""
+    counted: dict[str, int] = {}
+    bare = Session.run
+
+    def run(self: Session, tensor: Floats) -> list[Floats]:
+        counted[self.model.name] = counted.get(self.model.name, 0) + 1
+        return bare(self, tensor)
+
+    engine = setup.engine()
+    Session.run = run  # type: ignore[method-assign]
+    try:
+        engine.fuse(setup.source, target)
+    finally:
+        Session.run = bare  # type: ignore[method-assign]
+    return counted
+
+
+def cost(setup: Setup, target: bytes) -> Cost:
+    """Time fusion and floor in turns."""
+    engine, floor = setup.engine(), Floor(setup, target)
+    laps: dict[str, list[float]] = {}
+    floors = []
+    for run in range(setup.runs + WARM_RUNS):
+        fused, bare = engine.fuse(setup.source, target), floor()
+        if run >= WARM_RUNS:
+            floors.append(bare)
+            for step, took in fused.timings_ms.items():
+                laps.setdefault(step, []).append(took)
+    return Cost({step: median(took) for step, took in laps.items()}, median(floors))
+
+
+def prepared_gain(setup: Setup, target: bytes) -> float:
+    """Time of a fusion over that of one whose target is ready, runs in turns."""
+    plain, keeping = setup.engine(), setup.engine(cache_bytes=256 * _MEBIBYTE)
+    keeping.prepare_target(target)
+    times = _in_turns(setup.runs, lambda: plain.fuse(setup.source, target), lambda: keeping.fuse(setup.source, target))
+    return times[0] / times[1]
+
+
+def thread_gain(setup: Setup, target: bytes) -> float:
+    """Fusions a second of two threads over those of one, runs in turns."""
+    engine = setup.engine(interpreters=2)
+    each = 6
+
+    def work(_: int) -> None:
+        for _ in range(each):
+            engine.fuse(setup.source, target)
+
+    with ThreadPoolExecutor(2) as threads:
+        times = _in_turns(max(3, setup.runs // 3), lambda: work(0), lambda: list(threads.map(work, range(2))))
+    return 2 * times[0] / times[1]
+
+
+def memory_share(cache: Path, source: bytes, scene: Scene, target: bytes) -> float:
+    """Peak memory of a fusion over the warmed baseline, by the size of the decoded target; in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_peak_bytes, (cache, source, target)) / scene.decoded_bytes
+
+
+def _peak_bytes(cache: Path, source: bytes, target: bytes) -> int:
+    cv2.setNumThreads(1)
+    engine = Engine(Registry(cache).load())
+    engine.warm()
+    engine.fuse(source, source)
+    Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak begins anew (proc(5))
+    before = _status_bytes("VmRSS")
+    engine.fuse(source, target)
+    return _status_bytes("VmHWM") - before
+
+
+def _status_bytes(name: str) -> int:
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
+
+
+def _in_turns(runs: int, *works: Callable[[], object]) -> list[float]:
+    """Median seconds of each."""
+    took: list[list[float]] = [[] for _ in works]
+    for _ in range(runs + WARM_RUNS):
+        for times, work in zip(took, works, strict=True):
+            begun = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - begun)
+    return [median(times[WARM_RUNS:]) for times in took]
+
+
+def _print_costs(costs: Mapping[Scene, Cost]) -> None:
+    steps = list(next(iter(costs.values())).steps)
+    heads = [*steps, "face", "sum", "floor", "ratio"]
+    print(f"{'target':22}" + "".join(f"{head:>10}" for head in heads))
+    for scene, one in costs.items():
+        cells = [*(one.steps[step] for step in steps), one.face, one.total, one.floor]
+        print(f"{scene.name:22}" + "".join(f"{cell:>10.1f}" for cell in cells) + f"{one.total / one.floor:>10.2f}")
+
+
+def _print_target(what: str, value: float, bound: float, *, at_least: bool = False) -> None:
+    met = value >= bound if at_least else value <= bound
+    print(f"{what:58}{value:>8.2f}{'≥' if at_least else '≤':>3} {bound:<6.1f}{'met' if met else 'missed'}")
+
+
+def _measured(setup: Setup, photo: bytes, cache: Path) -> None:
+    scenes = {scene: render(scene, photo, setup.engine()) for scene in (SMALL, LARGE, SMALL_IN_LARGE)}
+    costs = {scene: cost(setup, target) for scene, target in scenes.items()}
+    _print_costs(costs)
+    print()
+    _print_target("sum by floor, 1 MP", costs[SMALL].total / costs[SMALL].floor, 2.0)
+    _print_target("sum by floor, 12 MP", costs[LARGE].total / costs[LARGE].floor, 1.5)
+    _print_target("face steps, 12 MP by 1 MP, same face", costs[SMALL_IN_LARGE].face / costs[SMALL].face, 1.1)
+    _print_target("target ready, 12 MP: times as fast", prepared_gain(setup, scenes[LARGE]), 1.6, at_least=True)
+    _print_target("two threads, 1 MP: times one", thread_gain(setup, scenes[SMALL]), 1.7, at_least=True)
+    _print_target("two threads, 12 MP: times one", thread_gain(setup, scenes[LARGE]), 1.7, at_least=True)
+    _print_target("peak memory by decoded target, 12 MP", memory_share(cache, setup.source, LARGE, scenes[LARGE]), 6.0)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table and the targets."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--cache", type=Path, default=platformdirs.user_cache_path("facefleet"))
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     registry = Registry(arguments.cache)
-    models, samples = registry.pull(), registry.samples(["smiling_man", "group"])
-    engine = Engine(models, interpreters=1, runtime_threads=1)
-    engine.warm()
-    source = samples["smiling_man"].read_bytes()
-    print(f"medians of {arguments.runs} runs, ms; cv2 and LiteRT on one thread; source 572 × 562 px\n")
-    print(f"{'target':22}{'face px':>8}" + "".join(f"{step:>11}" for step in (*STEPS, "face", "total", "floor")))
-    for name, target in scenes(samples):
-        laps: dict[str, list[float]] = {}
-        count = len(engine.faces(target).faces)
-        for run in range(arguments.runs + 3):
-            fused = engine.fuse(source, target, FuseOptions())
-            for step, took in fused.timings_ms.items() if run >= 3 else ():
-                laps.setdefault(step, []).append(took)
-        row = {step: median(values) for step, values in laps.items()}
-        row["face"], row["total"] = sum(row[step] for step in FACE_STEPS), sum(row[step] for step in STEPS)
-        row["floor"] = floor(models, source, target, 2 * (count + 1), arguments.runs)
-        cells = "".join(f"{row[step]:>11.1f}" for step in (*STEPS, "face", "total", "floor"))
-        print(f"{name:22}{fused.faces[0].box.short_side:>8.0f}{cells}")
+    models, samples = registry.pull(), registry.samples([SOURCE, TARGET])
+    setup = Setup(models, samples[SOURCE].read_bytes(), arguments.runs)
+    print(f"medians of {arguments.runs} runs, ms; cv2 and LiteRT on one thread; {SOURCE} into {TARGET}\n")
+    _measured(setup, samples[TARGET].read_bytes(), arguments.cache)
 
 
 if __name__ == "__main__":

@@ -11,3 +11,4 @@ for extra in all gateway worker; do
     solve pyproject.toml --extra "$extra" -c requirements/dev.txt -o "requirements/$extra.txt"
 done
 solve --group build -c requirements/dev.txt -o requirements/build.txt
+solve --group bench -c requirements/dev.txt -o requirements/bench.txt

@@ -189,6 +189,10 @@ class Engine(_Section):
     )
     manifest: Path | None = Field(None, description="a TOML manifest whose entries add to or replace the built-in ones")
     runtime_threads: Count = Field(1, description="threads inside one model call")
+    cache_bytes: int = Field(
+        128 << 20, ge=0, description="bytes of photos that come again which a worker process keeps ready; 0: none"
+    )
+    cache_seconds: Seconds = Field(600.0, description="s that they are kept at most, used or not")
 
 
 class Marks(_Section):

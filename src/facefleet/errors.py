@@ -29,7 +29,8 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   ├── FaceIndexInvalid      face_index_invalid        422
     │   │   ├── FaceTooSmall          face_too_small            422
     │   │   ├── FacePoseUnsupported   face_pose_unsupported     422
-    │   │   └── FaceOutOfFrame        face_out_of_frame         422
+    │   │   ├── FaceOutOfFrame        face_out_of_frame         422
+    │   │   └── FusionQualityLow      fusion_quality_low        422
     │   ├── FileError
     │   │   ├── FileUnreadable        file_unreadable           400
     │   │   ├── FileUnwritable        file_unwritable           400
@@ -249,6 +250,13 @@ class FaceOutOfFrame(FaceError):
 
     code = "face_out_of_frame"
     title = "Face cut by the edge"
+
+
+class FusionQualityLow(FaceError):
+    """The fused face does not look right; the detail names the reason and the figures."""
+
+    code = "fusion_quality_low"
+    title = "Result not good enough"
 
 
 class FileError(InputError):

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from tests.engine.conftest import Photo
 from tests.engine.pictures import as_stored, jpeg, jpeg_with_orientation, png, png_with_orientation, webp
+from tests.media.pictures import png_chunk
+from tests.odd.makers import interlaced_png, packed_grey_png, pillow, png_of
 
 from facefleet.engine.image import Frame, decode, encode
 from facefleet.engine.types import Pixels
@@ -54,6 +56,36 @@ def test_alpha_comes_back_in_the_result(astronaut: Pixels, depth: type[np.uint8]
     again = cv2.imdecode(np.frombuffer(encode(frame), np.uint8), cv2.IMREAD_UNCHANGED)
     assert again is not None
     assert np.array_equal(again, np.dstack([astronaut, alpha]))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_the_transparent_grey_of_a_png_becomes_alpha(astronaut: Pixels, depth: int) -> None:
+    grey = np.asarray(cv2.cvtColor(astronaut, cv2.COLOR_BGR2GRAY), np.uint8)
+    clear = 1 << (depth - 1)
+    chunk = png_chunk(b"tRNS", clear.to_bytes(2, "big"))
+    if depth < 8:
+        data, shift = packed_grey_png(astronaut, depth, chunk), 8 - depth
+    else:
+        data, shift = png_of(grey.astype(np.uint16) * 256 if depth == 16 else grey, 0, chunk), 0
+    alpha = decode(data).alpha
+    assert alpha is not None
+    assert np.array_equal(alpha == 0, grey >> shift == min(clear, 128))
+    assert (alpha == 0).any()
+    assert set(np.unique(alpha)) == {0, 255}
+
+
+def test_a_palette_with_alpha_keeps_it(astronaut: Pixels) -> None:
+    data = pillow(astronaut, "PNG", "P", transparency=bytes([77] * 256))
+    frame = decode(data)
+    assert frame.alpha is not None
+    assert (frame.alpha == 77).all()
+    assert decode(encode(frame)).alpha is not None
+
+
+def test_an_interlaced_png_is_the_same_photo(astronaut: Pixels) -> None:
+    for height, width in ((512, 512), (501, 503), (1, 1), (3, 5)):
+        pixels = astronaut[:height, :width].copy()
+        assert np.array_equal(decode(interlaced_png(pixels), Limits(min_side=1)).pixels, pixels)
 
 
 def test_alpha_of_a_webp_is_turned_with_its_colours(astronaut: Pixels) -> None:

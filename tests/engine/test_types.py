@@ -20,6 +20,14 @@ def test_a_share_outside_zero_to_one_is_refused_by_name(option: str, value: Any)
     json.dumps(caught.value.detail, allow_nan=False)
 
 
+@pytest.mark.parametrize("value", [-1.01, 1.01, float("nan"), True, "old"])
+def test_an_age_outside_the_credible_range_is_refused_with_its_limits(value: Any) -> None:
+    with pytest.raises(OptionInvalid) as caught:
+        FuseOptions(age=value)
+    assert (caught.value.detail["option"], caught.value.detail["minimum"]) == ("age", -1.0)
+    assert FuseOptions(age=-1).age == -1
+
+
 @pytest.mark.parametrize("option", ["source_face", "target_face"])
 @pytest.mark.parametrize("value", [-1, 1.0, True, "first"])
 def test_an_index_that_is_no_whole_number_is_refused(option: str, value: Any) -> None:

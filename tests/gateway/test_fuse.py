@@ -51,6 +51,13 @@ def test_a_task_is_stored_and_committed_before_the_answer(door: Door) -> None:
     assert door.parts.broker.waiting(task.route) == 1
 
 
+def test_an_age_is_kept_only_where_one_was_chosen(door: Door, photo: bytes) -> None:
+    chosen = door.submit({"age": -0.5}, source=photo, target=photo).json()
+    assert door.parts.records.get("local", chosen["task_id"]).options["age"] == -0.5
+    none = door.submit({"age": 0}, source=photo, target=photo).json()
+    assert "age" not in door.parts.records.get("local", none["task_id"]).options
+
+
 def test_the_alias_does_the_same_and_stays_out_of_the_description(door: Door, photo: bytes) -> None:
     answer = door.client.post("/fuse", files={"source": photo, "target": photo}, data={"consent": "true"})
     assert answer.status_code == 202
@@ -84,6 +91,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
     ("strength over 1", {"options": {"strength": 1.5}}, 422, "option_invalid"),
     ("strength is text", {"options": {"strength": "1"}}, 422, "option_invalid"),
     ("strength is not a number", {"options": {"strength": float("nan")}}, 422, "option_invalid"),
+    ("age over 1", {"options": {"age": 1.1}}, 422, "option_invalid"),
     ("face below 0", {"options": {"source_face": -1}}, 422, "option_invalid"),
     ("face is true", {"options": {"source_face": True}}, 422, "option_invalid"),
     ("an option we do not have", {"options": {"colour": 1}}, 422, "option_invalid"),
@@ -147,8 +155,8 @@ def test_a_photo_over_the_limits_is_refused_by_its_bytes_and_by_its_pixels(open_
 
 def test_a_body_over_the_limit_is_refused_announced_or_not(open_door: Open) -> None:
     door = open_door(images={"max_bytes": 10_000})
-    body = b"x" * 100_000
-    answers = [post(door, body), post(door, iter([body[:50_000], body[50_000:]]))]
+    body = b"x" * 200_000
+    answers = [post(door, body), post(door, iter([body[:100_000], body[100_000:]]))]
     assert [(a.status_code, a.json()["code"]) for a in answers] == [(413, "upload_too_large")] * 2
 
 

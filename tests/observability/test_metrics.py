@@ -42,6 +42,7 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
     metrics.sweeps.labels("due").inc()
     metrics.deleted.labels("inputs").inc()
     metrics.retries.labels("fuse", "out_of_memory").inc()
+    metrics.prepared.labels("target", "hit").inc()
     found = {family.name: family.type for family in metrics.registry.collect()}
     assert found == {
         "facefusion_requests": "counter",
@@ -49,6 +50,7 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
         "facefusion_worker_slots": "gauge",
         "facefusion_worker_in_flight": "gauge",
         "facefusion_retries": "counter",
+        "facefusion_prepared_photos": "counter",
         "facefusion_handed_back": "counter",
         "facefusion_leases_lost": "counter",
         "facefusion_outages": "counter",

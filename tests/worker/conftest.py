@@ -13,6 +13,7 @@ from obstore.store import MemoryStore
 from prometheus_client import CollectorRegistry
 from tests.tasks.fakes import LEASE, FakeClock
 
+from facefleet.assignments import SOURCE_ROLES
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles
 from facefleet.observability.metrics import Metrics
@@ -38,12 +39,13 @@ class Bench:
     clock: FakeClock
     metrics: Metrics
 
-    def queue(self, source: bytes, target: bytes, **options: object) -> Task:
+    def queue(self, source: bytes, target: bytes, *more_sources: bytes, **options: object) -> Task:
         """A committed task with its uploads."""
         task_id, now = new_id(), self.clock()
-        inputs = {role: input_key("acme", task_id, role) for role in ("source", "target")}
-        self.store.put(inputs["source"], source)
-        self.store.put(inputs["target"], target)
+        photos = dict(zip(SOURCE_ROLES, (source, *more_sources), strict=False)) | {"target": target}
+        inputs = {role: input_key("acme", task_id, role) for role in photos}
+        for role, photo in photos.items():
+            self.store.put(inputs[role], photo)
         task = Task.new(
             id=task_id, tenant="acme", subject="tester", kind=Kind.FUSE, lane="standard", track="stable",
             options=options, inputs=inputs, consent=Consent("tester", now), now=now, deadline=timedelta(hours=1),
@@ -82,7 +84,7 @@ Build = Callable[..., Bench]
 def build(engine: Engine) -> Iterator[Build]:
     databases: list[Database] = []
 
-    def building(store: ObjectStore | None = None) -> Bench:
+    def building(store: ObjectStore | None = None, engine: Engine = engine) -> Bench:
         database = Database("sqlite://")
         databases.append(database)
         upgrade(database)

@@ -106,10 +106,10 @@ def test_a_second_signal_waits_for_no_task(bench: Bench, signals: None) -> None:
         life.begin()
         signal.raise_signal(signal.SIGTERM)
         wait_until(lambda: not life.ready.is_set(), "it takes no more")
-        hold.check("decode")
+        hold.check("decode", 0.1)
         signal.raise_signal(signal.SIGTERM)
         with pytest.raises(HandedBack):
-            hold.check("detect")
+            hold.check("detect", 0.2)
     wait_until(stopped.is_set, "the consumer is stopped")
     life.end()
 
@@ -118,24 +118,12 @@ def test_a_run_hears_of_a_cancel_at_its_next_step(bench: Bench, monkeypatch: pyt
     monkeypatch.setattr("facefleet.worker.leases.TELL_SECONDS", 0.0)
     task = held(bench)
     hold = Hold(task, bench.records, Event(), bench.clock)
-    hold.check("decode")
+    hold.check("decode", 0.1)
     seen = bench.read(task)
     assert (seen.step, 0 < seen.progress < 1) == ("decode", True)
     bench.records.cancel(task.tenant, task.id)
     with pytest.raises(TakenAway):
-        hold.check("detect")
-
-
-def test_progress_never_falls_when_a_second_face_begins(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facefleet.worker.leases.TELL_SECONDS", 0.0)
-    task = held(bench)
-    hold = Hold(task, bench.records, Event(), bench.clock)
-    shares = []
-    for step in ("decode", "align", "warp", "align", "blend", "encode"):
-        hold.check(step)
-        shares.append(bench.read(task).progress)
-    assert shares == sorted(shares)
-    assert shares[-1] < 1
+        hold.check("detect", 0.2)
 
 
 def test_a_run_past_the_deadline_ends_with_that_reason(bench: Bench, photos: tuple[bytes, bytes]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facefleet.cli import output, start
+from facefleet.cli.assign import Tiles
 
 if TYPE_CHECKING:
     from facefleet.engine.types import Face
@@ -18,6 +19,7 @@ def faces(
     draw: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write a copy with boxes and landmarks drawn in.")
     ] = None,
+    tiles: Tiles = False,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -33,9 +35,9 @@ def faces(
         output.check_output(draw, force=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
-    found = engine.faces(data)
+    found = engine.faces(data, tiles=tiles)
     if draw is not None:
-        output.write_file(draw, engine.draw(data), force=force)
+        output.write_file(draw, engine.draw(data, tiles=tiles), force=force)
     if as_json:
         size = {"width": found.width, "height": found.height}
         output.document({"image": size, "faces": [as_row(face) for face in found.faces]})

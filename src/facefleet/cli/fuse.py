@@ -8,7 +8,9 @@ from uuid import uuid4
 
 import typer
 
+from facefleet.assignments import check_sources
 from facefleet.cli import output, start
+from facefleet.cli.assign import Assign, MoreSources, Tiles, parse
 from facefleet.cli.faces import as_row
 
 if TYPE_CHECKING:
@@ -29,25 +31,34 @@ def fuse(
     target_face: Annotated[
         str | None, typer.Option(metavar="N|all", help="Index by `facefleet faces`, or all; default: the largest.")
     ] = None,
+    more_sources: MoreSources = None,
+    assign: Assign = None,
+    tiles: Tiles = False,
+    age: Annotated[
+        float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
+    ] = 0.0,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Fuse the face of SOURCE into TARGET. The output carries the marks that say it was generated."""
+    """Fuse the face of SOURCE into TARGET, or faces of several sources. The output carries the marks that say so."""
     from facefleet.engine.types import FuseOptions
     from facefleet.media.sniff import sniff
     from facefleet.worker.runtime import build_engine, image_limits
 
-    options = FuseOptions(strength, shape, source_face, target_face_of(target_face))
+    assignments = parse(assign or ())
+    options = FuseOptions(strength, shape, source_face, target_face_of(target_face), assignments, tiles, age)
+    check_sources(assignments, 1 + len(more_sources or ()))
     settings = start.settings()
     limits = image_limits(settings)
-    photos = output.read_photo(source, limits), output.read_photo(target, limits)
-    output.check_extension(out, sniff(photos[1], limits).type)
+    sources = [output.read_photo(photo, limits) for photo in (source, *(more_sources or ()))]
+    photo = output.read_photo(target, limits)
+    output.check_extension(out, sniff(photo, limits).type)
     output.check_output(out, force=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
-    fusion = engine.fuse(*photos, options)
-    output.write_file(out, _marked(fusion, settings.marks.producer), force=force)
-    _tell(out, fusion, as_json=as_json)
+    fusion = engine.fuse(sources[0], photo, options, more_sources=sources[1:])
+    output.write_file(out, marked(fusion, settings.marks.producer), force=force)
+    tell(out, fusion, "fused", as_json=as_json)
 
 
 def target_face_of(text: str | None) -> TargetFace:
@@ -58,13 +69,15 @@ def target_face_of(text: str | None) -> TargetFace:
         return text  # type: ignore[return-value]
 
 
-def _marked(fusion: Fusion, producer: str) -> bytes:
+def marked(fusion: Fusion, producer: str) -> bytes:
+    """The file with the marks that say it was generated."""
     from facefleet.safety import labels
 
     return labels.mark(fusion.image, fusion.media_type, producer=producer, content_id=str(uuid4()))
 
 
-def _tell(out: Path, fusion: Fusion, *, as_json: bool) -> None:
+def tell(out: Path, fusion: Fusion, done: str, *, as_json: bool) -> None:
+    """Print what was done to which faces, and how long it took."""
     timings = {step: round(float(took), 2) for step, took in fusion.timings_ms.items()}
     if as_json:
         rows = [as_row(face) for face in fusion.faces]
@@ -73,5 +86,5 @@ def _tell(out: Path, fusion: Fusion, *, as_json: bool) -> None:
     count = len(fusion.faces)
     faces = "1 face" if count == 1 else f"{count} faces"
     output.console().print(
-        f"{output.visible(str(out))}: {faces} fused in {sum(timings.values()):.0f} ms", soft_wrap=True
+        f"{output.visible(str(out))}: {faces} {done} in {sum(timings.values()):.0f} ms", soft_wrap=True
     )

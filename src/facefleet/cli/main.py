@@ -22,6 +22,7 @@ from typing import Annotated
 import typer
 
 from facefleet.cli import (
+    age,
     config,
     demo,
     doctor,
@@ -51,6 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("fuse")(fuse.fuse)
+app.command("age")(age.age)
 app.command("faces")(faces.faces)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)

@@ -6,7 +6,7 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -52,22 +52,28 @@ class Remote:
         self._sleep = sleep
         self._clock = clock
 
-    def fuse(self, source: bytes, target: bytes, options: Mapping[str, object], timeout: float) -> Finished:
+    def fuse(
+        self, source: bytes, target: bytes, options: Mapping[str, object], timeout: float,
+        more_sources: Sequence[bytes] = (),
+    ) -> Finished:  # fmt: skip
         """Submit, wait and fetch.
 
         Raises:
             WaitTimeout: The task did not end within ``timeout`` s; it goes on at the server.
         """
         began = self._clock()
-        task = self.submit(source, target, options)
+        task = self.submit(source, target, options, more_sources)
         view = self.wait(task["links"]["self"], timeout)
         # A store that gives links is where the result comes from.
         answer = self._patiently(lambda: self._client.get(view["links"]["result"], follow_redirects=True))
         return Finished(view, answer.content, answer.headers["content-type"], self._clock() - began)
 
-    def submit(self, source: bytes, target: bytes, options: Mapping[str, object]) -> dict[str, Any]:
+    def submit(
+        self, source: bytes, target: bytes, options: Mapping[str, object], more_sources: Sequence[bytes] = ()
+    ) -> dict[str, Any]:
         """The body of the 202. Where an answer is lost on its way we ask again; that makes no second task."""
-        files = {"source": ("source", source), "target": ("target", target)}
+        photos = [*(("source", photo) for photo in (source, *more_sources)), ("target", target)]
+        files = [(field, (field, photo)) for field, photo in photos]
         data = {"consent": "true", "options": json.dumps(options)}
         headers = {"Idempotency-Key": uuid.uuid4().hex}
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facefleet.assignments import check_sources
 from facefleet.cli import output, start
+from facefleet.cli.assign import Assign, MoreSources, Tiles, newer_options, parse
 from facefleet.cli.fuse import target_face_of
 from facefleet.errors import OptionInvalid
 
@@ -29,6 +31,12 @@ def submit(
     target_face: Annotated[
         str | None, typer.Option(metavar="N|all", help="Index, or all; default: the largest.")
     ] = None,
+    more_sources: MoreSources = None,
+    assign: Assign = None,
+    tiles: Tiles = False,
+    age: Annotated[
+        float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
+    ] = 0.0,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the result.")] = 300.0,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -44,18 +52,24 @@ def submit(
 
     if not 0 < timeout < math.inf:  # nan is neither
         raise OptionInvalid(f"--timeout must be a number of seconds above 0; it is {timeout:g}.", option="timeout")
+    assignments = parse(assign or ())
+    check_sources(assignments, 1 + len(more_sources or ()))
     settings = start.settings(client={"url": url})
     limits = Limits(**settings.images.model_dump())
-    photos = output.read_photo(source, limits), output.read_photo(target, limits)
-    for photo in photos:
-        sniff(photo, limits)
-    output.check_extension(out, sniff(photos[1], limits).type)
+    sources = [output.read_photo(photo, limits) for photo in (source, *(more_sources or ()))]
+    photo = output.read_photo(target, limits)
+    for one in (*sources, photo):
+        sniff(one, limits)
+    output.check_extension(out, sniff(photo, limits).type)
     output.check_output(out, force=force)
-    options = {
-        "strength": strength, "shape": shape, "source_face": source_face, "target_face": target_face_of(target_face)
+    options: dict[str, object] = {
+        "strength": strength, "shape": shape, "source_face": source_face, "target_face": target_face_of(target_face),
+        **newer_options(assignments, tiles=tiles),
     }  # fmt: skip
+    if age:  # servers of the release before refuse it
+        options["age"] = age
     with httpx.Client(base_url=settings.client.url, timeout=30.0) as client:
-        finished = Remote(client).fuse(*photos, options, timeout)
+        finished = Remote(client).fuse(sources[0], photo, options, timeout, sources[1:])
     output.write_file(out, finished.image, force=force)
     _tell(out, finished, as_json=as_json)
 

@@ -1,34 +1,41 @@
-"""The pipeline, read top to bottom: detect, landmarks, align, warp, blend, encode.
+"""The pipeline, read top to bottom: detect, landmarks, align, warp, blend, age where asked for, encode.
 
-source ─► decode ─► detect ─► landmarks ─► gate ─┐
-target ─► decode ─► detect ─► landmarks ─► gate ─┴► align ─► warp ─► colour ─► blend ─► encode
+sources ─► decode ─► detect ─► landmarks ─► gate ─► prepare ─┐
+target  ─► decode ─► detect ─► landmarks ─► gate ─► prepare ─┴► align ─► warp ─► colour ─► blend ─► encode
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from facefleet.engine.image import Frame, decode, encode
+from facefleet.assignments import SOURCE_ROLES, check_sources
+from facefleet.engine.cache import Cache, Lent
+from facefleet.engine.image import decode, encode
 from facefleet.engine.memory import named_shortage
 from facefleet.engine.models.session import Session
+from facefleet.engine.photos import LOCATE_STEPS, Photos, SourcePhoto, TargetPhoto
+from facefleet.engine.steps.age import Ager, DetailAger
 from facefleet.engine.steps.blend import blend
+from facefleet.engine.steps.check import place
 from facefleet.engine.steps.detect import Detector
 from facefleet.engine.steps.draw import draw
-from facefleet.engine.steps.gate import choose_source, choose_targets
+from facefleet.engine.steps.gate import choose_targets
 from facefleet.engine.steps.landmarks import Landmarker
-from facefleet.engine.steps.locate import locate
-from facefleet.engine.steps.swap import MeshSwapper, Portrait, Swapper, practice_portrait
-from facefleet.engine.types import Faces, FuseOptions, Fusion, ModelFiles
-from facefleet.errors import ModelUnknown
+from facefleet.engine.steps.locate import relocated
+from facefleet.engine.steps.prepared import Portrait, Prepared
+from facefleet.engine.steps.swap import MeshSwapper, Swapper, practice_portrait
+from facefleet.engine.stopwatch import Checkpoint, Stopwatch
+from facefleet.engine.types import Face, Faces, FuseOptions, Fusion, ModelFiles, Pixels
+from facefleet.errors import FusionQualityLow, ModelUnknown
 from facefleet.media.sniff import Limits
 
 FULL_RANGE = "face_detection_full_range"
 SHORT_RANGE = "face_detection_short_range"
 LANDMARK = "face_landmark"
 
-Checkpoint = Callable[[str], None]
-"""Called with a step's name when it has ended; may raise to end the work there."""
+_FACE_STEPS = 5  # prepare, align, warp, colour, blend; to age is one more
+KEPT_SECONDS = 600.0
 
 
 class Engine:
@@ -39,6 +46,8 @@ class Engine:
         interpreters: Copies of each model, so many callers can be inside a model at once.
         runtime_threads: Threads of each interpreter.
         limits: What one photo may measure.
+        cache_bytes: How much may be kept of photos that come again; 0: nothing.
+        cache_seconds: How long.
         clock: Seconds, for the timings.
 
     Raises:
@@ -53,6 +62,8 @@ class Engine:
         interpreters: int = 1,
         runtime_threads: int = 1,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        cache_bytes: int = 0,
+        cache_seconds: float = KEPT_SECONDS,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         names = (FULL_RANGE, SHORT_RANGE, LANDMARK)
@@ -61,11 +72,15 @@ class Engine:
             Session(model, interpreters=interpreters, runtime_threads=runtime_threads) for model in self._models
         ]
         full, short, landmark = self._sessions
-        self._detector = Detector(full, short)
         self._landmarker = Landmarker(landmark)
         self._swapper: Swapper = MeshSwapper()
+        self._ager: Ager = DetailAger()
         self._limits = limits
         self._clock = clock
+        self._cache = Cache(cache_bytes, cache_seconds)
+        self._photos = Photos(
+            Detector(full, short), self._landmarker, self._swapper, limits, self._cache, self.versions
+        )
 
     @property
     def versions(self) -> dict[str, str]:
@@ -80,17 +95,41 @@ class Engine:
         """
         for session in self._sessions:
             session.warm()
-        practice = practice_portrait()
+        practice = self._swapper.prepare(practice_portrait())
         self._swapper.swap(practice, practice, shape=0.5, lap=lambda _: None)
 
-    def faces(self, image: bytes) -> Faces:
-        """Every face of a photo, the largest first; no face is no error.
+    def faces(self, image: bytes, *, tiles: bool = False) -> Faces:
+        """Every face of a photo, in the order in which they are numbered; no face is no error.
+
+        Args:
+            image: File.
+            tiles: Find small faces beside large ones, too. A fusion with the same choice numbers faces alike.
 
         Raises:
             ImageError: The photo cannot be used.
         """
         with named_shortage():
-            return self._locate(decode(image, self._limits), Stopwatch(self._clock))
+            return self._photos.faces(image, Stopwatch(self._clock), tiles=tiles)
+
+    def prepare_source(self, source: bytes, *, source_face: int | None = None, tiles: bool = False) -> None:
+        """Make a source ready and keep its face, at its first sight, for the fusions that come soon.
+
+        Raises:
+            ImageError: The photo cannot be used.
+            FaceError: The face is missing or cannot be fused.
+            OutOfMemory: The photo does not fit into what is left.
+        """
+        with named_shortage():
+            self._photos.source(source, 0, (source_face,), Stopwatch(self._clock), tiles=tiles, keep=True)
+
+    def prepare_target(self, target: bytes, *, tiles: bool = False) -> Faces:
+        """Make a target ready and keep it, at its first sight, for the fusions that come soon; errors as above."""
+        with named_shortage():
+            return self._photos.target(target, Stopwatch(self._clock), tiles=tiles, keep=True).faces
+
+    def forget(self) -> None:
+        """Let go of all that is kept of photos."""
+        self._cache.clear()
 
     def fuse(
         self,
@@ -98,41 +137,118 @@ class Engine:
         target: bytes,
         options: FuseOptions = FuseOptions(),  # noqa: B008 - frozen
         *,
+        more_sources: Sequence[bytes] = (),
         checkpoint: Checkpoint | None = None,
     ) -> Fusion:
-        """Put the face of one photo into another.
+        """Put faces of one or more photos into another.
 
         Args:
-            source: File with the face to take.
+            source: File with the face to take; source 0 of the assignments.
             target: File to put it into; its format is the result's.
             options: What the caller chose.
+            more_sources: Sources 1, 2, … of the assignments.
             checkpoint: Called between steps.
 
         Raises:
+            OptionInvalid: The assignments do not fit the sources.
             ImageError: A photo cannot be used.
             FaceError: A face is missing or cannot be fused well.
             OutOfMemory: The photos do not fit into what is left.
         """
+        photos = (source, *more_sources)
+        check_sources(options.faces, len(photos))
         with named_shortage():
-            return self._fuse(source, target, options, Stopwatch(self._clock, checkpoint))
+            return self._fuse(photos, target, options, Stopwatch(self._clock, checkpoint))
 
-    def _fuse(self, source: bytes, target: bytes, options: FuseOptions, watch: Stopwatch) -> Fusion:
-        source_frame, target_frame = decode(source, self._limits), decode(target, self._limits)
-        watch.lap("decode")
-        giver = choose_source(self._locate(source_frame, watch), options.source_face)
-        takers = choose_targets(self._locate(target_frame, watch), options.target_face)
-        canvas = target_frame.pixels  # decoded for this call, so it can be written to; a copy of 12 MP takes 4 ms
-        for taker in takers:
-            layer = self._swapper.swap(
-                Portrait(source_frame.pixels, giver), Portrait(canvas, taker), options.shape, watch.lap
-            )
-            blend(canvas, layer, options.strength)
-            watch.lap("blend")
-        image = encode(target_frame)
+    def _fuse(self, sources: Sequence[bytes], target: bytes, options: FuseOptions, watch: Stopwatch) -> Fusion:
+        assigned = max(1, len(options.faces))
+        watch.expect((len(sources) + 1) * len(LOCATE_STEPS) + assigned * (_FACE_STEPS + 1) + 1)
+        givers = self._sources(sources, options, watch)
+        taking = self._photos.target(target, watch, tiles=options.tiles)
+        pairs = _pairs([giver.value for giver in givers], taking.faces, options)
+        watch.expect(len(pairs) * (_FACE_STEPS + bool(options.age)) + 1)
+        canvas, placed = self._fused(pairs, taking, options, watch)
+        image = encode(taking.frame.with_pixels(canvas))
         watch.lap("encode")
-        return Fusion(image, target_frame.type, takers, watch.timings_ms, self.versions)
+        return Fusion(
+            image, taking.frame.type, tuple(placed), watch.timings_ms, self.versions,
+            self._known(givers, taking), tuple(placed.values()),
+        )  # fmt: skip
 
-    def draw(self, image: bytes) -> bytes:
+    def _sources(self, sources: Sequence[bytes], options: FuseOptions, watch: Stopwatch) -> list[Lent[SourcePhoto]]:
+        return [
+            self._photos.source(photo, number, options.wanted(number), watch, tiles=options.tiles)
+            for number, photo in enumerate(sources)
+        ]
+
+    def _fused(
+        self, pairs: Iterable[tuple[Prepared, Face]], taking: TargetPhoto, options: FuseOptions, watch: Stopwatch
+    ) -> tuple[Pixels, dict[Face, float]]:
+        """The target's pixels with every face laid over, and how strongly each was blended in.
+
+        All are prepared before the first is laid over: each from the photo. Of ``"all"``, a face whose result does not
+        look right is left as it is, unless that is true of every one.
+        """
+        canvas = taking.canvas()
+        ready = [(source, self._photos.face(taking, face, watch)) for source, face in pairs]
+        placed: dict[Face, float] = {}
+        refusal: FusionQualityLow | None = None
+        for source, under in ready:
+            try:
+                placed[under.face] = self._placed(canvas, source, under, options, watch)
+            except FusionQualityLow as error:
+                if options.target_face != "all":
+                    raise
+                refusal = refusal or error
+        if refusal is not None and not placed:
+            raise refusal
+        return canvas, placed
+
+    def _placed(
+        self, canvas: Pixels, source: Prepared, under: Prepared, options: FuseOptions, watch: Stopwatch
+    ) -> float:
+        layer = self._swapper.swap(source, under, options.shape, watch.lap)
+        strength = place(canvas, layer, under, self._landmarker, options.strength, options.min_strength)
+        watch.lap("blend")
+        if options.age:
+            self._age(canvas, relocated(canvas, under.face, self._landmarker), options.age, watch)
+        return strength
+
+    def age(self, image: bytes, options: FuseOptions, *, checkpoint: Checkpoint | None = None) -> Fusion:
+        """Make a face of a photo younger or older, without a fusion; experimental.
+
+        Args:
+            image: The photo; its format is the result's.
+            options: ``age`` says by how much, ``target_face`` which face.
+            checkpoint: Called between steps.
+
+        Raises:
+            ImageError: The photo cannot be used.
+            FaceError: A face is missing or cannot be aged well.
+            OutOfMemory: The photo does not fit into what is left.
+        """
+        with named_shortage():
+            watch = Stopwatch(self._clock, checkpoint)
+            watch.expect(len(LOCATE_STEPS) + 2)
+            taking = self._photos.target(image, watch, tiles=options.tiles)
+            faces = choose_targets(taking.faces, options.target_face)
+            canvas = taking.canvas()
+            for face in faces if options.age else ():
+                self._age(canvas, face, options.age, watch)
+            encoded = encode(taking.frame.with_pixels(canvas))
+            watch.lap("encode")
+            return Fusion(encoded, taking.frame.type, faces, watch.timings_ms, self.versions, self._known([], taking))
+
+    def _age(self, canvas: Pixels, face: Face, amount: float, watch: Stopwatch) -> None:
+        blend(canvas, self._ager.age(Portrait(canvas, face), amount), 1.0)
+        watch.lap("age")
+
+    def _known(self, givers: Sequence[Lent[SourcePhoto]], taking: TargetPhoto) -> dict[str, bool]:
+        if not self._cache.keeps:
+            return {}
+        return {role: giver.hit for role, giver in zip(SOURCE_ROLES, givers, strict=False)} | {"target": taking.known}
+
+    def draw(self, image: bytes, *, tiles: bool = False) -> bytes:
         """An annotated copy in the same format: boxes, numbers, five points, sparse mesh.
 
         Raises:
@@ -140,34 +256,20 @@ class Engine:
         """
         with named_shortage():
             frame = decode(image, self._limits)
-            return encode(frame.with_pixels(draw(frame.pixels, self._locate(frame, Stopwatch(self._clock)))))
-
-    def _locate(self, frame: Frame, watch: Stopwatch) -> Faces:
-        faces = locate(frame.pixels, [], self._landmarker)
-        for detections in self._detector.looks(frame.pixels):
-            watch.lap("detect")
-            faces = locate(frame.pixels, detections, self._landmarker)
-            watch.lap("landmarks")
-            if faces.faces:
-                break
-        return faces
+            faces = self._photos.locate(frame.pixels, Stopwatch(self._clock), tiles=tiles)
+            return encode(frame.with_pixels(draw(frame.pixels, faces)))
 
 
-class Stopwatch:
-    """Milliseconds per step; a step that runs twice adds up."""
-
-    def __init__(self, clock: Callable[[], float], checkpoint: Checkpoint | None = None) -> None:
-        self._clock = clock
-        self._checkpoint = checkpoint
-        self._last = clock()
-        self.timings_ms: dict[str, float] = {}
-
-    def lap(self, step: str) -> None:
-        """The step has ended; what the checkpoint takes counts for no step."""
-        self.timings_ms[step] = self.timings_ms.get(step, 0.0) + (self._clock() - self._last) * 1000
-        if self._checkpoint is not None:
-            self._checkpoint(step)
-        self._last = self._clock()
+def _pairs(sources: Sequence[SourcePhoto], found: Faces, options: FuseOptions) -> list[tuple[Prepared, Face]]:
+    """Who goes where, by the order of the target's faces."""
+    if not options.faces:
+        giver = sources[0].faces[options.source_face]
+        return [(giver, face) for face in choose_targets(found, options.target_face)]
+    return [
+        (sources[one.source].faces[one.source_face], face)
+        for one in sorted(options.faces, key=lambda one: one.target_face)
+        for face in choose_targets(found, one.target_face)
+    ]
 
 
 def _wanted(models: Mapping[str, ModelFiles], name: str) -> ModelFiles:

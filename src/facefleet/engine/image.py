@@ -1,29 +1,37 @@
-"""Bytes to upright pixels and back: the first and the last step of every fusion."""
+"""Bytes to upright sRGB pixels and back: the first and the last step of every fusion."""
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from facefleet.engine.complete import damaged, refuse_incomplete
+from facefleet.engine.jpeg_coding import JpegCoding, read_coding
 from facefleet.engine.memory import require
+from facefleet.engine.png_pixels import GREY, GREY_ALPHA, bare_png
+from facefleet.engine.profile import embedded_profile, inks_to_srgb, to_srgb
 from facefleet.engine.types import Pixels
-from facefleet.errors import ImageDecodeFailed
+from facefleet.media.parts import png_chunks
 from facefleet.media.sniff import Header, ImageType, Limits, sniff
 
-JPEG_QUALITY = 95
 WEBP_QUALITY = 92
 _DECODE_BYTES = 8  # a pixel, decoder's buffers included
 PNG_COMPRESSION = 3  # a third of the time of level 6 for a few per cent of the bytes
 
-_ENCODE_OPTIONS = {
-    ImageType.JPEG: [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY,
-                     cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444],
-    ImageType.PNG: [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION],
-    ImageType.WEBP: [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY],
-}  # fmt: skip
+_SAMPLING_FACTORS = {
+    (1, 1): cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    (2, 1): cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
+    (1, 2): cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440,
+    (2, 2): cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+    (4, 1): cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411,
+}
+_PNG_IS_SRGB = struct.pack(">I4sBI", 1, b"sRGB", 0, zlib.crc32(b"sRGB\0"))
+_PNG_AFTER_IHDR = 8 + 25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,14 +39,16 @@ class Frame:
     """A decoded photo.
 
     Attributes:
-        pixels: ``(H, W, 3)`` uint8 BGR, upright.
+        pixels: ``(H, W, 3)`` uint8 BGR, upright, sRGB.
         type: The format it came in and goes out in.
         alpha: ``(H, W)`` uint8, or None for an opaque photo.
+        coding: How a JPEG was and will be compressed.
     """
 
     pixels: Pixels
     type: ImageType
     alpha: Pixels | None = None
+    coding: JpegCoding = JpegCoding()  # noqa: RUF009 - frozen
 
     def with_pixels(self, pixels: Pixels) -> Frame:
         """The same photo with other pixels."""
@@ -58,23 +68,72 @@ def decode(data: bytes, limits: Limits | None = None) -> Frame:
         MemoryError: The pixels do not fit.
     """
     header = sniff(data, limits)
-    _refuse_truncated(data, header.type)
-    raw = _decode_raw(data, header)
-    colour, alpha = _split(_eight_bits(raw))
-    pixels = _upright(colour, header.orientation)
+    refuse_incomplete(data, header.type)
+    coding = read_coding(data) if header.type is ImageType.JPEG else JpegCoding()
+    stored, alpha = _decode_srgb(data, header, coding)
+    pixels = upright(stored, header.orientation)
     if (pixels.shape[1], pixels.shape[0]) != (header.width, header.height):
-        raise _damaged(header.type, "its pixels do not have the size its header promises")
-    return Frame(pixels, header.type, None if alpha is None else _upright(alpha, header.orientation))
+        raise damaged(header.type, "its pixels do not have the size its header promises")
+    if alpha is not None:
+        alpha = upright(alpha, header.orientation)
+    return Frame(pixels, header.type, alpha, coding.turned() if header.orientation >= 5 else coding)
 
 
 def encode(frame: Frame) -> bytes:
-    """The file, in the frame's format and without EXIF: the pixels are upright already.
+    """The file, in the frame's format and without any metadata: the pixels are upright and sRGB already.
 
-    JPEG is written without chroma subsampling, since a fused face meets its surroundings in soft colour edges.
+    A JPEG is compressed as it came. PNG says that it is sRGB; in JPEG and WebP, saying nothing means that.
     """
     pixels = frame.pixels if frame.alpha is None else np.dstack([frame.pixels, frame.alpha])
-    _, buffer = cv2.imencode(frame.type.extension, pixels, _ENCODE_OPTIONS[frame.type])
-    return bytes(buffer)
+    _, buffer = cv2.imencode(frame.type.extension, pixels, _encode_options(frame))
+    data = bytes(buffer)
+    if frame.type is ImageType.PNG:
+        return b"".join([data[:_PNG_AFTER_IHDR], _PNG_IS_SRGB, data[_PNG_AFTER_IHDR:]])
+    return data
+
+
+def _encode_options(frame: Frame) -> list[int]:
+    if frame.type is ImageType.PNG:
+        return [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION]
+    if frame.type is ImageType.WEBP:
+        return [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY]
+    return [
+        cv2.IMWRITE_JPEG_LUMA_QUALITY, frame.coding.luma,
+        cv2.IMWRITE_JPEG_CHROMA_QUALITY, frame.coding.chroma,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _SAMPLING_FACTORS.get(frame.coding.sampling, _SAMPLING_FACTORS[(1, 1)]),
+    ]  # fmt: skip
+
+
+def _decode_srgb(data: bytes, header: Header, coding: JpegCoding) -> tuple[Pixels, Pixels | None]:
+    """Colours and alpha as they are stored, not upright."""
+    profile = embedded_profile(data, header.type)
+    if profile is not None and coding.components == 4:
+        printed, profile = inks_to_srgb(data, profile), None
+        if printed is not None:
+            return printed, None
+    raw = _decode_raw(bare_png(data) if header.type is ImageType.PNG else data, header)
+    pixels, alpha = _split(_eight_bits(raw))
+    if header.type is ImageType.PNG and alpha is None:
+        alpha = _keyed_alpha(data, raw)
+    if profile is not None:
+        to_srgb(pixels, profile, grey=_is_grey(data, header.type, coding))
+    return pixels, alpha
+
+
+def _is_grey(data: bytes, kind: ImageType, coding: JpegCoding) -> bool:
+    if kind is ImageType.PNG:
+        return data[25] in (GREY, GREY_ALPHA)
+    return kind is ImageType.JPEG and coding.components == 1
+
+
+def _keyed_alpha(data: bytes, raw: npt.NDArray[np.generic]) -> Pixels | None:
+    """Alpha of a grey PNG that names one of its greys transparent, which OpenCV leaves out."""
+    key = next((data[start : start + 2] for name, start, _ in png_chunks(data) if name == b"tRNS"), b"")
+    if raw.ndim != 2 or len(key) != 2:
+        return None
+    depth = data[24]
+    grey = int.from_bytes(key, "big") * (255 // ((1 << depth) - 1) if depth <= 8 else 1)
+    return np.where(raw == grey, np.uint8(0), np.uint8(255))
 
 
 def _decode_raw(data: bytes, header: Header) -> npt.NDArray[np.generic]:
@@ -88,7 +147,7 @@ def _decode_raw(data: bytes, header: Header) -> npt.NDArray[np.generic]:
         image = None
     if image is None:
         require(header.width * header.height * _DECODE_BYTES)
-        raise _damaged(header.type, "its pixels cannot be read")
+        raise damaged(header.type, "its pixels cannot be read")
     return np.asarray(image)
 
 
@@ -107,40 +166,9 @@ def _split(image: Pixels) -> tuple[Pixels, Pixels | None]:
     return image, None
 
 
-def _upright(image: Pixels, orientation: int) -> Pixels:
+def upright(image: Pixels, orientation: int) -> Pixels:
     """Undo an EXIF orientation (Exif 2.32, tag 0x0112): 5 to 8 are transposed, then all are flips."""
     if orientation >= 5:
         image = np.asarray(cv2.transpose(image), np.uint8)
     flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return image if flip is None else np.asarray(cv2.flip(image, flip), np.uint8)
-
-
-def _refuse_truncated(data: bytes, kind: ImageType) -> None:
-    """The decoders fill what is missing with grey and say nothing, so the end of the file is checked by hand."""
-    complete = {ImageType.JPEG: _jpeg_complete, ImageType.PNG: _png_complete, ImageType.WEBP: _webp_complete}[kind]
-    if not complete(data):
-        raise _damaged(kind, "it ends before its last part")
-
-
-def _jpeg_complete(data: bytes) -> bool:
-    # Segments are stepped over by their length, since a preview inside one has an end marker of its own. Within
-    # entropy-coded data 0xFF is always followed by 0x00 or a restart marker, so the next end marker is the real one.
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] == 0xDA:
-            return data.find(b"\xff\xd9", at) >= 0
-        stands_alone = data[at + 1] in (0x01, 0xFF) or 0xD0 <= data[at + 1] <= 0xD7
-        at += (1 if data[at + 1] == 0xFF else 2) if stands_alone else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
-
-
-def _png_complete(data: bytes) -> bool:
-    return data.rfind(b"IEND") >= 0
-
-
-def _webp_complete(data: bytes) -> bool:
-    return len(data) >= 8 + int.from_bytes(data[4:8], "little")
-
-
-def _damaged(kind: ImageType, why: str) -> ImageDecodeFailed:
-    return ImageDecodeFailed(f"The image file is damaged: {why}. Export it again.", type=str(kind))

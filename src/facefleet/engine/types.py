@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from facefleet.assignments import FaceAssignment, check_assignments
 from facefleet.errors import OptionInvalid
 from facefleet.media.sniff import ImageType
 
@@ -80,7 +81,7 @@ class Face:
     """One face of one photo.
 
     Attributes:
-        index: Place in the list of faces, the largest being 0.
+        index: Place in the list of faces.
         box: Around the landmarks.
         score: How sure the landmark model is that this is a face, 0 to 1.
         pose: Of the head.
@@ -111,7 +112,7 @@ class Faces:
     Attributes:
         width: px of the upright image.
         height: px of the upright image.
-        faces: The largest first; of two equally large ones the upper, then the left one.
+        faces: The largest first; of those that differ by less than a twentieth in area, the left one.
     """
 
     width: int
@@ -128,52 +129,75 @@ class FuseOptions:
         shape: Share of the source's face shape, 0 (the target's outline of eyes, nose and mouth) to 1.
         source_face: Index of the face to take; the largest where not given.
         target_face: Index of the face to replace, or ``"all"``; the largest where not given.
+        faces: Instead of the two above: which face of which source replaces which.
+        tiles: Find small faces beside large ones, too; it takes several times as long, and faces are numbered anew.
+        age: How much younger (to -1) or older (to 1) the fused face is made; experimental.
+        min_strength: The weakest blend to take where the result at ``strength`` does not look right; none where not
+            given.
 
     Raises:
-        OptionInvalid: A value is out of its range, not a number, or of another type.
+        OptionInvalid: A value is out of its range, not a number, or of another type; or the choices contradict.
     """
 
     strength: float = 1.0
     shape: float = 0.5
     source_face: int | None = None
     target_face: TargetFace = None
+    faces: tuple[FaceAssignment, ...] = ()
+    tiles: bool = False
+    age: float = 0.0
+    min_strength: float | None = None
 
     def __post_init__(self) -> None:
         _check_share("strength", self.strength)
         _check_share("shape", self.shape)
+        _check_share("age", self.age, minimum=-1.0)
+        if self.min_strength is not None:
+            _check_share("min_strength", self.min_strength)
         _check_index("source_face", self.source_face)
         if self.target_face != "all":
             _check_index("target_face", self.target_face)
+        check_assignments(self.faces, other_choice=self.source_face is not None or self.target_face is not None)
+
+    def wanted(self, source: int) -> tuple[int | None, ...]:
+        """Indices of the faces that are taken from a source, each once; None is the largest."""
+        if not self.faces:
+            return (self.source_face,)
+        return tuple(dict.fromkeys(one.source_face for one in self.faces if one.source == source))
 
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """A fused photo.
+    """A fused photo, or one whose face was aged.
 
     Attributes:
         image: The file, in the target's format.
         media_type: Of ``image``.
-        faces: The target's faces that were fused, as they were before.
-        timings_ms: Step to milliseconds.
+        faces: The target's faces that were fused or aged, as they were before.
+        timings_ms: Step to milliseconds; near 0 for what had been made ready before.
         models: Name to version of the models that took part.
+        known: Role of a photo to whether it had been made ready before; empty where nothing is kept.
+        strengths: Of the blend, for each of ``faces``; empty where none was blended.
     """
 
     image: bytes
     media_type: ImageType
     faces: tuple[Face, ...]
-    timings_ms: dict[str, float]
-    models: dict[str, str]
+    timings_ms: Mapping[str, float]
+    models: Mapping[str, str]
+    known: Mapping[str, bool]
+    strengths: tuple[float, ...] = ()
 
 
-def _check_share(option: str, value: object) -> None:
+def _check_share(option: str, value: object, minimum: float = 0.0) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and math.isfinite(value) and 0.0 <= value <= 1.0:  # type: ignore[arg-type,operator]
+    if number and math.isfinite(value) and minimum <= value <= 1.0:  # type: ignore[arg-type,operator]
         return
     raise OptionInvalid(
-        f"{option} is {value!r}; give a number from 0 to 1.",
+        f"{option} is {value!r}; give a number from {minimum:g} to 1.",
         option=option,
         value=_json(value),
-        minimum=0.0,
+        minimum=minimum,
         maximum=1.0,
     )
 

@@ -28,7 +28,7 @@ from facefleet.gateway.outcomes import Outcomes
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
 from facefleet.gateway.routes import erasure, fuse, health, operator, tasks, webhooks
 from facefleet.gateway.telling import deliverer_of, resolver_of
-from facefleet.gateway.uploads import MAX_TEXT_BYTES, PHOTOS, TEXTS
+from facefleet.gateway.uploads import MAX_TEXT_BYTES, ROLES, TEXTS
 from facefleet.gateway.webhooks import WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
@@ -144,7 +144,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
 
 def _middleware(settings: Settings, limits: Limits, metrics: Metrics) -> list[Middleware]:
     """Outermost first: a failure anywhere is a problem document, and every request is logged and counted."""
-    body = len(PHOTOS) * limits.max_bytes + len(TEXTS) * MAX_TEXT_BYTES + _FORM_OVERHEAD_BYTES
+    body = len(ROLES) * limits.max_bytes + len(TEXTS) * MAX_TEXT_BYTES + _FORM_OVERHEAD_BYTES
     return [
         Middleware(AccessLog),
         Middleware(Outcomes, kinds=fuse.KINDS, metrics=metrics),

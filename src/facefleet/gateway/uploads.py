@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from facefleet.assignments import SOURCE_ROLES
 from facefleet.errors import FacefleetError, RequestError, UploadMissing
 from facefleet.media.sniff import HEAD_BYTES, Header, Limits, check_bytes, sniff, sniff_type
 
 MAX_TEXT_BYTES = 16_384
-PHOTOS = ("source", "target")
+PHOTOS = ("source", "target")  # fields
+ROLES = (*SOURCE_ROLES, "target")  # what they become: `source` may be there several times
 TEXTS = ("options", "consent", "webhook_url", "webhook_events")
 
 
@@ -30,10 +32,15 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A whole form: both photos, and the text fields that were sent."""
+    """A whole form: photos by role, and the text fields that were sent."""
 
     photos: Mapping[str, Photo]
     texts: Mapping[str, str]
+
+    @property
+    def sources(self) -> int:
+        """How many source photos there are."""
+        return len(self.photos) - 1
 
 
 async def read_form(content_type: str, stream: AsyncIterator[bytes], limits: Limits) -> Form:
@@ -45,7 +52,7 @@ async def read_form(content_type: str, stream: AsyncIterator[bytes], limits: Lim
         limits: For each photo.
 
     Raises:
-        RequestError: Not a multipart form, damaged, or with a field that is unknown or there twice.
+        RequestError: Not a multipart form, damaged, or with a field that is unknown or there too often.
         UploadMissing: ``source`` or ``target`` is not there.
         ImageError: A photo cannot be used.
     """
@@ -108,10 +115,10 @@ class _Reader:
         """The form, when the body is over."""
         if not self._ended:
             raise RequestError("The multipart body ends before its closing boundary.")
-        for name in PHOTOS:
-            if not self._parts.get(name):
+        for name in ROLES:
+            if not self._parts.get(name, name not in PHOTOS):
                 raise UploadMissing(f"The field {name} is missing or empty; it holds a photo.", field=name)
-        photos = {name: self._photo(name) for name in PHOTOS}
+        photos = {role: self._photo(role) for role in ROLES if role in self._parts}
         return Form(photos, {name: self._text(name) for name in TEXTS if name in self._parts})
 
     def _photo(self, name: str) -> Photo:
@@ -147,10 +154,17 @@ class _Reader:
         if name not in PHOTOS + TEXTS:
             known = [*PHOTOS, *TEXTS]
             raise RequestError(f"There is no field {name[:64]!r} here.", field=name[:64], known=known)
-        if name in self._parts:
-            raise RequestError(f"The field {name} is there twice.", field=name)
-        self._name = name
-        self._parts[name] = bytearray()
+        self._name = self._free(name)
+        self._parts[self._name] = bytearray()
+
+    def _free(self, name: str) -> str:
+        """The role of a part: of several sources each has its own."""
+        roles = SOURCE_ROLES if name == SOURCE_ROLES[0] else (name,)
+        for role in roles:
+            if role not in self._parts:
+                return role
+        often = "twice" if len(roles) == 1 else f"more than {len(roles)} times"
+        raise RequestError(f"The field {name} is there {often}.", field=name)
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         part = self._parts[self._name]

@@ -5,13 +5,39 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
+from facefleet.assignments import (
+    MAX_ASSIGNMENTS,
+    MAX_SOURCES,
+    FaceAssignment,
+    check_assignments,
+    check_sources,
+)
 from facefleet.errors import OptionInvalid
 from facefleet.tasks.task import Kind, State, Task
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Years = Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=0, le=1000)]
+_NEWER = ("faces", "tiles", "age")
+
+
+class FaceAssignmentBody(BaseModel):
+    """One face to take and the face it replaces."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    source: Annotated[int, Field(ge=0, lt=MAX_SOURCES)] = Field(0, description="number of the source photo, from 0")
+    source_face: Index | None = Field(None, description="index of the face to take; the largest where not given")
+    target_face: Index = Field(description="index of the face to replace")
 
 
 class FuseOptionsBody(BaseModel):
@@ -25,6 +51,20 @@ class FuseOptionsBody(BaseModel):
     target_face: Index | Literal["all"] | None = Field(
         None, description="index of the face to replace, or all; the largest where not given"
     )
+    faces: Annotated[list[FaceAssignmentBody], Field(max_length=MAX_ASSIGNMENTS)] = Field(
+        [], description="instead of the two above: which face of which source replaces which"
+    )
+    tiles: bool = Field(False, description="find small faces beside large ones, too; slower, and numbers faces anew")
+    age: Years = Field(0.0, description="experimental: makes the fused face younger (to -1) or older (to 1)")
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Newer options only where they are used: workers of the release before do not know them.
+
+        A request sent again must look like its first, too, whichever release took that.
+        """
+        written: dict[str, object] = serialize(self)
+        return {name: value for name, value in written.items() if name not in _NEWER or value}
 
 
 class Links(BaseModel):
@@ -80,17 +120,33 @@ class TaskView(BaseModel):
     links: Links
 
 
-def parse_options(text: str | None) -> dict[str, object]:
+def options_schema() -> dict[str, Any]:
+    """JSON schema of the options in one piece: references would point out of the place it is put."""
+    schema = FuseOptionsBody.model_json_schema()
+    parts = schema.pop("$defs")
+    schema["properties"]["faces"]["items"] = parts[FaceAssignmentBody.__name__]
+    return schema
+
+
+def parse_options(text: str | None, sources: int = 1) -> dict[str, object]:
     """The options of a form, with their defaults.
 
+    Args:
+        text: JSON, or none.
+        sources: How many source photos the form has.
+
     Raises:
-        OptionInvalid: Not a JSON object, an unknown option, or a value out of its range.
+        OptionInvalid: Not a JSON object, an unknown option, a value out of its range, or choices that contradict.
     """
     try:
-        return FuseOptionsBody.model_validate_json(text or "{}").model_dump()
+        body = FuseOptionsBody.model_validate_json(text or "{}")
     except ValidationError as error:
         found = [_reason(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)]
         raise OptionInvalid("; ".join(found) + ".", field="options") from None
+    assignments = [FaceAssignment(**one.model_dump()) for one in body.faces]
+    check_assignments(assignments, other_choice=body.source_face is not None or body.target_face is not None)
+    check_sources(assignments, sources)
+    return body.model_dump()
 
 
 def _reason(location: tuple[int | str, ...], message: str) -> str:

@@ -7,7 +7,6 @@ for the price of a few bytes. Nothing here decodes pixels; the standard library 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,13 +18,11 @@ from facefleet.errors import (
     ImageTooSmall,
     ImageTypeUnsupported,
 )
+from facefleet.media.parts import PNG_SIGNATURE, jpeg_segments, png_chunks, webp_chunks
 
 HEAD_BYTES = 12  # enough to tell the type
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_STANDALONE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
 _ORIENTATION_TAG = 0x0112
-_MAX_PARTS = 65_536  # segments or chunks; a true file of 20 MB has a few thousand
 
 
 class ImageType(StrEnum):
@@ -83,7 +80,7 @@ def sniff_type(head: bytes) -> ImageType:
     """
     if head.startswith(b"\xff\xd8\xff"):
         return ImageType.JPEG
-    if head.startswith(_PNG_SIGNATURE):
+    if head.startswith(PNG_SIGNATURE):
         return ImageType.PNG
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return ImageType.WEBP
@@ -122,6 +119,8 @@ def sniff(data: bytes, limits: Limits | None = None) -> Header:
         width, height, orientation = reader(data)
     except (struct.error, IndexError):
         raise ImageDecodeFailed("The image file ends inside its header.", type=str(kind)) from None
+    if not width or not height:  # a JPEG may tell its height behind its pixels (DNL); no camera does
+        raise ImageDecodeFailed(f"The image file is {width} × {height} px by its header.", type=str(kind))
     if orientation >= 5:  # these four turn the image by a quarter
         width, height = height, width
     if min(width, height) < limits.min_side:
@@ -137,75 +136,38 @@ def sniff(data: bytes, limits: Limits | None = None) -> Header:
     return Header(kind, width, height, orientation)
 
 
-def _parts() -> Iterator[int]:
-    """Counts the parts of a header, so that a file of nothing but parts costs no more time than a true one."""
-    yield from range(_MAX_PARTS)
-    raise ImageDecodeFailed(f"The image file is damaged: it has more than {_MAX_PARTS:,} parts.")
-
-
 def _jpeg(data: bytes) -> tuple[int, int, int]:
     orientation = 1
-    at = 2
-    parts = _parts()
-    while True:
-        next(parts)
-        if data[at] != 0xFF:
-            raise ImageDecodeFailed("The JPEG file is damaged: a marker is missing in its header.")
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
-        if marker in _STANDALONE_MARKERS:
-            at += 2
-            continue
-        if marker in (0xD9, 0xDA):
-            raise ImageDecodeFailed("The JPEG file has no frame header before its data.")
-        (length,) = struct.unpack_from(">H", data, at + 2)
-        if length < 2:
-            raise ImageDecodeFailed("The JPEG file is damaged: a header segment has no length.")
-        if marker in _SOF_MARKERS:
-            height, width = struct.unpack_from(">HH", data, at + 5)
+    for name, at, length in jpeg_segments(data):
+        if name[0] in _SOF_MARKERS:
+            height, width = struct.unpack_from(">HH", data, at + 1)
             return width, height, orientation
-        if marker == 0xE1 and data[at + 4 : at + 10] == b"Exif\0\0":
-            orientation = _exif_orientation(data[at + 10 : at + 2 + length])
-        at += 2 + length
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    at = len(_PNG_SIGNATURE)
-    parts = _parts()
-    while at + 8 <= len(data):
-        next(parts)
-        (length,) = struct.unpack_from(">I", data, at)
-        yield data[at + 4 : at + 8], at + 8, length
-        at += 12 + length
+        if name == b"\xe1" and data[at : at + 6] == b"Exif\0\0":
+            orientation = _exif_orientation(data[at + 6 : at + length])
+    raise ImageDecodeFailed("The JPEG file has no frame header before its data.")
 
 
 def _png(data: bytes) -> tuple[int, int, int]:
     size: tuple[int, int] | None = None
     orientation = 1
-    for name, at, length in _png_chunks(data):
-        if name == b"IHDR":
+    for name, at, length in png_chunks(data):
+        if size is None:
+            if name != b"IHDR":
+                break
             size = struct.unpack_from(">II", data, at)
         elif name == b"acTL":
             raise ImageAnimated("The PNG file is animated; send a single frame.")
         elif name == b"eXIf":
             orientation = _exif_orientation(data[at : at + length])
     if size is None:
-        raise ImageDecodeFailed("The PNG file has no IHDR chunk.")
+        raise ImageDecodeFailed("The PNG file does not start with its IHDR chunk.")
     return *size, orientation
 
 
 def _webp(data: bytes) -> tuple[int, int, int]:
     orientation = 1
     size: tuple[int, int] | None = None
-    at = 12
-    parts = _parts()
-    while at + 8 <= len(data):
-        next(parts)
-        name = data[at : at + 4]
-        (length,) = struct.unpack_from("<I", data, at + 4)
-        body = at + 8
+    for name, body, length in webp_chunks(data):
         if name == b"VP8X":
             if data[body] & 0x02:
                 raise ImageAnimated("The WebP file is animated; send a single frame.")
@@ -221,7 +183,6 @@ def _webp(data: bytes) -> tuple[int, int, int]:
         elif name == b"EXIF":
             blob = data[body : body + length]
             orientation = _exif_orientation(blob.removeprefix(b"Exif\0\0"))
-        at = body + length + (length & 1)
     if size is None:
         raise ImageDecodeFailed("The WebP file has no image chunk.")
     return *size, orientation

@@ -94,6 +94,10 @@ class Metrics:
         self.leases_lost = Counter(
             "facefusion_leases_lost_total", "Claims that a heartbeat no longer found.", ["kind"], registry=registry
         )
+        self.prepared = Counter(
+            "facefusion_prepared_photos_total", "Photos of fusions by whether they had been made ready before.",
+            ["photo", "outcome"], registry=registry,
+        )  # fmt: skip
         self.outages = Counter(
             "facefusion_outages_total", "Calls that a part did not answer.", ["part"], registry=registry
         )

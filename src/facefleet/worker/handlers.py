@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from facefleet.assignments import SOURCE_ROLES, FaceAssignment
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import FuseOptions, Fusion
 from facefleet.errors import FacefleetError, InternalError, OutageError, RecordsUnavailable, RecordsUncertain
@@ -120,12 +121,20 @@ class Handler:
         task = hold.task
         timings = {"queued": (self.clock() - task.created_at).total_seconds() * 1000}
         with _timed(timings, "load"):
-            source, target = (self.store.get(task.inputs[role]) for role in ("source", "target"))
-        fusion = self.engine.fuse(source, target, FuseOptions(**_options(task)), checkpoint=hold.check)
+            roles = [role for role in SOURCE_ROLES if role in task.inputs]
+            source, *more = (self.store.get(task.inputs[role]) for role in roles)
+            target = self.store.get(task.inputs["target"])
+        fusion = self.engine.fuse(source, target, _options(task), more_sources=more, checkpoint=hold.check)
+        self._count(fusion)
         timings |= fusion.timings_ms
         with _timed(timings, "mark"):
             image = mark(fusion.image, fusion.media_type, producer=self.producer, content_id=task.id)
         return self._complete(hold, fusion, image, timings)
+
+    def _count(self, fusion: Fusion) -> None:
+        for role, known in fusion.known.items():
+            photo = "target" if role == "target" else "source"
+            self.metrics.prepared.labels(photo, "hit" if known else "miss").inc()
 
     def _complete(self, hold: Hold, fusion: Fusion, image: bytes, timings: dict[str, float]) -> str:
         task = hold.task
@@ -157,8 +166,11 @@ class Handler:
         return "retried"
 
 
-def _options(task: Task) -> Mapping[str, Any]:
-    return task.options
+def _options(task: Task) -> FuseOptions:
+    """The record's options; one of a gateway that knew fewer has fewer."""
+    options: dict[str, Any] = dict(task.options)
+    assignments = tuple(FaceAssignment(**one) for one in options.pop("faces", ()))
+    return FuseOptions(**options, faces=assignments)
 
 
 class _timed:  # noqa: N801 - reads as a word in a with statement

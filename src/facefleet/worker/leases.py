@@ -17,7 +17,6 @@ from facefleet.tasks.task import Task
 TELL_SECONDS = 0.2  # a run tells the record how far it is, and hears of a cancel, at most this often
 INSIST_SECONDS = 20.0  # a database is started again in less
 _INSIST_PAUSE_SECONDS = 0.5
-STEPS = ("decode", "detect", "landmarks", "align", "warp", "colour", "blend", "encode")
 _BEATS_PER_LEASE = 3  # two may fail before the lease is over
 
 _log = logger(__name__)
@@ -42,8 +41,8 @@ class Hold:
         self._told = time.monotonic()
         self._progress = 0.0
 
-    def check(self, step: str) -> None:
-        """Called when a step has ended.
+    def check(self, step: str, share: float) -> None:
+        """Called when a step has ended and so much of the work is done, 0 to 1.
 
         Raises:
             HandedBack: The worker is leaving and its grace is over.
@@ -54,8 +53,7 @@ class Hold:
             raise HandedBack
         if self._clock() > self.task.deadline_at:
             raise DeadlineExceeded("The task did not finish in its time.", step=step)
-        if step in STEPS:
-            self._progress = max(self._progress, (STEPS.index(step) + 1) / (len(STEPS) + 1))
+        self._progress = share
         if time.monotonic() - self._told >= TELL_SECONDS:
             self._tell(step)
 

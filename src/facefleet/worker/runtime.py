@@ -33,4 +33,6 @@ def build_engine(settings: Settings, *, interpreters: int | None = None, progres
         interpreters=settings.worker.threads if interpreters is None else interpreters,
         runtime_threads=settings.engine.runtime_threads,
         limits=image_limits(settings),
+        cache_bytes=settings.engine.cache_bytes,
+        cache_seconds=settings.engine.cache_seconds,
     )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -31,6 +32,50 @@ def test_threads_that_share_a_session_get_their_own_answers(models: Mapping[str,
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda i: session.run(tensors[i % 4])[0], range(80)))
     assert all(np.array_equal(one, expected[i % 4]) for i, one in enumerate(found))
+
+
+def crops(session: Session, samples: Mapping[str, Path]) -> list[np.ndarray]:
+    """Real photos at the size of the model's input."""
+    images = [cv2.imread(str(samples[name])) for name in ("astronaut", "grace_hopper", "group", "smiling_man")]
+    sized = [cv2.resize(image, (session.size, session.size)) for image in images if image is not None]
+    turned = [cv2.rotate(image, cv2.ROTATE_180) for image in sized]
+    return [(image[None, :, :, ::-1] / 255).astype(np.float32) for image in sized + turned]
+
+
+def mismatches(model: ModelFiles, samples: Mapping[str, Path], each: int) -> int:
+    """Of eight threads with ``each`` inferences over four interpreters, against one thread alone."""
+    session = Session(model, interpreters=4)
+    tensors = crops(session, samples)
+    expected = [session.run(tensor) for tensor in tensors]
+
+    def work(thread: int) -> int:
+        wrong = 0
+        for turn in range(each):
+            found = session.run(tensors[(thread + turn) % len(tensors)])
+            right = expected[(thread + turn) % len(tensors)]
+            wrong += not all(np.array_equal(one, other) for one, other in zip(found, right, strict=True))
+        return wrong
+
+    with ThreadPoolExecutor(8) as threads:
+        return sum(threads.map(work, range(8)))
+
+
+MODELS = ("face_detection_full_range", "face_detection_short_range", "face_landmark")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_eight_threads_get_what_one_gets(
+    models: Mapping[str, ModelFiles], samples: Mapping[str, Path], name: str
+) -> None:
+    assert mismatches(models[name], samples, each=15) == 0
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", MODELS)
+def test_eight_threads_get_what_one_gets_a_thousand_times(
+    models: Mapping[str, ModelFiles], samples: Mapping[str, Path], name: str
+) -> None:
+    assert mismatches(models[name], samples, each=1000) == 0
 
 
 def test_a_result_is_not_overwritten_by_the_next_run(models: Mapping[str, ModelFiles]) -> None:

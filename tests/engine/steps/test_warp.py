@@ -10,7 +10,9 @@ from facefleet.engine.fusion import Engine
 from facefleet.engine.steps.align import Mouth, align, choose_mouth, mouth_opening, signed_areas
 from facefleet.engine.steps.blend import Layer, blend
 from facefleet.engine.steps.mesh import OVAL, topology
-from facefleet.engine.steps.warp import Region, region_of, warp
+from facefleet.engine.steps.prepared import Portrait, Prepared, prepare
+from facefleet.engine.steps.region import Region
+from facefleet.engine.steps.warp import drawn, lookup, patch_near
 from facefleet.engine.types import Face, Pixels
 
 
@@ -19,16 +21,24 @@ def face(engine: Engine, astronaut: Pixels) -> Face:
     return engine.faces(png(astronaut)).faces[0]
 
 
-@pytest.mark.parametrize("shift", [(0, 0), (1, 0), (0, 1)])
-def test_a_face_drawn_onto_itself_is_itself(face: Face, astronaut: Pixels, shift: tuple[int, int]) -> None:
-    alignment = align(face, face, 0.5)
-    whole = region_of(alignment.geometry, astronaut.shape)
-    # An odd start and an odd size: the half-size map must not lose half a pixel.
-    region = Region(whole.x + shift[0], whole.y + shift[1], whole.width - shift[0], whole.height - shift[1])
-    drawn = warp(astronaut, alignment, region).pixels
-    inside = np.zeros(astronaut.shape[:2], np.uint8)
-    cv2.fillPoly(inside, [np.round(face.landmarks[list(OVAL), :2]).astype(np.int32)], 1)
-    error = np.abs(drawn.astype(int) - region.of(astronaut))[region.of(inside) > 0]
+def drawn_over(source: Prepared, target: Prepared, shape: float) -> Pixels:
+    alignment = align(source.face, target.face, shape)
+    size = target.region.width, target.region.height
+    return drawn(patch_near(source, alignment.scale), source, lookup(alignment, target), size)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (1, 0), (0, 1)])
+@pytest.mark.parametrize("zoom", [1, 4])
+def test_a_face_drawn_onto_itself_is_itself(
+    engine: Engine, astronaut: Pixels, corner: tuple[int, int], zoom: int
+) -> None:
+    # Odd starts, and a map far smaller than the face: neither may shift a pixel.
+    large = cv2.resize(astronaut[corner[1] :, corner[0] :], None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
+    pixels = np.asarray(large, np.uint8)
+    own = prepare(Portrait(pixels, engine.faces(png(pixels)).faces[0]))
+    inside = np.zeros(pixels.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [np.round(own.face.landmarks[list(OVAL), :2]).astype(np.int32)], 1)
+    error = np.abs(drawn_over(own, own, 0.5).astype(int) - own.patch)[own.region.of(inside) > 0]
     assert error.mean() < 0.5
 
 
@@ -38,10 +48,9 @@ def test_a_source_of_three_times_the_size_does_not_alias(engine: Engine, astrona
     source = engine.faces(png(large)).faces[0]
     grid = np.zeros_like(large)
     grid[:, ::2] = 200
-    alignment = align(source, face, 0.0)
-    drawn = warp(grid, alignment, region_of(alignment.geometry, astronaut.shape)).pixels
-    assert drawn[20:-20, 20:-20].std() < 20  # of a standard deviation of 100
-    assert drawn.mean() == pytest.approx(100, abs=5)
+    pixels = drawn_over(prepare(Portrait(grid, source)), prepare(Portrait(astronaut, face)), 0.0)
+    assert pixels[20:-20, 20:-20].std() < 20  # of a standard deviation of 100
+    assert pixels.mean() == pytest.approx(100, abs=5)
 
 
 def test_alignment_leaves_the_outline_of_the_target(engine: Engine, photo: Photo, face: Face) -> None:
@@ -80,7 +89,8 @@ def test_the_full_shape_of_another_folds_nothing(engine: Engine, photo: Photo, f
         (0.03, 0.15, Mouth.INSIDE_KEPT),
         (0.2, 0.1, Mouth.INSIDE_KEPT),
         (0.2, 0.02, Mouth.KEPT),
-        (0.02, 0.25, Mouth.KEPT),
+        (0.02, 0.25, Mouth.INSIDE_KEPT),
+        (0.02, 0.29, Mouth.KEPT),
         (0.25, 0.35, Mouth.KEPT),
     ],
 )
@@ -100,11 +110,18 @@ def test_blending_leaves_every_pixel_without_alpha_alone() -> None:
     random = np.random.default_rng(7)
     canvas = random.integers(0, 256, (40, 50, 3), np.uint8)
     before = canvas.copy()
-    layer = Layer(
-        Region(5, 6, 20, 10), random.integers(0, 256, (10, 20, 3), np.uint8), np.eye(10, 20, dtype=np.float32)
-    )
+    face = random.integers(0, 256, (10, 20, 3), np.uint8)
+    layer = Layer(Region(5, 6, 20, 10), face, np.eye(10, 20, dtype=np.float32), np.zeros((468, 3), np.float32))
     blend(canvas, layer, 1.0)
     changed = np.zeros((40, 50), np.bool_)
-    changed[6:16, 5:25] = layer.alpha > 0
+    changed[6:16, 5:25] = layer.share > 0
     assert np.array_equal(canvas[~changed], before[~changed])
-    assert np.array_equal(canvas[changed], layer.pixels[layer.alpha > 0])
+    assert np.array_equal(canvas[changed], face[layer.share > 0])
+
+
+def test_a_blend_without_strength_changes_no_value_there_is() -> None:
+    canvas = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    before = canvas.copy()
+    full = np.ones((16, 16), np.float32)
+    blend(canvas, Layer(Region(0, 0, 16, 16), 255 - canvas, full, np.zeros((468, 3), np.float32)), 0.0)
+    assert np.array_equal(canvas, before)

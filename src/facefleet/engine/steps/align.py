@@ -16,7 +16,7 @@ LIPS_REACH = 0.16  # face widths round the lips that move with them as one
 MOUTH_OPEN = 0.08  # inner lip gap over mouth width from which a mouth shows its inside
 MOUTH_ALIKE = 0.045  # two mouths whose openings differ less are alike
 MOUTH_WIDE = 0.3  # from here the landmark model loses the lower lip
-MOUTH_APART = 0.15  # lips whose openings differ more cannot stand in for each other
+MOUTH_APART = 0.25  # lips whose openings differ more cannot stand in for each other
 
 
 class Mouth(Enum):

@@ -1,93 +1,168 @@
-"""The target's light on the source's skin: what to add to each pixel of the warped face, at the working size.
+"""The target's light on the source's skin: what to multiply each pixel of the warped face by, and what to add.
 
-Two corrections, both measured on skin: mean and spread of L*a*b* (Reinhard et al., "Color Transfer between Images",
-2001), then the difference of the low frequencies, which carries the target's shading.
+Light is a product: a pixel is the skin's own colour times the light that falls on it. So the brightness of the
+target's low frequencies over the source's carries shading, and contrast follows brightness by itself (the quotient
+image of Riklin-Raviv and Shashua, 2001). The change of colour is a shift of the channels' shares of brightness. Both
+are measured on skin at the working size; the maps are smooth, so they fit the face at any size.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from facefleet.engine.types import Floats, Pixels
 
-LIGHT_SIGMA = 0.13  # face widths
-SPREAD_LOW, SPREAD_HIGH = 0.7, 1.15  # bounds of the contrast change between faces of like brightness
-SPREAD_HIGHEST = 2.5  # beyond, noise would show
-GREY = 2.0  # chroma of L*a*b* under which a photo is black and white
-TINT_LOW = 0.3  # share of the hue change that a colourless pixel takes
+LIGHT_SIGMA = 0.12  # face widths; shading is coarser, features are finer
+BARE_SIGMA = 0.05  # face widths
+TINT_SIGMA = 0.16  # face widths; the colour of light changes more slowly than its amount
+GAIN_LOW, GAIN_HIGH = 0.1, 4.0  # beyond, the source's noise would show
+TINT_HIGHEST = 0.8  # fall of a channel's share of brightness
+CONTRAST_LOW, CONTRAST_HIGH = 0.75, 1.2  # bounds of the change of detail
+PALEST = 0.4  # share of the source's own differences of colour that stays at least
+SKIN_COLOUR = 0.5  # share of the skin's colourfulness from which a pixel is skin; gloss has more, teeth have less
+GREY_SHARE = 0.3  # of the change of hue that a colourless pixel takes
+GREY = 6.0  # levels between the channels under which skin is black and white
+WHITE = 244.0  # level above which highlights are pressed
+_DARK = 24.0  # levels; keeps the noise of dark pixels out of the ratio
+_CONTINUED = 0.02  # weight of the mean where there is no skin nearby
 _LIGHT_SHRINK = 4  # light is smooth: a quarter of the working size shows all of it
 
 
-def correction(warped: Pixels, below: Pixels, weight: Floats, features: Floats, width: float) -> Floats:
-    """What to add to the warped face.
+@dataclass(frozen=True, slots=True, eq=False)
+class Relight:
+    """``pixel · gain + offset``, at the working size.
+
+    Attributes:
+        gain: ``(h, w)`` float32.
+        offset: ``(h, w, 3)`` float32 levels.
+    """
+
+    gain: Floats
+    offset: Floats
+
+
+def relight(warped: Pixels, below: Pixels, weight: Floats, width: float) -> Relight:
+    """What turns the warped face into the target's light.
 
     Args:
         warped: ``(h, w, 3)`` uint8 BGR, the source's face in place.
         below: The target there.
         weight: ``(h, w)`` float32, of each pixel in the measurement.
-        features: ``(h, w)`` float32, 1 on eyes and brows.
         width: Of the face, px.
-
-    Returns:
-        ``(h, w, 3)`` float32 BGR levels.
     """
-    own, target = _to_lab(warped), _to_lab(below)
-    lab = _match_spread(own, target, weight)
-    lab += _light(target - lab, weight, LIGHT_SIGMA * width)
-    share = 1 - features * (1 - _tintable(own, weight))
-    hue = own[..., 1:] + share[..., None] * (lab - own)[..., 1:]
-    lab[..., 1:] = hue * min(1.0, _mean_chroma(target, weight) / GREY)  # a grey photo stays grey
-    bgr = cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
-    return np.asarray(bgr * np.float32(255) - warped, np.float32)
+    size = warped.shape[1], warped.shape[0]
+    own, other = _weighted(warped, weight), _weighted(below, weight)
+    fine = [_low(each, LIGHT_SIGMA * width / _LIGHT_SHRINK) for each in (own, other)]
+    source_share, target_share = (_shares(_low(each, TINT_SIGMA * width / _LIGHT_SHRINK)) for each in (own, other))
+    paler = _paler(source_share, target_share)
+    tint = _enlarged(np.clip(target_share - paler * source_share, -TINT_HIGHEST, 1), size)
+    gain = _enlarged(np.clip(_brightness(fine[1]) / _brightness(fine[0]), GAIN_LOW, GAIN_HIGH), size)
+    base = _enlarged(fine[1], size)
+    pixels = np.asarray(warped, np.float32)
+    share = _skin_share(warped, weight)
+    offset = tint * (gain * _brightness(pixels) * share)[..., None]
+    gain *= 1 - share * np.float32(1 - paler)
+    lit = pixels * gain[..., None] + offset
+    room = _room(lit, below)
+    contrast = _contrast(lit * room[..., None], below, base, weight)
+    room *= np.float32(contrast)
+    offset *= room[..., None]
+    offset += base * np.float32(1 - contrast)
+    return Relight(gain * room, offset)
 
 
-def skin_light(pixels: Pixels, weight: Floats, width: float) -> Floats:
-    """``(h, w, 3)`` float32 BGR levels: the image's skin without any detail, continued under brows and hair."""
-    return _light(np.asarray(pixels, np.float32), weight, LIGHT_SIGMA / 2 * width)
+def bare_skin(pixels: Pixels, weight: Floats, width: float) -> Floats:
+    """``(h, w, 3)`` float32 levels: the skin without any detail, continued under brows and hair.
+
+    Args:
+        pixels: ``(h, w, 3)`` uint8 BGR.
+        weight: ``(h, w)`` float32, 0 where there is anything but skin.
+        width: Of the face, px.
+    """
+    low = _low(_weighted(pixels, weight), BARE_SIGMA * width / _LIGHT_SHRINK)
+    return _enlarged(low, (pixels.shape[1], pixels.shape[0]))
 
 
-def _to_lab(pixels: Pixels) -> Floats:
-    return np.asarray(cv2.cvtColor(np.asarray(pixels, np.float32) / np.float32(255), cv2.COLOR_BGR2LAB), np.float32)
+def is_grey(pixels: Pixels, weight: Pixels) -> bool:
+    """Whether skin has no colour: the photo is black and white."""
+    high, low = _extremes(pixels)
+    return bool(weight.any()) and cv2.mean(high - low, weight)[0] < GREY
 
 
-def _match_spread(warped: Floats, target: Floats, skin: Floats) -> Floats:
-    mean, spread = _moments(warped, skin)
-    target_mean, target_spread = _moments(target, skin)
-    # Contrast goes with brightness: a face that becomes ten times darker needs a tenth of its contrast.
-    brightness = float(target_mean[0] / max(float(mean[0]), 1.0))
-    low = min(SPREAD_LOW, 0.8 * brightness)
-    high = min(SPREAD_HIGHEST, max(SPREAD_HIGH, 0.8 * brightness))
-    gain = np.clip(target_spread / np.maximum(spread, 1e-3), low, high)
-    return np.asarray((warped - mean) * gain + target_mean, np.float32)
+def _extremes(pixels: Pixels) -> tuple[Pixels, Pixels]:
+    """The highest and the lowest channel; NumPy is slow along an axis of three."""
+    blue, green, red = cv2.split(pixels)
+    high, low = cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red)
+    return np.asarray(high, np.uint8), np.asarray(low, np.uint8)
 
 
-def _tintable(lab: Floats, weight: Floats) -> Floats:
-    """``(h, w)`` share of the hue change that a pixel takes: what suits skin turns white eyes and black brows blue."""
-    skin = _mean_chroma(lab, weight)
-    if skin < GREY:  # in a grey photo, being grey says nothing
-        return np.ones(weight.shape, np.float32)
-    chroma = cv2.GaussianBlur(np.hypot(lab[..., 1], lab[..., 2]), (0, 0), 1)
-    return np.asarray(np.clip(chroma / (0.75 * skin), TINT_LOW, 1), np.float32)
-
-
-def _mean_chroma(lab: Floats, weight: Floats) -> float:
-    return float((np.hypot(lab[..., 1], lab[..., 2]) * weight).sum() / max(float(weight.sum()), 1e-6))
-
-
-def _moments(lab: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    flat, w = lab.reshape(-1, 3), weight.ravel() / max(float(weight.sum()), 1e-6)
-    mean = w @ flat
-    spread = np.sqrt(np.maximum(w @ (flat - mean) ** 2, 0))
-    return np.asarray(mean, np.float32), np.asarray(spread, np.float32)
-
-
-def _light(difference: Floats, skin: Floats, sigma: float) -> Floats:
-    """Low frequencies of a difference, taken from skin alone (normalised convolution) and continued over the rest."""
-    height, width = skin.shape
+def _weighted(pixels: Pixels, weight: Floats) -> Floats:
+    """``(h / 4, w / 4, 4)``: the channels times the weight, and the weight."""
+    height, width = weight.shape
     size = max(8, width // _LIGHT_SHRINK), max(8, height // _LIGHT_SHRINK)
-    sigma = max(0.5, sigma * size[0] / width)
-    weighted = np.dstack([difference * skin[..., None], skin])
-    small = cv2.GaussianBlur(cv2.resize(weighted, size, interpolation=cv2.INTER_AREA), (0, 0), sigma)
-    light = small[..., :3] / (small[..., 3:] + np.float32(1e-3))
-    return np.asarray(cv2.resize(light, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
+    sheet = cv2.multiply(cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA), cv2.merge([weight] * 4), dtype=cv2.CV_32F)
+    return np.asarray(cv2.resize(sheet, size, interpolation=cv2.INTER_AREA), np.float32)  # the fourth is 255 · weight
+
+
+def _low(sheet: Floats, sigma: float) -> Floats:
+    """Low frequencies of the channels, from skin alone (normalised convolution) and continued over the rest."""
+    mean = sheet.mean(axis=(0, 1))
+    mean = mean[:3] * np.float32(255 / max(float(mean[3]), 1e-3))
+    low = cv2.GaussianBlur(sheet, (0, 0), max(0.5, sigma))
+    total = low[..., 3:] / np.float32(255) + np.float32(_CONTINUED)
+    return np.asarray((low[..., :3] + np.float32(_CONTINUED) * mean) / total + 1, np.float32)
+
+
+def _brightness(pixels: Floats) -> Floats:
+    """``(h, w)`` float32, Rec. 601."""
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.float32)
+
+
+def _shares(low: Floats) -> Floats:
+    """Of brightness that each channel has; 1 where it is grey."""
+    return np.asarray(low / _brightness(low)[..., None], np.float32)
+
+
+def _paler(source: Floats, target: Floats) -> float:
+    """Colourfulness of the target's skin over the source's, 1 at most: a sunburnt source has sunburnt shadows too."""
+    own, other = (float(np.abs(share - 1).mean()) for share in (source, target))
+    return min(1.0, max(PALEST, other / max(own, 1e-3)))
+
+
+def _enlarged(small: Floats, size: tuple[int, int]) -> Floats:
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC), np.float32)
+
+
+def _skin_share(warped: Pixels, weight: Floats) -> Floats:
+    """How far a pixel has the colour of skin and changes with it: teeth, brows and the white of eyes have not.
+
+    What suits skin would turn them blue.
+    """
+    high, low = _extremes(warped)
+    colour = np.asarray(high - low, np.float32) / (high + np.float32(_DARK))
+    usual = float((colour * weight).sum() / max(float(weight.sum()), 1e-6))
+    if usual < GREY / 255:  # in a grey photo, being grey says nothing
+        return np.ones_like(weight)
+    smooth = cv2.GaussianBlur(colour, (0, 0), 1) * np.float32(1 / (SKIN_COLOUR * usual))
+    return np.asarray(np.clip(smooth, GREY_SHARE, 1), np.float32)
+
+
+def _room(lit: Floats, below: Pixels) -> Floats:
+    """Less of everything where a channel would pass white: a highlight with a flat middle looks burnt.
+
+    What is as bright in the target may be as bright in the result.
+    """
+    blue, green, red = cv2.split(lit)
+    highest = cv2.GaussianBlur(cv2.max(cv2.max(blue, green), red), (0, 0), 1)
+    own = cv2.GaussianBlur(np.asarray(_extremes(below)[0], np.float32), (0, 0), 1)
+    return np.asarray(np.minimum(1, np.maximum(own + 0.5, WHITE) / np.maximum(highest, 1)), np.float32)
+
+
+def _contrast(lit: Floats, below: Pixels, base: Floats, weight: Floats) -> float:
+    """Detail of the target over that of the source, of the green channel."""
+    green = base[..., 1]
+    own, other = (float((np.square(pixels[..., 1] - green) * weight).sum()) + 1e-3 for pixels in (lit, below))
+    return float(np.clip(np.sqrt(other / own), CONTRAST_LOW, CONTRAST_HIGH))

@@ -19,6 +19,7 @@ from facefleet.engine.types import Floats, Pixels
 MIN_SCORE = 0.5
 MERGE_OVERLAP = 0.3  # intersection over union from which two boxes are one face
 PAD_SHARE = 0.5  # of the long side, added around a tight head shot
+SAMPLES = 3  # a side for each pixel that the models see
 TILE_MIN_SIDE = 320  # px; smaller tiles show nothing that larger ones do not
 TILE_LEVELS = (2, 4)  # tiles along the long side, without their overlap
 _RAW_SCORE_LIMIT = 80.0  # keeps exp() in float32
@@ -70,34 +71,40 @@ class Detector:
         self._full_anchors = anchors(192, ((4, 1),))
         self._short_anchors = anchors(128, ((8, 2), (16, 6)))
 
-    def looks(self, image: Pixels) -> Iterator[list[Detection]]:
+    def looks(self, image: Pixels, *, tiles: bool = False, min_score: float = MIN_SCORE) -> Iterator[list[Detection]]:
         """Detections of one look after the other, from the cheapest to the most thorough, each best score first.
 
         The caller stops at the first look in which a face turns out to be one.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
+            tiles: Look at the tiles at once, too: one look that finds the small faces beside the large ones.
+            min_score: Of a detection.
         """
-        yield from filter(None, map(merge, self._looks(image)))
+        looks = self._looks(image, min_score)
+        if tiles:
+            looks = iter([[found for look in looks for found in look]])
+        yield from filter(None, map(merge, looks))
 
-    def _looks(self, image: Pixels) -> Iterator[list[Detection]]:
+    def _looks(self, image: Pixels, min_score: float) -> Iterator[list[Detection]]:
         height, width = image.shape[:2]
         side = float(max(height, width))
         whole = _View((width - side) / 2, (height - side) / 2, side)
         pad = PAD_SHARE * side
         padded = _View(whole.x - pad, whole.y - pad, side + 2 * pad)
-        yield self._full_look(image, whole)
-        yield self._full_look(image, padded) + self._short_look(image, whole) + self._short_look(image, padded)
+        yield self._full_look(image, whole, min_score)
+        found = self._full_look(image, padded, min_score)
+        yield found + self._short_look(image, whole, min_score) + self._short_look(image, padded, min_score)
         for level in TILE_LEVELS:
             if side / level >= TILE_MIN_SIDE:
                 tiles = _tiles(width, height, side / level)
-                yield [found for tile in tiles for found in self._full_look(image, tile)]
+                yield [found for tile in tiles for found in self._full_look(image, tile, min_score)]
 
-    def _full_look(self, image: Pixels, view: _View) -> list[Detection]:
-        return _look(image, view, self._full, self._full_anchors)
+    def _full_look(self, image: Pixels, view: _View, min_score: float) -> list[Detection]:
+        return _look(image, view, self._full, self._full_anchors, min_score)
 
-    def _short_look(self, image: Pixels, view: _View) -> list[Detection]:
-        return _look(image, view, self._short, self._short_anchors)
+    def _short_look(self, image: Pixels, view: _View, min_score: float) -> list[Detection]:
+        return _look(image, view, self._short, self._short_anchors, min_score)
 
 
 def anchors(size: int, layers: tuple[tuple[int, int], ...]) -> Floats:
@@ -146,10 +153,10 @@ def _mean(same: list[Detection]) -> Detection:
     return Detection(corners.astype(np.float32), points.astype(np.float32), same[0].score)
 
 
-def _look(image: Pixels, view: _View, session: Session, centres: Floats) -> list[Detection]:
+def _look(image: Pixels, view: _View, session: Session, centres: Floats, min_score: float) -> list[Detection]:
     regressors, scores = session.run(_tensor(image, view, session.size))
     score = 1 / (1 + np.exp(-np.clip(scores[0, :, 0], -_RAW_SCORE_LIMIT, _RAW_SCORE_LIMIT)))
-    hits = np.flatnonzero(score >= MIN_SCORE)
+    hits = np.flatnonzero(score >= min_score)
     raw = regressors[0, hits]
     scale = view.side / session.size
     shift = np.array([view.x, view.y], np.float32)
@@ -165,18 +172,26 @@ def _tensor(image: Pixels, view: _View, size: int) -> Floats:
     height, width = image.shape[:2]
     x0, y0 = max(0, round(view.x)), max(0, round(view.y))
     x1, y1 = min(width, round(view.x + view.side)), min(height, round(view.y + view.side))
-    part = image[y0:y1, x0:x1]
+    inside = max(1, round((x1 - x0) * size / view.side)), max(1, round((y1 - y0) * size / view.side))
+    small = _shrunk(image[y0:y1, x0:x1], inside)
     scale = size / view.side
-    step = int(max(1, view.side // (3 * size)))  # skipping pixels first: the exact mean of 12 MP costs 30 ms more
-    part = np.ascontiguousarray(part[::step, ::step])
-    inside = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
-    small = cv2.resize(part, inside, interpolation=cv2.INTER_AREA)
     left, top = round((x0 - view.x) * scale), round((y0 - view.y) * scale)
     canvas = np.zeros((size, size, 3), np.uint8)
     fits = small[: size - top, : size - left]
     canvas[top : top + fits.shape[0], left : left + fits.shape[1]] = fits
     rgb = cv2.cvtColor(canvas, cv2.COLOR_BGR2RGB)
-    return np.asarray(rgb[None], np.float32) / np.float32(127.5) - np.float32(1)
+    return np.asarray(cv2.addWeighted(rgb, 1 / 127.5, rgb, 0, -1, dtype=cv2.CV_32F), np.float32)[None]
+
+
+def _shrunk(part: Pixels, size: tuple[int, int]) -> Pixels:
+    """Bilinear samples, up to three a side for each pixel, and their mean.
+
+    It is nearer to the mean of all pixels than skipping some of them, and takes a quarter of the time of either.
+    """
+    fold = min(SAMPLES, max(1, round(max(part.shape[:2]) / max(size))))
+    if fold > 1:
+        part = np.asarray(cv2.resize(part, (fold * size[0], fold * size[1]), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _tiles(width: int, height: int, side: float) -> list[_View]:

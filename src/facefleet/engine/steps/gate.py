@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facefleet.assignments import SOURCE_ROLES
 from facefleet.engine.types import Face, Faces, TargetFace
 from facefleet.errors import (
     FaceError,
@@ -18,14 +19,20 @@ MAX_TARGET_YAW = 50.0  # degrees
 MAX_OUTSIDE = 0.12  # share of the landmarks beyond the edge
 
 
-def choose_source(faces: Faces, index: int | None) -> Face:
+def choose_source(faces: Faces, index: int | None, number: int = 0) -> Face:
     """The face to take.
+
+    Args:
+        faces: Of the photo.
+        index: Of the face; the largest where not given.
+        number: Of the source.
 
     Raises:
         FaceError: There is none, or it cannot be fused.
     """
-    face = _pick(faces, index, "source")
-    _check(face, faces, "source", MAX_SOURCE_YAW)
+    role = SOURCE_ROLES[number]
+    face = _pick(faces, index, role)
+    _check(face, faces, role, MAX_SOURCE_YAW)
     return face
 
 

@@ -20,6 +20,7 @@ CERTAIN_PRESENCE = 0.9999  # of an upright face that is not tiny
 MAX_LOOKS = 4
 SETTLED_ANGLE = np.radians(8)  # a crop that turns less between two looks is right
 CROP_MARGIN = 1.5  # of the face's long side, as the model was trained
+MAX_SHRINK = 2  # source px per px of the crop; beyond, bilinear reading would skip pixels
 _EYE_CORNERS = ((33, 133), (362, 263))  # subject's right, subject's left
 
 
@@ -77,7 +78,7 @@ class Landmarker:
             if found.presence < MIN_PRESENCE:
                 return None
             square = found.square()
-            found = self._look(image, square)
+            found = self.look(image, square)
             # The detector guesses the tilt of a head on its side badly; then the model leans towards upright as well.
             if abs(_turn(square.angle, found.square().angle)) < SETTLED_ANGLE:
                 break
@@ -85,13 +86,14 @@ class Landmarker:
 
     def _righted(self, image: Pixels, square: Square) -> Mesh:
         """A first look, and one at the crop upside down where that is in doubt: the detector knows no such faces."""
-        found = self._look(image, square)
+        found = self.look(image, square)
         if found.presence >= CERTAIN_PRESENCE:
             return found
-        turned = self._look(image, replace(square, angle=square.angle + np.pi))
+        turned = self.look(image, replace(square, angle=square.angle + np.pi))
         return max(found, turned, key=lambda mesh: mesh.presence)
 
-    def _look(self, image: Pixels, square: Square) -> Mesh:
+    def look(self, image: Pixels, square: Square) -> Mesh:
+        """One inference on a square, whatever is there."""
         size = self._session.size
         raw, presence = self._session.run(_tensor(image, square, size))
         points = raw.reshape(LANDMARKS, 3)
@@ -107,24 +109,29 @@ def _turn(a: float, b: float) -> float:
 
 
 def _tensor(image: Pixels, square: Square, size: int) -> Floats:
-    """``(1, size, size, 3)`` float32 RGB from 0 to 1; every second, third, … pixel where the face is large.
+    """``(1, size, size, 3)`` float32 RGB from 0 to 1.
 
-    A crop of a large face touches a few thousand pixels instead of a few million: a 12 MP portrait costs what a
-    1 MP portrait costs.
+    What the square covers is halved until it is at most twice as large: each halving is an exact mean, so a large face
+    neither aliases nor costs much more than a small one.
     """
     affine = square.to_image(size)
     corners = apply_affine(affine, np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32))
-    x0, y0 = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 2, 0)
-    x1, y1 = np.ceil(corners.max(axis=0)).astype(int) + 3
-    step = max(1, int(square.side // (2 * size)))
-    part = np.ascontiguousarray(image[y0:max(y1, y0 + 1):step, x0:max(x1, x0 + 1):step])  # fmt: skip
+    x0, y0 = (int(v) for v in np.maximum(np.floor(corners.min(axis=0)) - 2, 0))
+    x1, y1 = (int(v) for v in np.maximum(np.ceil(corners.max(axis=0)) + 3, 0))
+    part = image[y0:y1, x0:x1]
     if part.size == 0:
         return np.zeros((1, size, size, 3), np.float32)
-    local = affine.copy()
-    local[:, 2] -= (x0, y0)
-    local /= np.float32(step)
-    if square.side / step > size * 1.25:  # a mean over the pixels that one output pixel covers, against aliasing
-        part = np.asarray(cv2.blur(part, (2, 2), anchor=(0, 0)), np.uint8)
-        local[:, 2] -= 0.5
+    local = affine - np.array([[0, 0, x0], [0, 0, y0]], np.float32)
+    side = square.side
+    while side > MAX_SHRINK * size and min(part.shape[:2]) > 1:
+        part, side = _halved(part), side / 2
+        local = local / np.float32(2) - np.array([[0, 0, 0.25], [0, 0, 0.25]], np.float32)  # pixel centres
     crop = cv2.warpAffine(part, local, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB)[None], np.float32) / np.float32(255)
+    rgb = cv2.cvtColor(crop, cv2.COLOR_BGR2RGB)
+    return np.asarray(cv2.addWeighted(rgb, 1 / 255, rgb, 0, 0, dtype=cv2.CV_32F), np.float32)[None]
+
+
+def _halved(part: Pixels) -> Pixels:
+    height, width = part.shape[0] // 2, part.shape[1] // 2
+    even = part[: 2 * height, : 2 * width]  # only then is it a mean of four
+    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

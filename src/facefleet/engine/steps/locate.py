@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 
 from facefleet.engine.steps.detect import MERGE_OVERLAP, Detection, overlaps
 from facefleet.engine.steps.landmarks import Landmarker, Mesh
 from facefleet.engine.steps.pose import head_pose
 from facefleet.engine.types import Box, Face, Faces, Pixels
+
+ALIKE = 0.95  # of the larger area
+NOISE = 0.03  # that a ratio of two areas can have
 
 
 def locate(image: Pixels, detections: list[Detection], landmarker: Landmarker) -> Faces:
@@ -24,9 +30,21 @@ def locate(image: Pixels, detections: list[Detection], landmarker: Landmarker) -
         # Two detections that were apart can settle on one face.
         if found and not _known(found, meshes):
             meshes.append(found)
-    ordered = sorted(meshes, key=_rank)
+    ordered = _in_order(meshes)
     height, width = image.shape[:2]
     return Faces(width, height, tuple(_face(index, found) for index, found in enumerate(ordered)))
+
+
+def relocated(image: Pixels, face: Face, landmarker: Landmarker) -> Face:
+    """The face with its landmarks where they are now: a fusion has moved them.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR.
+        face: As it was before; it stays so where the landmark model no longer sees one.
+        landmarker: The face mesh model.
+    """
+    found = landmarker.locate(image, Mesh(face.landmarks, face.score).square())
+    return face if found is None else replace(face, landmarks=found.points)
 
 
 def _known(found: Mesh, meshes: list[Mesh]) -> bool:
@@ -34,10 +52,35 @@ def _known(found: Mesh, meshes: list[Mesh]) -> bool:
     return bool((overlaps(found.corners, others) >= MERGE_OVERLAP).any())
 
 
-def _rank(found: Mesh) -> tuple[int, int, int]:
-    """Largest first; whole pixels, so that a rounding error cannot swap two faces."""
+def _in_order(meshes: list[Mesh]) -> list[Mesh]:
+    """The largest first; of those that are about as large as their neighbours in that order, the left one.
+
+    By size alone, another compression of the same photo would number people of one size anew.
+    """
+    ordered: list[Mesh] = []
+    alike: list[Mesh] = []
+    for found in sorted(meshes, key=lambda found: (-_area(found), *_across(found))):
+        if alike and _area(found) < ALIKE * _area(alike[-1]):
+            ordered, alike = ordered + sorted(alike, key=_across), []
+        alike.append(found)
+    return ordered + sorted(alike, key=_across)
+
+
+def order_in_doubt(faces: Faces) -> bool:
+    """Whether another compression of the same photo could number its faces differently."""
+    areas = sorted((face.box.area for face in faces.faces), reverse=True)
+    return any(abs(after / before - ALIKE) < NOISE for before, after in pairwise(areas))
+
+
+def _area(found: Mesh) -> float:
     left, top, right, bottom = (float(v) for v in found.corners)
-    return -round((right - left) * (bottom - top)), round(top), round(left)
+    return (right - left) * (bottom - top)
+
+
+def _across(found: Mesh) -> tuple[float, float]:
+    """From left to right, leaning down: two faces one above the other differ by more than noise as well."""
+    left, top, right, bottom = (float(v) for v in found.corners)
+    return left + right + (top + bottom) / 4, top
 
 
 def _face(index: int, found: Mesh) -> Face:

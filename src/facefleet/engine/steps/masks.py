@@ -11,16 +11,17 @@ import numpy.typing as npt
 from facefleet.engine.steps import mesh
 from facefleet.engine.types import Floats, Pixels
 
-FEATHER = 0.045  # face widths over which the edge fades
+FEATHER = 0.03  # face widths over which the edge fades
 PROTECT = 0.035  # face widths round eyes, brows and lips where skin colour says nothing
 COVERED = 0.7  # share of foreign colour under each eye from which they are hidden, as by sunglasses
 BAND_MARGIN = 0.13  # face widths
-MARGIN = 0.065  # face widths round hair, where its shadow and single strands are
+MARGIN = 0.04  # face widths round hair, where its shadow and single strands are
 FOREIGN_LOW, FOREIGN_HIGH = 2.8, 3.8  # standard deviations from the skin's colour
 _SPREAD_FLOOR = np.array([11.0, 0.045, 0.045], np.float32)  # of the features below, on the most even skin
 _SPREAD_CEILING = np.array([20.0, 0.1, 0.1], np.float32)  # else a hand or sunglasses in the sample would pass for skin
 _BRIGHTER_REDDER = np.array([0.5, 0.4, 1.0], np.float32)  # weight of what lies over the skin's own value
 _LOG_OFFSET = 24.0  # levels; keeps the noise of dark pixels out of the logarithms
+_LOGS = np.log(np.arange(256, dtype=np.float32) + np.float32(_LOG_OFFSET))
 
 Polygon = npt.NDArray[np.int32]
 
@@ -33,6 +34,7 @@ class Parts:
         face: Inside the oval.
         inner: The face without its rim.
         features: Eyes with brows, nostrils and lips, each with a margin.
+        brows: With the same margin.
         core: Cheeks and nose.
         under_eyes: Of each eye: from the lower lid to the cheek.
         eye_band: Both eyes with their surroundings and the bridge of the nose, as wide as sunglasses.
@@ -44,6 +46,7 @@ class Parts:
     face: Pixels
     inner: Pixels
     features: Pixels
+    brows: Pixels
     core: Pixels
     under_eyes: tuple[Pixels, Pixels]
     eye_band: Pixels
@@ -83,6 +86,7 @@ def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
         features=_grown(
             _drawn(size, [_hull(xy, part) for part in (*eyes, mesh.LIPS_OUTER, mesh.NOSTRILS)]), PROTECT * width
         ),
+        brows=_grown(_drawn(size, [_hull(xy, part) for part in (mesh.RIGHT_BROW, mesh.LEFT_BROW)]), PROTECT * width),
         core=_drawn(size, [xy[list(mesh.CORE_SKIN)]]),
         under_eyes=(_drawn(size, [xy[list(mesh.UNDER_RIGHT_EYE)]]), _drawn(size, [xy[list(mesh.UNDER_LEFT_EYE)]])),
         eye_band=_grown(_drawn(size, [band]), BAND_MARGIN * width),
@@ -153,10 +157,15 @@ def _distance(pixels: Pixels, parts: Parts) -> Floats:
     if len(skin) < 16:
         return np.zeros(pixels.shape[:2], np.float32)
     middle = np.median(skin, axis=0)
-    away = features - middle
-    away *= np.where(away > 0, _BRIGHTER_REDDER, 1).astype(np.float32)
+    features -= middle
+    planes = [
+        np.where(plane > 0, plane * kept, plane)
+        for plane, kept in zip(cv2.split(features), _BRIGHTER_REDDER, strict=True)
+    ]
     whiten = np.linalg.cholesky(np.linalg.inv(_covariance(skin - middle)))
-    return np.asarray(np.linalg.norm(away @ whiten.astype(np.float32), axis=2), np.float32)
+    whitened = cv2.transform(cv2.merge(planes), np.asarray(whiten.T, np.float32))
+    x, y, z = cv2.split(whitened)
+    return np.sqrt(np.asarray(x * x + y * y + z * z, np.float32))
 
 
 def _covariance(away: Floats) -> npt.NDArray[np.float64]:
@@ -169,10 +178,9 @@ def _covariance(away: Floats) -> npt.NDArray[np.float64]:
 
 
 def _features(pixels: Pixels) -> Floats:
-    logs = np.log(np.asarray(pixels, np.float32) + np.float32(_LOG_OFFSET))
-    blue, green, red = logs[..., 0], logs[..., 1], logs[..., 2]
+    blue, green, red = cv2.split(cv2.LUT(pixels, _LOGS))
     lightness = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB)[..., 0], np.float32) / np.float32(2.55)
-    return np.dstack([lightness, red - green, green - blue])
+    return np.asarray(cv2.merge([lightness, red - green, green - blue]), np.float32)
 
 
 def _drawn(size: tuple[int, int], loops: list[Polygon]) -> Pixels:

@@ -1,34 +1,33 @@
-"""The swapper: from two located faces to a layer for the target. One interface; the mesh swapper is the first."""
+"""The swapper: from two prepared faces to a layer for the target. One interface; the mesh swapper is the first.
+
+The seam between what may be kept and what may not: ``prepare`` takes all it can from one photo and forgets the photo,
+so its result serves any number of fusions, as source or as target, from any thread. ``swap`` does the rest and changes
+neither of the two.
+
+    source photo, face ─► prepare ─┐
+    target photo, face ─► prepare ─┴► swap(shape) ─► Layer ─► blend(canvas, layer, strength)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import cv2
 import numpy as np
 
-from facefleet.engine.steps import colour, masks
+from facefleet.engine.steps import colour, grain, masks
 from facefleet.engine.steps.align import Alignment, Mouth, align
 from facefleet.engine.steps.blend import Layer
 from facefleet.engine.steps.mesh import topology
-from facefleet.engine.steps.warp import Region, Warped, region_of, warp
+from facefleet.engine.steps.prepared import Portrait, Prepared, prepare
+from facefleet.engine.steps.warp import Lookup, drawn, lookup, patch_near
 from facefleet.engine.types import Box, Face, Floats, Pixels, Pose
 
-FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
-WORKING_SIZE = 192  # px, long side of the region at which masks and colours are computed
+HAIR_EDGE = 1.4  # the soft edge of the source's hair is half hair: it counts for more than it covers
 
 Lap = Callable[[str], None]
 """Told the name of a step when it has ended."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Portrait:
-    """A face in its photo; ``pixels`` is ``(H, W, 3)`` uint8 BGR."""
-
-    pixels: Pixels
-    face: Face
 
 
 def practice_portrait() -> Portrait:
@@ -43,7 +42,10 @@ def practice_portrait() -> Portrait:
 class Swapper(Protocol):
     """Puts the identity of one face into another."""
 
-    def swap(self, source: Portrait, target: Portrait, shape: float, lap: Lap) -> Layer:
+    def prepare(self, portrait: Portrait) -> Prepared:
+        """All that depends on one photo alone; the same for a source and a target."""
+
+    def swap(self, source: Prepared, target: Prepared, shape: float, lap: Lap) -> Layer:
         """The source's face as a layer over the target.
 
         Args:
@@ -57,58 +59,74 @@ class Swapper(Protocol):
 class MeshSwapper:
     """No learned generator: the source's texture on the target's geometry, in the target's light."""
 
-    def swap(self, source: Portrait, target: Portrait, shape: float, lap: Lap) -> Layer:
+    def prepare(self, portrait: Portrait) -> Prepared:
+        """See ``Swapper``."""
+        return prepare(portrait)
+
+    def swap(self, source: Prepared, target: Prepared, shape: float, lap: Lap) -> Layer:
         """See ``Swapper``."""
         alignment = align(source.face, target.face, shape)
         lap("align")
-        region = region_of(alignment.geometry, target.pixels.shape)
-        warped = warp(source.pixels, alignment, region)
+        found = lookup(alignment, target)
+        region = target.region
+        full = drawn(patch_near(source, alignment.scale), source, found, (region.width, region.height))
+        if target.grey:
+            full = _without_colour(full)
         lap("warp")
-        layer = _fitted(warped, alignment, region, target)
+        layer = _fitted(full, alignment, found, source, target)
         lap("colour")
         return layer
 
 
-def _fitted(warped: Warped, alignment: Alignment, region: Region, target: Portrait) -> Layer:
+def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared, target: Prepared) -> Layer:
     """Colours and mask at the working size, applied to the warped face at full size."""
-    size = _working_size(region)
-    small, below = _resized(warped.pixels, size), _resized(region.of(target.pixels), size)
-    parts = masks.parts_of(_local(alignment.geometry, region, size), size)
-    parts_below = masks.parts_of(_local(target.face.landmarks, region, size), size)
-    over, under = masks.foreign(small, parts), masks.foreign(below, parts_below)
-    skin = _skin_weight(np.maximum(over.mask, under.mask), parts)
-    delta = colour.correction(
-        small, below, skin, masks.softened(parts.features, 0, 0.02 * parts.width + 0.3), parts.width
-    )
-    bare = _bare_brows(over, parts_below)
-    if bare.any():
-        plain = colour.skin_light(below, skin * (parts_below.features == 0), parts.width)
-        delta += bare[..., None] * (plain - small - delta)
-    alpha = masks.feathered(parts.face, parts.width) * cv2.resize(warped.seen, size)
-    alpha *= 1 - np.maximum(np.clip(over.mask - bare, 0, 1), under.mask)
-    alpha *= 1 - _kept_mouth(parts_below, alignment.mouth)
-    return Layer(region, _plus(warped.pixels, delta), _full(np.asarray(alpha, np.float32), region))
+    sheet = drawn(source.sheet, source, found, target.size)
+    small = np.ascontiguousarray(sheet[..., :3])
+    if target.grey:
+        small = _without_colour(small)
+    over = np.minimum(sheet[..., 3] * np.float32(HAIR_EDGE / 255), 1)
+    bare = _bare_brows(over, source.foreign.eyes_covered, target)
+    lit = _lit(full, _light(small, over, bare, target))
+    whole = target.region.width, target.region.height
+    own = grain.grain_of(lit, target.region.local(alignment.geometry, whole))
+    share = _share(over, bare, alignment.mouth, target) * found.seen
+    return Layer(target.region, grain.matched(lit, own, target.grain), share, alignment.geometry)
 
 
-def _bare_brows(over: masks.Foreign, parts_below: masks.Parts) -> Floats:
+def _light(small: Pixels, over: Floats, bare: Floats, target: Prepared) -> colour.Relight:
+    """The target's light, and its skin where the source has nothing to give."""
+    parts, under = target.parts, target.foreign.mask
+    light = colour.relight(small, target.small, (1 - np.maximum(over, under)) * target.counted, parts.width)
+    if not bare.any():
+        return light
+    skin = colour.bare_skin(target.small, (1 - under) * target.counted * (parts.features == 0), parts.width)
+    # Of what is shown: the hair below bare skin is gone entirely, or its edge would come back as a line.
+    share = bare / np.maximum(1 - over + bare, bare + np.float32(1e-6))
+    rest = 1 - share
+    return colour.Relight(light.gain * rest, light.offset * rest[..., None] + skin * share[..., None])
+
+
+def _share(over: Floats, bare: Floats, mouth: Mouth, target: Prepared) -> Floats:
+    """Of the source's face in the result, at the working size."""
+    share = target.room * (1 - np.maximum(np.clip(over - bare, 0, 1), target.foreign.mask))
+    return np.asarray(share * (1 - _kept_mouth(target.parts, mouth)), np.float32)
+
+
+def _without_colour(pixels: Pixels) -> Pixels:
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
+
+
+def _bare_brows(over: Floats, eyes_covered: bool, target: Prepared) -> Floats:
     """Where the source's hair lies over the target's brow: bare skin goes there.
 
-    The source's hair is left out and the target's brow must not come back as a second one.
+    The source's hair is left out and the target's brow must not come back as a second one. The target's own hair stays.
     """
-    if over.eyes_covered:  # then the target's eyes stay, and their brows with them
-        return np.zeros_like(over.mask)
-    brows = masks.softened(parts_below.features, 0.045 * parts_below.width, 0.02 * parts_below.width + 0.3)
-    return np.asarray(np.clip(2 * over.mask - 0.2, 0, 1) * np.clip(2 * brows, 0, 1), np.float32)
-
-
-def _working_size(region: Region) -> tuple[int, int]:
-    scale = min(1.0, WORKING_SIZE / max(region.width, region.height))
-    return max(1, round(region.width * scale)), max(1, round(region.height * scale))
-
-
-def _skin_weight(foreign: Floats, parts: masks.Parts) -> Floats:
-    """Where colour is measured: on skin; a little round the eyes too, or deep shadows there would come along."""
-    return np.asarray((1 - foreign) * (parts.inner > 0) * np.where(parts.features > 0, FEATURE_WEIGHT, 1), np.float32)
+    if eyes_covered:  # then the target's eyes stay, and their brows with them
+        return np.zeros_like(over)
+    width = target.parts.width
+    brows = masks.softened(target.parts.brows, 0.045 * width, 0.02 * width + 0.3)
+    covered = np.clip(2 * over - 0.2, 0, 1) * np.clip(2 * brows, 0, 1)
+    return np.asarray(covered * np.maximum(1 - 3 * target.foreign.mask, 0), np.float32)
 
 
 def _kept_mouth(parts: masks.Parts, mouth: Mouth) -> Floats:
@@ -119,21 +137,10 @@ def _kept_mouth(parts: masks.Parts, mouth: Mouth) -> Floats:
     return masks.softened(parts.lips, 0.03 * parts.width, 0.02 * parts.width + 0.3)
 
 
-def _resized(image: Pixels, size: tuple[int, int]) -> Pixels:
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _local(points: Floats, region: Region, size: tuple[int, int]) -> Floats:
-    ratio = np.array([size[0] / region.width, size[1] / region.height], np.float32)
-    corner = np.array([region.x, region.y], np.float32)
-    return np.asarray((points[:, :2] - corner + 0.5) * ratio - 0.5, np.float32)
-
-
-def _plus(pixels: Pixels, delta: Floats) -> Pixels:
-    height, width = pixels.shape[:2]
-    levels = cv2.resize(np.round(delta).astype(np.int16), (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.add(pixels, levels, dtype=cv2.CV_8U), np.uint8)
-
-
-def _full(alpha: Floats, region: Region) -> Floats:
-    return np.asarray(cv2.resize(alpha, (region.width, region.height), interpolation=cv2.INTER_LINEAR), np.float32)
+def _lit(pixels: Pixels, light: colour.Relight) -> Pixels:
+    size = pixels.shape[1], pixels.shape[0]
+    gain = cv2.resize(light.gain, size, interpolation=cv2.INTER_LINEAR)
+    offset = cv2.resize(light.offset, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(
+        cv2.add(cv2.multiply(pixels, cv2.merge([gain] * 3), dtype=cv2.CV_32F), offset, dtype=cv2.CV_8U), np.uint8
+    )

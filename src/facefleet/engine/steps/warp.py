@@ -1,148 +1,140 @@
 """The source's face drawn in the target's geometry: one lookup map for the whole mesh and one remap.
 
-A map of half the resolution tells which triangle owns a pixel; its affine gives where to read. Drawing each triangle
+A map of the working size tells which triangle owns a pixel; its affine gives where to read. Drawing each triangle
 with a warp of its own costs ten times as much.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 
 from facefleet.engine.steps import mesh
 from facefleet.engine.steps.align import Alignment, signed_areas
+from facefleet.engine.steps.prepared import Prepared, rim
 from facefleet.engine.types import LANDMARKS, Floats, Pixels
 
-RIM = 1.12  # the mesh is continued outwards this far, so that its edge has something to interpolate towards
 SEEN_LOW, SEEN_HIGH = 0.3, 0.65  # of the area to fill; with less, the texture is smeared or is an ear
 WORTH_BORROWING = 0.002  # share of the region that the other half of the face must fill to be drawn
 _FIXED_POINT = 4  # fraction bits of the rasteriser
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A rectangle of the target, px, inside the image."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    def of(self, image: Pixels) -> Pixels:
-        """The view of an image; writing to it writes to the image."""
-        return image[self.y : self.y + self.height, self.x : self.x + self.width]
+Places = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Warped:
-    """The source's face in place.
+class Lookup:
+    """Where each pixel of the target is read in the source, at the target's working size.
 
     Attributes:
-        pixels: ``(h, w, 3)`` uint8 BGR of the region.
-        seen: ``(ceil(h / 2), ceil(w / 2))`` float32, 0 where neither half of the source's face has anything to show.
+        own: Column and row, each ``(h, w)`` float32 px of the source's photo.
+        other: The same on the other half of the source's face, or None where that is not needed.
+        borrowed: ``(h, w)`` float32, share of ``other``.
+        seen: ``(h, w)`` float32, 0 where neither half of the source's face has anything to show.
     """
 
-    pixels: Pixels
+    own: Places
+    other: Places | None
+    borrowed: Floats
     seen: Floats
 
 
-def region_of(geometry: Floats, shape: tuple[int, ...]) -> Region:
-    """The part of the target that a face can touch.
-
-    Args:
-        geometry: ``(N, 2+)`` px.
-        shape: Of the target image.
-    """
-    xy = geometry[:, :2]
-    low, high = xy.min(axis=0), xy.max(axis=0)
-    x0, y0 = np.clip(np.floor(low).astype(int) - 2, 0, (shape[1] - 1, shape[0] - 1))
-    x1, y1 = np.clip(np.ceil(high).astype(int) + 3, (x0 + 1, y0 + 1), (shape[1], shape[0]))
-    return Region(int(x0), int(y0), int(x1 - x0), int(y1 - y0))
-
-
-def warp(source: Pixels, alignment: Alignment, region: Region) -> Warped:
-    """Draw the source's face into a region of the target.
+def lookup(alignment: Alignment, target: Prepared) -> Lookup:
+    """Draw the source's mesh over the target's region.
 
     What the source's head hides (the far side of the nose, a cheek) is read from the other half of the face.
 
     Args:
-        source: ``(H, W, 3)`` uint8 BGR.
         alignment: Where to read and where to write.
-        region: Of the target.
+        target: The face to replace.
     """
-    patch, read, scale = _patch(source, alignment)
-    triangles, read, write = _continued(read, alignment.geometry)
-    write = write - np.array([region.x, region.y, 0], np.float32)
-    owner = _owners(write, triangles, region)
+    triangles = _triangles()
+    read, write = (np.concatenate([points, rim(points)]) for points in (alignment.source, alignment.geometry))
+    write[:, :2] = target.region.local(write, target.size)
+    zoom = target.size[0] / target.region.width * alignment.scale  # px of the map per px of the source
+    owner = _owners(write, triangles, target.size)
     mirrored = read[_mirror()]
-    shown, filled = signed_areas(read, triangles), signed_areas(write, triangles) / scale**2
+    shown, filled = signed_areas(read, triangles), signed_areas(write, triangles) / zoom**2
     seen = _per_pixel(_seen(shown, filled, triangles), owner)
     other = _per_pixel(_seen(-signed_areas(mirrored, triangles), filled, triangles), owner)
     borrowed = np.asarray((1 - seen) * (other > seen) * other, np.float32)
-    pixels = _drawn(patch, read, write, triangles, owner, region)
+    far_side = None
     if float(borrowed.mean()) > WORTH_BORROWING:
-        far_side = _drawn(patch, mirrored, write, triangles, owner, region)
-        share = cv2.resize(_smooth(borrowed), (region.width, region.height), interpolation=cv2.INTER_LINEAR)
-        pixels = np.asarray(cv2.blendLinear(far_side, pixels, share, 1 - share), np.uint8)
-    return Warped(pixels, _smooth(np.maximum(seen, other)))
+        far_side = _places(owner, _affines(write[:, :2], mirrored, triangles))
+    own = _places(owner, _affines(write[:, :2], read, triangles))
+    return Lookup(own, far_side, _smooth(borrowed), _smooth(np.maximum(seen, other)))
 
 
-def _drawn(
-    patch: Pixels, read: Floats, write: Floats, triangles: mesh.Indices, owner: mesh.Indices, region: Region
-) -> Pixels:
-    x, y = _lookup(owner, _affines(write[:, :2], read, triangles), region)
-    return np.asarray(cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+def drawn(image: Pixels, source: Prepared, found: Lookup, size: tuple[int, int]) -> Pixels:
+    """The source's face in the target's place.
 
-
-def _patch(source: Pixels, alignment: Alignment) -> tuple[Pixels, Floats, float]:
-    """The source's face alone, its mesh and target px per px of it.
-
-    It is shrunk by area to about the target's scale, since reading every third pixel would alias.
+    Args:
+        image: ``(h, w, 1+)`` uint8 over the source's region, of any size.
+        source: Whose region that is.
+        found: Where to read.
+        size: Width and height of the result, over the target's region.
     """
-    region = region_of(_rim(alignment.source), source.shape)
-    patch, scale = region.of(source), min(1.0, alignment.scale * 1.25)
-    read = alignment.source - np.array([region.x, region.y], np.float32)
+    pixels = _read(image, source, found.own, size)
+    if found.other is None:
+        return pixels
+    share = cv2.resize(found.borrowed, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.blendLinear(_read(image, source, found.other, size), pixels, share, 1 - share), np.uint8)
+
+
+def patch_near(source: Prepared, scale: float) -> Pixels:
+    """The source's patch, shrunk by area to about the target's scale: reading every third pixel would alias.
+
+    Args:
+        source: Whose patch.
+        scale: Target px per source px.
+    """
+    scale = min(1.0, scale * 1.25)
     if scale > 0.8:
-        return patch, read, alignment.scale
-    size = max(1, round(region.width * scale)), max(1, round(region.height * scale))
-    ratio = np.array([size[0] / region.width, size[1] / region.height], np.float32)
-    small = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return small, np.asarray((read + 0.5) * ratio - 0.5, np.float32), alignment.scale / scale
+        return source.patch
+    size = max(1, round(source.region.width * scale)), max(1, round(source.region.height * scale))
+    return np.asarray(cv2.resize(source.patch, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _rim(points: Floats) -> Floats:
-    """The oval continued outwards from the middle of the face."""
-    oval = points[list(mesh.OVAL)]
-    middle = oval.mean(axis=0)
-    return np.asarray(middle + RIM * (oval - middle), np.float32)
+def _read(image: Pixels, source: Prepared, places: Places, size: tuple[int, int]) -> Pixels:
+    region, (height, width) = source.region, image.shape[:2]
+    x = _scaled(places[0], width / region.width, region.x, size)
+    y = _scaled(places[1], height / region.height, region.y, size)
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _continued(read: Floats, write: Floats) -> tuple[mesh.Indices, Floats, Floats]:
+def _scaled(places: Floats, ratio: float, corner: int, size: tuple[int, int]) -> Floats:
+    local = places * np.float32(ratio)
+    local += np.float32((0.5 - corner) * ratio - 0.5)
+    if size == (places.shape[1], places.shape[0]):
+        return local
+    return np.asarray(cv2.resize(local, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+@cache
+def _triangles() -> mesh.Indices:
+    """Those of the mesh and a strip from the oval to the rim."""
     oval, count = np.array(mesh.OVAL, np.intp), len(mesh.OVAL)
-    rim = len(read) + np.arange(count)
+    outer = LANDMARKS + np.arange(count)
     following = np.roll(np.arange(count), -1)
-    strip = np.concatenate(
-        [np.stack([oval, rim, oval[following]], axis=1), np.stack([rim, rim[following], oval[following]], axis=1)]
-    )
-    triangles = np.concatenate([mesh.topology().triangles, strip])
-    return triangles, np.concatenate([read, _rim(read)]), np.concatenate([write, _rim(write)])
+    strip = [
+        np.stack([oval, outer, oval[following]], axis=1),
+        np.stack([outer, outer[following], oval[following]], axis=1),
+    ]
+    return np.concatenate([mesh.topology().triangles, *strip])
 
 
-def _owners(write: Floats, triangles: mesh.Indices, region: Region) -> mesh.Indices:
-    """``(ceil(h / 2), ceil(w / 2))`` index of the nearest triangle, painted from far to near; -1 outside the mesh.
-
-    Pixel ``i`` of the half-size map has its centre at ``2 i + 0.5`` of the full one.
-    """
-    owner = np.full(((region.height + 1) // 2, (region.width + 1) // 2), -1, np.int32)
-    half = (write[:, :2] - 0.5) / 2
-    corners = np.round(half * (1 << _FIXED_POINT)).astype(np.int32)[triangles]
+def _owners(write: Floats, triangles: mesh.Indices, size: tuple[int, int]) -> mesh.Indices:
+    """``(h, w)`` index of the nearest triangle, painted from far to near; -1 outside the mesh."""
+    owner = np.full((size[1], size[0]), -1, np.int32)
+    corners = np.round(write[:, :2] * (1 << _FIXED_POINT)).astype(np.int32)[triangles]
     # Triangles that face away are hidden by others wherever the surface is whole: they come first and fill gaps only.
     facing = signed_areas(write, triangles) > 0
     order = np.lexsort((-write[triangles, 2].mean(axis=1), facing))
-    for index in order.tolist():
-        cv2.fillConvexPoly(owner, corners[index], index, cv2.LINE_8, _FIXED_POINT)
+    for index, corner in zip(order.tolist(), corners[order], strict=True):
+        cv2.fillConvexPoly(owner, corner, index, cv2.LINE_8, _FIXED_POINT)
     return owner.astype(np.intp)
 
 
@@ -161,22 +153,21 @@ def _affines(write: Floats, read: Floats, triangles: mesh.Indices) -> Floats:
 
 
 def _overall(write: Floats, read: Floats) -> Floats:
-    ones = np.ones((len(write), 1), np.float32)
-    solution, *_ = np.linalg.lstsq(np.concatenate([write, ones], axis=1), read, rcond=None)
+    """The affine of the rim alone, which is all that lies next to pixels outside the mesh."""
+    ones = np.ones((len(write) - LANDMARKS, 1), np.float32)
+    solution, *_ = np.linalg.lstsq(np.concatenate([write[LANDMARKS:], ones], axis=1), read[LANDMARKS:], rcond=None)
     return np.asarray(solution.T, np.float32)
 
 
-def _lookup(owner: mesh.Indices, affines: Floats, region: Region) -> tuple[Floats, Floats]:
-    """Two ``(h, w)`` float32: column and row of the source's patch where each pixel of the region is read."""
+def _places(owner: mesh.Indices, affines: Floats) -> Places:
     rows, columns = owner.shape
-    x = (np.arange(columns, dtype=np.float32) * 2 + 0.5)[None, :, None]
-    y = (np.arange(rows, dtype=np.float32) * 2 + 0.5)[:, None, None]
-    table = affines[owner]
-    half = table[..., 0] * x + table[..., 1] * y + table[..., 2]
-    full = cv2.resize(half, (2 * columns, 2 * rows), interpolation=cv2.INTER_LINEAR)[: region.height, : region.width]
-    return np.ascontiguousarray(full[..., 0], np.float32), np.ascontiguousarray(full[..., 1], np.float32)
+    x = np.arange(columns, dtype=np.float32)
+    y = np.arange(rows, dtype=np.float32)[:, None]
+    a, b, c, d, e, f = (affines[:, row, column].take(owner, mode="wrap") for row in range(2) for column in range(3))
+    return a * x + b * y + c, d * x + e * y + f
 
 
+@cache
 def _mirror() -> mesh.Indices:
     """The other side of every point, those of the rim included."""
     count = len(mesh.OVAL)
@@ -199,7 +190,7 @@ def _seen(shown: Floats, filled: Floats, triangles: mesh.Indices) -> Floats:
 
 def _per_pixel(values: Floats, owner: mesh.Indices) -> Floats:
     """The value of the triangle that owns each pixel; 1 outside the mesh."""
-    return np.asarray(np.append(values, np.float32(1))[owner], np.float32)
+    return np.append(values, np.float32(1)).take(owner, mode="wrap")
 
 
 def _smooth(mask: Floats) -> Floats:

@@ -7,10 +7,11 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from facefleet.assignments import MAX_SOURCES
 from facefleet.gateway.intake import FuseRequest, Intake, idempotency_key_of
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import read_form
-from facefleet.gateway.views import Accepted, FuseOptionsBody, accepted, parse_options
+from facefleet.gateway.views import Accepted, accepted, options_schema, parse_options
 from facefleet.gateway.webhooks import WEBHOOK_ENCODING, WEBHOOK_FIELDS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.tasks.task import Kind
@@ -28,14 +29,20 @@ _BODY: dict[str, Any] = {
                     "required": ["source", "target", "consent"],
                     "additionalProperties": False,
                     "properties": {
-                        "source": _PHOTO | {"title": "The photo whose face is taken"},
+                        "source": {
+                            "title": "The photo whose face is taken; with options.faces the field may be repeated",
+                            "type": "array",
+                            "items": _PHOTO,
+                            "minItems": 1,
+                            "maxItems": MAX_SOURCES,
+                        },
                         "target": _PHOTO | {"title": "The photo whose face is replaced"},
                         "consent": {
                             "type": "string",
                             "enum": ["true"],
                             "description": "attests that the people shown agree",
                         },
-                        "options": FuseOptionsBody.model_json_schema(),
+                        "options": options_schema(),
                         **WEBHOOK_FIELDS,
                     },
                 },
@@ -56,7 +63,7 @@ def router(intake: Intake, limits: Limits, webhooks: WebhookIntake) -> APIRouter
         """Fuse the face of `source` into `target`: answers at once with a task."""
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         form = await read_form(request.headers.get("content-type", ""), request.stream(), limits)
-        options = parse_options(form.texts.get("options"))
+        options = parse_options(form.texts.get("options"), sources=form.sources)
         webhook = await webhooks.read(form.texts)
         principal: Principal = request.state.principal
         wanted = FuseRequest(form, options, key, request.headers.get("traceparent"), webhook)
