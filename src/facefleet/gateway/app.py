@@ -23,13 +23,15 @@ from facefleet.errors import ConfigInvalid
 from facefleet.gateway import gauges, openapi, problems
 from facefleet.gateway.access import AccessLog
 from facefleet.gateway.admission import Admission
+from facefleet.gateway.batching import BatchIntake
 from facefleet.gateway.events import Changes
 from facefleet.gateway.intake import Intake
-from facefleet.gateway.limits import BodyLimit
+from facefleet.gateway.limits import Allowance, BodyLimit
 from facefleet.gateway.outcomes import Outcomes
 from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
 from facefleet.gateway.routes import (
+    batches,
     erasure,
     errors,
     events,
@@ -158,7 +160,10 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         CachedSwitches(Switches(parts.database, now).all), Backlog(control.tasks, settings.tasks.max_backlog, now)
     )
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
-    app.include_router(fuse.router(intake, limits, changes, Targets(registered)))
+    targets = Targets(registered)
+    app.include_router(fuse.router(intake, limits, changes, targets))
+    batch_intake = BatchIntake(intake, together, targets, limits, timedelta(seconds=settings.tasks.batch_deadline))
+    app.include_router(batches.router(batch_intake, together, parts.store, retention))
     app.include_router(faces.router(intake, limits, changes))
     app.include_router(templates.router(intake, limits, changes, registered, retention))
     app.include_router(tasks.router(parts.records, parts.store, changes, outlook))
@@ -177,6 +182,8 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
 def _middleware(settings: Settings, limits: Limits, metrics: Metrics) -> list[Middleware]:
     """Outermost first: a failure anywhere is a problem document, and every request is logged and counted."""
     body = sum(FUSION.photos.values()) * limits.max_bytes + FUSION.held_bytes + _FORM_OVERHEAD_BYTES
+    gateway = settings.gateway
+    batch = Allowance(gateway.batch_bytes, gateway.batch_timeout, held_bytes=2 * limits.max_bytes)
     return [
         Middleware(AccessLog),
         Middleware(Outcomes, kinds=fuse.KINDS, metrics=metrics),
@@ -184,9 +191,9 @@ def _middleware(settings: Settings, limits: Limits, metrics: Metrics) -> list[Mi
         Middleware(LocalAuthentication),
         Middleware(
             BodyLimit,
-            max_bytes=body,
+            usual=Allowance(body, settings.gateway.upload_timeout),
             total_bytes=settings.gateway.upload_bytes,
-            seconds=settings.gateway.upload_timeout,
+            others={"/v1/batches": batch},
         ),
     ]
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -79,7 +79,7 @@ class Intake:
             if kept.id != task.id:
                 return _same(kept, task)
             _log.info("task.accepted", kind=task.kind.value, lane=task.route.lane, digest=task.request_digest)
-            self._send(task)
+            self.send([task])
         return task
 
     def _keep(self, task: Task, request: TaskRequest) -> Task:
@@ -116,14 +116,17 @@ class Intake:
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
 
-    def _send(self, task: Task) -> None:
+    def send(self, tasks: Sequence[Task]) -> None:
         """A 202 does not depend on the broker: what it does not take now, the sweeper sends later."""
+        sent = 0
         try:
-            self.submitter.send(task)
+            for task in tasks:
+                self.submitter.send(task)
+                sent += 1
         except QueueUnavailable as away:
-            _log.warning("task.not_sent", cause=away.detail.get("cause"))
+            _log.warning("task.not_sent", cause=away.detail.get("cause"), count=len(tasks) - sent)
             try:
-                self.records.mark_unsent([task.id])
+                self.records.mark_unsent([task.id for task in tasks[sent:]])
             except OutageError as error:
                 _log.warning("task.not_marked_unsent", code=error.code)
 
