@@ -118,6 +118,10 @@ class Gateway(_Section):
     upload_bytes: Count = Field(
         1 << 30, description="bytes of all request bodies held at once; beyond it the answer is `overloaded`"
     )
+    batch_bytes: Count = Field(2 << 30, description="bytes of the body of one batch, which is not held")
+    batch_timeout: Seconds = Field(
+        1800.0, description="s that the body of one batch may take to arrive; less than `retention.orphans`"
+    )
 
 
 class Worker(_Section):
@@ -137,6 +141,9 @@ class Tasks(_Section):
     max_failures: Count = Field(3, description="retryable failures before attempts_exhausted")
     retry_after: Seconds = Field(2.0, description="s before the first retry; doubles each time")
     deadline: Seconds = Field(900.0, description="s from creation until a task fails as deadline_exceeded")
+    batch_deadline: Seconds = Field(
+        86_400.0, description="s from creation until an item of a batch fails as deadline_exceeded"
+    )
     max_backlog: Count = Field(10_000, description="queued tasks of one lane from which on it is overloaded")
 
 

@@ -27,6 +27,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── FaceError
     │   │   ├── FaceNotFound          face_not_found            422
     │   │   ├── FaceIndexInvalid      face_index_invalid        422
+    │   │   ├── TemplateFaceNotFound  template_face_not_found   422
     │   │   ├── FaceTooSmall          face_too_small            422
     │   │   ├── FacePoseUnsupported   face_pose_unsupported     422
     │   │   ├── FaceOutOfFrame        face_out_of_frame         422
@@ -40,6 +41,10 @@ The class decides between retry and failure; nobody parses messages. Where each 
     ├── LookupFailed
     │   ├── TaskNotFound              task_not_found            404
     │   ├── DeliveryNotFound          delivery_not_found        404
+    │   ├── TemplateNotFound          template_not_found        404
+    │   ├── TemplateNotReady          template_not_ready        409   retryable
+    │   ├── TemplateFailed            template_failed           409
+    │   ├── BatchNotFound             batch_not_found           404
     │   ├── RouteNotFound             route_not_found           404
     │   ├── MethodNotAllowed          method_not_allowed        405
     │   ├── TaskEnded                 task_ended                409
@@ -231,6 +236,13 @@ class FaceIndexInvalid(FaceError):
     title = "No face with this index"
 
 
+class TemplateFaceNotFound(FaceError):
+    """The template has no face with this index."""
+
+    code = "template_face_not_found"
+    title = "No such face in the template"
+
+
 class FaceTooSmall(FaceError):
     """The face has too few pixels."""
 
@@ -323,6 +335,37 @@ class DeliveryNotFound(LookupFailed):
 
     code = "delivery_not_found"
     title = "Delivery not found"
+
+
+class TemplateNotFound(LookupFailed):
+    """No template with this id for this tenant, or none any more."""
+
+    code = "template_not_found"
+    title = "Template not found"
+
+
+class TemplateNotReady(LookupFailed):
+    """The template is still being prepared."""
+
+    code = "template_not_ready"
+    status = 409
+    retryable = True
+    title = "Template not ready"
+
+
+class TemplateFailed(LookupFailed):
+    """The template could not be prepared, and will not be."""
+
+    code = "template_failed"
+    status = 409
+    title = "Template has failed"
+
+
+class BatchNotFound(LookupFailed):
+    """No batch with this id for this tenant."""
+
+    code = "batch_not_found"
+    title = "Batch not found"
 
 
 class RouteNotFound(LookupFailed):

@@ -23,27 +23,32 @@ from facefleet.errors import ConfigInvalid
 from facefleet.gateway import gauges, openapi, problems
 from facefleet.gateway.access import AccessLog
 from facefleet.gateway.admission import Admission
+from facefleet.gateway.batching import BatchIntake
 from facefleet.gateway.events import Changes
 from facefleet.gateway.intake import Intake
-from facefleet.gateway.limits import BodyLimit
+from facefleet.gateway.limits import Allowance, BodyLimit
 from facefleet.gateway.outcomes import Outcomes
 from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
 from facefleet.gateway.routes import (
+    batches,
     erasure,
     errors,
     events,
+    faces,
     fuse,
     health,
     listing,
     operator,
     tasks,
+    templates,
     usage,
     webhooks,
 )
 from facefleet.gateway.server import Server, allow_connections
+from facefleet.gateway.targets import Targets
 from facefleet.gateway.telling import deliverer_of, resolver_of
-from facefleet.gateway.uploads import MAX_TEXT_BYTES, ROLES, TEXTS
+from facefleet.gateway.uploads import FUSION
 from facefleet.gateway.webhooks import WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
@@ -58,12 +63,14 @@ from facefleet.queue.sweeper import Sweeper
 from facefleet.queue.wakes import Waker, heard
 from facefleet.storage.store import Store, open_store
 from facefleet.tasks import schema
+from facefleet.tasks.batches import Batches
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.listing import Listing
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import CachedSwitches, Switches
+from facefleet.tasks.templates import Templates
 from facefleet.tasks.usage import Usage
 from facefleet.webhooks.deliver import Deliverer
 from facefleet.webhooks.resolve import Resolver
@@ -136,7 +143,10 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         parts: Opened by the caller, who closes them.
     """
     limits = Limits(**settings.images.model_dump())
-    retention = Retention(Keeping(parts.database, now, parts.waker), parts.store, parts.metrics, now, _terms(settings))
+    registered = Templates(parts.database, now)
+    together = Batches(parts.database, now, parts.waker)
+    keeping = Keeping(parts.database, now, parts.waker)
+    retention = Retention(keeping, registered, together, parts.store, parts.metrics, now, _terms(settings))
     queue = settings.queue
     wakes = partial(heard, queue.url.get_secret_value(), prefix=queue.prefix)
     changes = Changes(parts.records, wakes, parts.metrics, settings.gateway.watchers)
@@ -159,7 +169,13 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         CachedSwitches(Switches(parts.database, now).all), Backlog(control.tasks, settings.tasks.max_backlog, now)
     )
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
-    app.include_router(fuse.router(intake, limits, WebhookIntake(resolver if deliverer else None), changes))
+    targets = Targets(registered)
+    told = WebhookIntake(resolver if deliverer else None)
+    app.include_router(fuse.router(intake, limits, told, changes, targets))
+    batch_intake = BatchIntake(intake, together, targets, limits, timedelta(seconds=settings.tasks.batch_deadline))
+    app.include_router(batches.router(batch_intake, together, parts.store, retention))
+    app.include_router(faces.router(intake, limits, changes))
+    app.include_router(templates.router(intake, limits, changes, registered, retention))
     app.include_router(tasks.router(parts.records, parts.store, changes, outlook))
     app.include_router(events.router(parts.records, changes, outlook))
     app.include_router(listing.router(Listing(parts.database), outlook))
@@ -176,7 +192,9 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
 
 def _middleware(settings: Settings, limits: Limits, metrics: Metrics) -> list[Middleware]:
     """Outermost first: a failure anywhere is a problem document, and every request is logged and counted."""
-    body = len(ROLES) * limits.max_bytes + len(TEXTS) * MAX_TEXT_BYTES + _FORM_OVERHEAD_BYTES
+    body = sum(FUSION.photos.values()) * limits.max_bytes + FUSION.held_bytes + _FORM_OVERHEAD_BYTES
+    gateway = settings.gateway
+    batch = Allowance(gateway.batch_bytes, gateway.batch_timeout, held_bytes=2 * limits.max_bytes)
     return [
         Middleware(AccessLog),
         Middleware(Outcomes, kinds=fuse.KINDS, metrics=metrics),
@@ -184,9 +202,9 @@ def _middleware(settings: Settings, limits: Limits, metrics: Metrics) -> list[Mi
         Middleware(LocalAuthentication),
         Middleware(
             BodyLimit,
-            max_bytes=body,
+            usual=Allowance(body, settings.gateway.upload_timeout),
             total_bytes=settings.gateway.upload_bytes,
-            seconds=settings.gateway.upload_timeout,
+            others={"/v1/batches": batch},
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""Accepting a fusion: consent → objects stored → record committed → message sent. Only then is there a 202."""
+"""Accepting a task: consent → objects stored → record committed → message sent. Only then is there a 202."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from facefleet.errors import IdempotencyConflict, OutageError, QueueUnavailable, RecordsUncertain, RequestError
 from facefleet.gateway.admission import Admission
@@ -18,10 +18,11 @@ from facefleet.observability.logs import bound, logger
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.queue.submit import Submitter
 from facefleet.safety.consent import attest
-from facefleet.storage.keys import input_key
+from facefleet.storage.keys import input_key, template_key
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock, TaskRepository
-from facefleet.tasks.task import Kind, Task, Webhook, new_id
+from facefleet.tasks.task import Consent, Kind, Task, Webhook, new_id
+from facefleet.tasks.templates import Template, registered
 
 _KEY = re.compile(r"[!-~]{1,255}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -29,14 +30,26 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 _log = logger(__name__)
 
 
+_LANES = {Kind.DETECT: Lane.INTERACTIVE}  # somebody waits for the answer; of all others see below
+
+
 @dataclass(frozen=True, slots=True)
-class FuseRequest:
-    """What a caller sent."""
+class TaskRequest:
+    """What a caller sent.
+
+    Attributes:
+        template: The target of a fusion, where it is a registered one.
+        kind: What is asked for.
+        name: Of the template to be.
+    """
 
     form: Form
     options: Mapping[str, object]
     idempotency_key: str | None = None
     traceparent: str | None = None
+    template: Template | None = None
+    kind: Kind = Kind.FUSE
+    name: str = ""
     webhook: Webhook | None = None
 
 
@@ -51,7 +64,7 @@ class Intake:
     deadline: timedelta
     admission: Admission
 
-    def accept(self, principal: Principal, request: FuseRequest) -> Task:
+    def accept(self, principal: Principal, request: TaskRequest) -> Task:
         """Make the task of a request, or find the one that an earlier request with the same idempotency key made.
 
         Raises:
@@ -63,20 +76,21 @@ class Intake:
         task = self._task(principal, request)
         with bound(task_id=task.id, tenant=task.tenant):
             earlier = self.records.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
-            kept = earlier or self._keep(task, request.form)
+            kept = earlier or self._keep(task, request)
             if kept.id != task.id:
                 return _same(kept, task)
             _log.info("task.accepted", kind=task.kind.value, lane=task.route.lane, digest=task.request_digest)
-            self._send(task)
+            self.send([task])
         return task
 
-    def _keep(self, task: Task, form: Form) -> Task:
+    def _keep(self, task: Task, request: TaskRequest) -> Task:
         """Store the uploads and commit the record; of two concurrent twins one wins, and the loser's uploads go."""
         self.admission.check(task.route)
         try:
             for role, key in task.inputs.items():
-                self.store.put(key, form.photos[role].data)
-            kept = self.records.add(task)
+                self.store.put(key, request.form.photos[role].data)
+            beside = [registered(_template(task, request))] if task.kind is Kind.TEMPLATE else []
+            kept = self.records.add(task, *beside)
         except RecordsUncertain:  # a record may name these uploads; if none does, they go as orphans
             raise
         except Exception:
@@ -86,27 +100,34 @@ class Intake:
             self._forget(task)
         return kept
 
-    def _task(self, principal: Principal, request: FuseRequest) -> Task:
-        now, task_id, form = self.clock(), new_id(), request.form
+    def _task(self, principal: Principal, request: TaskRequest) -> Task:
+        now, task_id, form, kind = self.clock(), new_id(), request.form, request.kind
+        inputs = {role: input_key(principal.tenant, task_id, role) for role in form.photos}
+        template = request.template.id if request.template else None
+        if kind is Kind.TEMPLATE:  # the photo outlives its task
+            template = new_id()
+            inputs = {role: template_key(principal.tenant, template) for role in inputs}
         task = Task.new(
-            id=task_id, tenant=principal.tenant, subject=principal.subject, kind=Kind.FUSE,
-            lane=Lane.STANDARD, track=STABLE, options=request.options,
-            inputs={role: input_key(principal.tenant, task_id, role) for role in form.photos},
-            consent=attest(form.texts.get("consent"), subject=principal.subject, now=now),
+            id=task_id, tenant=principal.tenant, subject=principal.subject, kind=kind,
+            lane=_LANES.get(kind, Lane.STANDARD), track=STABLE, options=request.options, inputs=inputs,
+            consent=_consent(request, principal, now), template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
-            request_digest=_digest(request), traceparent=_trace_context(request.traceparent),
+            request_digest=_digest(request), traceparent=trace_context(request.traceparent),
             webhook=request.webhook, bytes_in=sum(len(photo.data) for photo in form.photos.values()),
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
 
-    def _send(self, task: Task) -> None:
+    def send(self, tasks: Sequence[Task]) -> None:
         """A 202 does not depend on the broker: what it does not take now, the sweeper sends later."""
+        sent = 0
         try:
-            self.submitter.send(task)
+            for task in tasks:
+                self.submitter.send(task)
+                sent += 1
         except QueueUnavailable as away:
-            _log.warning("task.not_sent", cause=away.detail.get("cause"))
+            _log.warning("task.not_sent", cause=away.detail.get("cause"), count=len(tasks) - sent)
             try:
-                self.records.mark_unsent([task.id])
+                self.records.mark_unsent([task.id for task in tasks[sent:]])
             except OutageError as error:
                 _log.warning("task.not_marked_unsent", code=error.code)
 
@@ -138,16 +159,48 @@ def idempotency_key_of(header: str | None) -> str | None:
     return header
 
 
-def _digest(request: FuseRequest) -> str:
-    photos = {role: hashlib.sha256(photo.data).hexdigest() for role, photo in request.form.photos.items()}
+def _consent(request: TaskRequest, principal: Principal, now: datetime) -> Consent:
+    """The attestation; where nothing is made of a photo nobody attests, and the record names no subject."""
+    if request.kind is Kind.DETECT:
+        return Consent("", now)
+    return attest(request.form.texts.get("consent"), subject=principal.subject, now=now)
+
+
+def _template(task: Task, request: TaskRequest) -> Template:
+    """What a registration keeps beside its task."""
+    assert task.template is not None  # noqa: S101 - a registration has made it
+    photo = request.form.photos["image"]
+    return Template(
+        id=task.template, tenant=task.tenant, subject=task.subject, name=request.name, task=task.id,
+        object=task.inputs["image"], media_type=str(photo.header.type), width=photo.header.width,
+        height=photo.header.height, bytes=len(photo.data), digest=digest_of(photo.data),
+        consent=task.consent, created_at=task.created_at,
+    )  # fmt: skip
+
+
+def _digest(request: TaskRequest) -> str:
+    photos = {role: digest_of(photo.data) for role, photo in request.form.photos.items()}
+    if request.template is not None:
+        photos["target"] = request.template.digest
     asked: dict[str, object] = {"inputs": photos, "options": request.options}
+    if request.kind is not Kind.FUSE:
+        asked |= {"kind": request.kind.value, "name": request.name}
     if request.webhook is not None:
         asked["webhook"] = [request.webhook.url, sorted(request.webhook.events)]
-    canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return canonical_digest(asked)
 
 
-def _trace_context(traceparent: str | None) -> str:
+def canonical_digest(asked: Mapping[str, object]) -> str:
+    """SHA-256 of what was asked for, the same however it was written."""
+    return digest_of(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode())
+
+
+def digest_of(data: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def trace_context(traceparent: str | None) -> str:
     """The caller's trace context (W3C Trace Context), or a new one."""
     if traceparent and _TRACEPARENT.fullmatch(traceparent):
         return traceparent

@@ -34,7 +34,6 @@ WEBHOOK_FIELDS: Mapping[str, Any] = {
         "description": "JSON list of what it is told; the ends of the task where not given",
     },
 }
-WEBHOOK_ENCODING: Mapping[str, Any] = {"webhook_events": {"contentType": "application/json"}}
 
 
 @dataclass(frozen=True, slots=True)
