@@ -6,7 +6,7 @@ OUT ?= out
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system fuzz check fix bench bench-identity bench-service bench-streams lock clean
+.PHONY: help demo test system fuzz page check fix bench bench-identity bench-service bench-streams lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -44,6 +44,11 @@ fuzz: $(VENV)/.dev ## 200,000 damaged photos and 24,000 inferences from eight th
 	$(BIN)/facefleet models pull > /dev/null
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m fuzz $(ARGS)
+
+page: $(VENV)/.dev ## the page in a real Chromium: trouble, keyboard, languages, accessibility; about 4 minutes
+	$(BIN)/facefleet models pull > /dev/null
+	$(BIN)/facefleet samples > /dev/null
+	$(PYTEST) -s -m "page or not page" tests/page $(ARGS)
 
 check: $(VENV)/.dev ## formatting, lint, types, floors, generated pages
 	$(BIN)/ruff format --check

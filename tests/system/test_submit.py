@@ -60,6 +60,8 @@ def test_a_result_on_s3_comes_by_a_link_to_the_store(far: Running, samples: Mapp
     redirect = far.client.get(link)
     assert redirect.status_code == 307
     assert redirect.headers["location"].startswith(far.settings.objects.endpoint)
+    through = far.client.get(link, params={"redirect": "false"})
+    assert (through.status_code, through.content) == (200, out.read_bytes())
     head = far.client.head(link)
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(out.read_bytes())))
     assert not (far.settings.data / "objects").exists()

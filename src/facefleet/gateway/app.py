@@ -40,6 +40,7 @@ from facefleet.gateway.routes import (
     health,
     listing,
     operator,
+    page,
     tasks,
     templates,
     usage,
@@ -184,6 +185,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     app.include_router(webhooks.router(parts.records, deliveries))
     app.include_router(operator.router(control))
     app.include_router(errors.router())
+    app.include_router(page.router(page.Site.load()))
     needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
     app.include_router(health.router(needed, {"queue": parts.broker.ping}, parts.metrics))
     app.state.leave = changes.leave

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import Response
+from typing import Annotated
+
+from fastapi import Query, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from facefleet.storage.store import Store
@@ -10,8 +12,13 @@ from facefleet.storage.store import Store
 PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 _LINK_SECONDS = 300.0  # enough to begin a download; it goes on after that
 
+# A page may not follow to the store: its policy names this origin alone, and a token of ours is not for others.
+Redirect = Annotated[bool, Query(description="false: the bytes come from here, where the store gives links, too")]
 
-def download(store: Store, key: str, media_type: str, name: str, method: str) -> Response:
+
+def download(
+    store: Store, key: str, media_type: str, name: str, method: str, *, redirect: bool
+) -> Response:  # fmt: skip
     """The answer to a request for an object.
 
     Args:
@@ -20,13 +27,14 @@ def download(store: Store, key: str, media_type: str, name: str, method: str) ->
         media_type: Of its content.
         name: Of the file to be.
         method: ``GET`` or ``HEAD``.
+        redirect: Whether a link will do.
 
     Raises:
         ObjectMissing: It is not there.
         StoreUnavailable: The store does not answer.
     """
     # A signed link is good for one method, and that is GET.
-    link = store.link(key, _LINK_SECONDS) if method == "GET" else None
+    link = store.link(key, _LINK_SECONDS) if redirect and method == "GET" else None
     if link is not None:
         return RedirectResponse(link, headers=PRIVATE)
     found = store.stream(key)

@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import (
     ObjectMissing,
+    OptionInvalid,
     RecordsUncertain,
     ResultNotReady,
     ResultUnavailable,
@@ -14,7 +15,7 @@ from facefleet.errors import (
     TaskEnded,
     TaskNotFound,
 )
-from facefleet.gateway.downloads import download
+from facefleet.gateway.downloads import Redirect, download
 from facefleet.gateway.events import Changes
 from facefleet.gateway.openapi import APPLIED, PICTURES, PREFER, refusals
 from facefleet.gateway.outlook import Outlook
@@ -45,12 +46,13 @@ def router(records: TaskRepository, store: Store, changes: Changes, outlook: Out
     @routes.head("/{task_id}/result", include_in_schema=False)
     @routes.get(
         "/{task_id}/result", response_class=Response,
-        responses=PICTURES | refusals(TaskNotFound, ResultNotReady, ResultUnavailable, StoreUnavailable),
+        responses=PICTURES
+        | refusals(OptionInvalid, TaskNotFound, ResultNotReady, ResultUnavailable, StoreUnavailable),
     )  # fmt: skip
-    async def result(task_id: str, request: Request) -> Response:
+    async def result(task_id: str, request: Request, redirect: Redirect = True) -> Response:
         """The fused photo of a task that succeeded; where the store gives links, a redirect to it."""
         principal: Principal = request.state.principal
-        return await run_in_threadpool(_result, records, store, principal, task_id, request.method)
+        return await run_in_threadpool(_result, records, store, principal, task_id, request.method, redirect)
 
     @routes.post(
         "/{task_id}/cancel", response_model=TaskView, responses=refusals(TaskNotFound, TaskEnded, RecordsUncertain)
@@ -63,13 +65,15 @@ def router(records: TaskRepository, store: Store, changes: Changes, outlook: Out
     return routes
 
 
-def _result(records: TaskRepository, store: Store, principal: Principal, task_id: str, method: str) -> Response:
+def _result(
+    records: TaskRepository, store: Store, principal: Principal, task_id: str, method: str, redirect: bool
+) -> Response:
     task = records.get(principal.tenant, task_id)
     if task.result is None or task.result_type is None:
         raise _absence(task)
     name = f"{task.id}{ImageType(task.result_type).extension}"
     try:
-        return download(store, task.result, task.result_type, name, method)
+        return download(store, task.result, task.result_type, name, method, redirect=redirect)
     except ObjectMissing:
         raise ResultUnavailable("The result has been deleted.", task_id=task.id) from None
 

@@ -20,7 +20,7 @@ from facefleet.errors import (
     TaskNotFound,
     TemplateNotFound,
 )
-from facefleet.gateway.downloads import download
+from facefleet.gateway.downloads import Redirect, download
 from facefleet.gateway.events import Changes
 from facefleet.gateway.intake import Intake, TaskRequest, idempotency_key_of
 from facefleet.gateway.openapi import (
@@ -144,14 +144,14 @@ def router(
     @routes.head("/{template_id}/image", include_in_schema=False)
     @routes.get(
         "/{template_id}/image", response_class=Response,
-        responses=PICTURES | refusals(TemplateNotFound, StoreUnavailable),
+        responses=PICTURES | refusals(OptionInvalid, TemplateNotFound, StoreUnavailable),
     )  # fmt: skip
-    async def image(template_id: str, request: Request) -> Response:
+    async def image(template_id: str, request: Request, redirect: Redirect = True) -> Response:
         """The photo of a template; where the store gives links, a redirect to it."""
         principal: Principal = request.state.principal
 
         def load() -> Response:
-            return _image(intake.store, templates.get(principal.tenant, template_id), request.method)
+            return _image(intake.store, templates.get(principal.tenant, template_id), request.method, redirect)
 
         return await run_in_threadpool(load)
 
@@ -188,12 +188,12 @@ def _name(sent: Form) -> str:
     return name
 
 
-def _image(store: Store, template: Template, method: str) -> Response:
+def _image(store: Store, template: Template, method: str, redirect: bool) -> Response:
     name = f"{template.id}{ImageType(template.media_type).extension}"
     try:
         if not template.object:
             raise ObjectMissing("A failed template has no photo any more.")
-        return download(store, template.object, template.media_type, name, method)
+        return download(store, template.object, template.media_type, name, method, redirect=redirect)
     except ObjectMissing:
         raise TemplateNotFound("The photo of the template is gone.", template_id=template.id) from None
 

@@ -1,0 +1,124 @@
+"""``/``: the page for visitors without code, from files of this package; it talks to the API like any other client.
+
+The address of everything but ``/`` holds a digest of all the files, so that browsers keep them for good and never mix
+two releases.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from fastapi import APIRouter, Request, Response
+
+from facefleet.errors import RouteNotFound
+
+FOLDER = "web"
+_INDEX = "index.html"
+_PLACE = "{{web}}"  # in the index: where the other files are
+_PRELOAD = "{{preload}}"  # in the index: modules, so that a browser need not find them one by one
+_DIGEST_CHARS = 16
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+}
+_FOR_GOOD = "public, max-age=31536000, immutable"
+_ASK_AGAIN = "no-cache"
+SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; media-src blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of the page, as it is sent.
+
+    Attributes:
+        body: Its bytes.
+        packed: The same, compressed once for all readers (gzip).
+        media_type: By its name.
+    """
+
+    body: bytes
+    packed: bytes
+    media_type: str
+
+    @classmethod
+    def of(cls, name: str, body: bytes) -> File:
+        """Compress it; the same bytes always give the same."""
+        return cls(body, gzip.compress(body, mtime=0), _MEDIA_TYPES[name[name.rindex(".") :]])
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """All files of the page.
+
+    Attributes:
+        index: The page itself.
+        files: What it loads, by name.
+        digest: Of all of them; part of their address.
+    """
+
+    index: File
+    files: Mapping[str, File]
+    digest: str
+
+    @classmethod
+    def load(cls) -> Site:
+        """Read them from the package."""
+        folder = resources.files("facefleet.gateway") / FOLDER
+        found = {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda f: f.name)}
+        digest = hashlib.sha256(b"".join(name.encode() + body for name, body in found.items()))
+        short = digest.hexdigest()[:_DIGEST_CHARS]
+        index = _filled(found.pop(_INDEX).decode(), f"/page/{short}", sorted(found))
+        files = {name: File.of(name, body) for name, body in found.items()}
+        return cls(File.of(_INDEX, index.encode()), files, short)
+
+
+def router(site: Site) -> APIRouter:
+    """The routes of the page."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.api_route("/", methods=["GET", "HEAD"])
+    async def index(request: Request) -> Response:
+        return _answer(request, site.index, site.digest, _ASK_AGAIN)
+
+    @routes.api_route("/page/{digest}/{name}", methods=["GET", "HEAD"])
+    async def file(request: Request, digest: str, name: str) -> Response:
+        found = site.files.get(name)
+        if found is None:
+            raise RouteNotFound(f"The page has no file {name[:64]!r}.")
+        # While replicas are renewed, the page of one release may ask a gateway of the other: better its file than none.
+        return _answer(request, found, site.digest, _FOR_GOOD if digest == site.digest else "no-store")
+
+    return routes
+
+
+def _filled(index: str, place: str, names: list[str]) -> str:
+    modules = [name for name in names if name.endswith(".js") and f"/{name}" not in index]
+    preload = "\n".join(f'<link rel="modulepreload" href="{place}/{name}">' for name in modules)
+    return index.replace(_PRELOAD, preload).replace(_PLACE, place)
+
+
+def _answer(request: Request, file: File, digest: str, cache: str) -> Response:
+    packed = "gzip" in request.headers.get("accept-encoding", "")
+    tag = f'"{digest}{"-gzip" if packed else ""}"'
+    headers = SECURITY | {"Cache-Control": cache, "ETag": tag, "Vary": "Accept-Encoding"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    if packed:
+        headers["Content-Encoding"] = "gzip"
+    # For HEAD the server sends the headers of this and drops the bytes.
+    return Response(file.packed if packed else file.body, headers=headers, media_type=file.media_type)
