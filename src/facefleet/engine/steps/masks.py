@@ -190,7 +190,7 @@ def _drawn(size: tuple[int, int], loops: list[Polygon]) -> Pixels:
 
 
 def _drawn_wide(size: tuple[int, int], loop: Polygon, margin: float) -> Pixels:
-    """A convex loop with a margin; a dilation takes five times as long where it is wide."""
+    """A convex loop with a margin; a dilation as wide as this took half the time of all parts."""
     mask = _drawn(size, [loop])
     cv2.polylines(mask, [loop], True, 255, 2 * max(1, round(margin)) + 1)
     return mask

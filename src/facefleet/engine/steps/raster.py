@@ -1,4 +1,4 @@
-"""Many small triangles painted into one map, by rows and all at once: a call for each takes three times as long.
+"""Many small triangles painted into one map, by rows and all at once: a call for each takes twice as long.
 
 triangle ─► spans, one for each row it touches ─► pixels ─► map
 """
