@@ -41,12 +41,13 @@ fuzz: $(VENV)/.dev ## 200,000 damaged photos and 24,000 inferences from eight th
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m fuzz $(ARGS)
 
-check: $(VENV)/.dev ## formatting, lint, types, floors, generated pages
+check: $(VENV)/.dev ## formatting, lint, types, floors, what is generated
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/reference/generate.py --check
+	$(BIN)/python tools/derive_client.py --check
 
 fix: $(VENV)/.dev ## mend formatting and what lint can mend
 	$(BIN)/ruff check --fix

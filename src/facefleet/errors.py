@@ -68,6 +68,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── WorkerLost                worker_lost               500
     │   ├── DeadlineExceeded          deadline_exceeded         504
     │   └── TaskFailed                task_failed               500   as told by a server to its client
+    ├── RefusedByServer               refused_by_server         502   by a code that this client does not know
     ├── ObjectMissing                 object_missing            500   an input is no longer in the store
     └── InternalError                 internal                  500   a bug of ours
 """
@@ -526,6 +527,14 @@ class TaskFailed(TaskFailure):
     """A server told its client that the task failed; ``detail["cause"]`` has the server's code."""
 
     code = "task_failed"
+
+
+class RefusedByServer(FacefleetError):
+    """A newer server refused, with a code that this client does not know; ``detail["code"]`` has it."""
+
+    code = "refused_by_server"
+    status = 502
+    title = "Refused by the server"
 
 
 class ObjectMissing(FacefleetError):

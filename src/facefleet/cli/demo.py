@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facefleet import files
 from facefleet.cli import output, start
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def demo(
     from facefleet.media.sniff import ImageType
 
     output.check_extension(out, ImageType.JPEG)  # as the target is
-    output.check_output(out, force=force)
+    files.check_output(out, overwrite=force)
     console = output.console()
     with output.fetching() as progress:
         registry = open_registry(progress)
@@ -42,7 +43,7 @@ def demo(
     console.print(f"fusing the face of {photos[SOURCE].name} into {photos[TARGET].name}")
     with tempfile.TemporaryDirectory(prefix="facefleet-demo-") as folder:
         finished = _through_the_door(Path(folder), photos[SOURCE], photos[TARGET], console)
-    output.write_file(out, finished.image, force=force)
+    files.write_file(out, finished.image, overwrite=force)
     for step, took in finished.view["timings_ms"].items():
         console.print(f"  {step:<10}{took:8.1f} ms")
     console.print(f"{out}  {finished.seconds:.2f} s from submit to result", soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facefleet import files
 from facefleet.assignments import check_sources
 from facefleet.cli import output, start
 from facefleet.cli.assign import Assign, MoreSources, Tiles, newer_options, parse
@@ -61,7 +62,7 @@ def submit(
     for one in (*sources, photo):
         sniff(one, limits)
     output.check_extension(out, sniff(photo, limits).type)
-    output.check_output(out, force=force)
+    files.check_output(out, overwrite=force)
     options: dict[str, object] = {
         "strength": strength, "shape": shape, "source_face": source_face, "target_face": target_face_of(target_face),
         **newer_options(assignments, tiles=tiles),
@@ -70,7 +71,7 @@ def submit(
         options["age"] = age
     with httpx.Client(base_url=settings.client.url, timeout=30.0) as client:
         finished = Remote(client).fuse(sources[0], photo, options, timeout, sources[1:])
-    output.write_file(out, finished.image, force=force)
+    files.write_file(out, finished.image, overwrite=force)
     _tell(out, finished, as_json=as_json)
 
 
