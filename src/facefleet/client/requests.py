@@ -78,7 +78,7 @@ def fusion(
     _require_consent(consent=consent)
     if not photos["target"]:
         raise UploadMissing("A fusion needs a target.", field="target")
-    given = {name: value for name, value in options.items() if value not in (None, [], False)}
+    given = {name: value for name, value in options.items() if not (value is None or value is False or value == [])}
     data = {"consent": "true", "options": json.dumps(given)} | webhook.fields()
     headers = {"Idempotency-Key": key or uuid4().hex} | preference(wait)
     return Ask("POST", "/v1/fuse", headers=headers, data=data, files=uploads(photos), silence=wait or 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -51,11 +51,12 @@ class AsyncTask:
         self._view = task_view(await self._transport.document(requests.task(self.id)))
         return self
 
-    async def wait(self, timeout: float = 300.0) -> AsyncTask:
+    async def wait(self, timeout: float = 300.0, progress: Callable[[TaskView], object] | None = None) -> AsyncTask:
         """Wait until it has succeeded.
 
         Args:
             timeout: s to wait at most.
+            progress: Called with each change that is seen meanwhile.
 
         Raises:
             WaitTimeout: It has not ended by then; it goes on at the server.
@@ -64,8 +65,9 @@ class AsyncTask:
         until = now() + timeout
         if not self._view.ended:
             async with aclosing(self._followed(until)) as events:
-                async for _ in events:
-                    pass
+                async for one in events:
+                    if progress is not None:
+                        progress(one.task)
         if not self._view.ended:
             raise WaitTimeout(
                 f"The task {self.id} is still {self.status} after {timeout:g} s; it goes on.", task_id=self.id

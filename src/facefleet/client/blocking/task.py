@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 
@@ -52,11 +52,12 @@ class Task:
         self._view = task_view(self._transport.document(requests.task(self.id)))
         return self
 
-    def wait(self, timeout: float = 300.0) -> Task:
+    def wait(self, timeout: float = 300.0, progress: Callable[[TaskView], object] | None = None) -> Task:
         """Wait until it has succeeded.
 
         Args:
             timeout: s to wait at most.
+            progress: Called with each change that is seen meanwhile.
 
         Raises:
             WaitTimeout: It has not ended by then; it goes on at the server.
@@ -65,8 +66,9 @@ class Task:
         until = now() + timeout
         if not self._view.ended:
             with closing(self._followed(until)) as events:
-                for _ in events:
-                    pass
+                for one in events:
+                    if progress is not None:
+                        progress(one.task)
         if not self._view.ended:
             raise WaitTimeout(
                 f"The task {self.id} is still {self.status} after {timeout:g} s; it goes on.", task_id=self.id
