@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -29,11 +30,10 @@ def pauses(
     clock = Clock()
     attempts = Attempts(Patience(), until, clock, lambda: jitter)
     found: list[float] = []
-    with pytest.raises(type(failure)) as caught:
+    with suppress(type(failure)):
         while True:
             found.append(attempts.pause(failure, was_there=was_there))
             clock.now += found[-1]
-    assert caught.value is failure
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ MESSAGES = [Message("3", "running", '{"a":\n1}'), Message("3", "message", "one\u
 @given(st.lists(st.integers(0, len(STREAM)), max_size=12))
 def test_messages_are_the_same_wherever_the_stream_is_cut(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(STREAM)]
-    chunks = [STREAM[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    chunks = [STREAM[a:b] for a, b in pairwise(edges)]
     assert parsed(*chunks) == MESSAGES
 
 

@@ -6,7 +6,7 @@ release does not know: a state, a kind or an event is a text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -175,6 +175,14 @@ def event(name: str, document: Document) -> Event:
     """An event out of its name and the JSON of its task."""
     task = task_view(document)
     return Event(id=task.version, name=name, task=task)
+
+
+def page(document: Document, name: str) -> tuple[Sequence[Document], str | None]:
+    """The entries of one page, and the cursor of the next."""
+    try:
+        return document[name], document["next_cursor"]
+    except KeyError as error:
+        raise _strange(error) from None
 
 
 def receipt(document: Document) -> Receipt:

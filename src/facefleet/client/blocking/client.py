@@ -126,10 +126,9 @@ class Client:
                 cursor, _PAGE, state=state, kind=kind, created_after=created_after, created_before=created_before,
                 batch=batch,
             )  # fmt: skip
-            page = self._transport.document(ask)
-            for one in page["tasks"]:
+            found, cursor = views.page(self._transport.document(ask), "tasks")
+            for one in found:
                 yield self._task(one)
-            cursor = page["next_cursor"]
             if cursor is None:
                 return
 
