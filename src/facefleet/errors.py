@@ -35,6 +35,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   └── FileExists            file_exists               409
     │   └── ConfigInvalid             config_invalid            500
     ├── NotPermitted                  not_permitted             403
+    ├── SignatureInvalid              signature_invalid         401   told to a receiver of webhooks by the client
     ├── LookupFailed
     │   ├── TaskNotFound              task_not_found            404
     │   ├── RouteNotFound             route_not_found           404
@@ -285,6 +286,14 @@ class NotPermitted(FacefleetError):
     code = "not_permitted"
     status = 403
     title = "Not permitted"
+
+
+class SignatureInvalid(FacefleetError):
+    """What came to a receiver of webhooks is not from the server whose secret it has, or not fresh."""
+
+    code = "signature_invalid"
+    status = 401
+    title = "Signature not valid"
 
 
 class LookupFailed(FacefleetError):

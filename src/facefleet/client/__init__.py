@@ -4,6 +4,7 @@ Programs of others import from here, so this package names what is public; the r
 """
 
 from facefleet.assignments import FaceAssignment
+from facefleet.client import webhooks
 from facefleet.client.aio.client import AsyncClient
 from facefleet.client.aio.task import AsyncTask
 from facefleet.client.blocking.client import Client
@@ -24,4 +25,5 @@ __all__ = [
     "Task",
     "TaskView",
     "Usage",
+    "webhooks",
 ]

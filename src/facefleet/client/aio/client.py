@@ -64,6 +64,7 @@ class AsyncClient:
         source_face: int | None = None, target_face: int | Literal["all"] | None = None, tiles: bool = False,
         strength: float | None = None, shape: float | None = None, age: float | None = None,
         wait: float | None = None, idempotency_key: str | None = None,
+        webhook_url: str | None = None, webhook_events: Sequence[str] | None = None,
     ) -> AsyncTask:  # fmt: skip
         """Have the face of one photo fused into another.
 
@@ -81,6 +82,8 @@ class AsyncClient:
             age: -1 to 1, experimental: makes the fused face younger or older.
             wait: s that the answer may wait for the end of the task, at most 30; none answers at once.
             idempotency_key: A request with the same key and the same content finds the task it has made before.
+            webhook_url: Where the server tells of the task; ``webhooks.verify`` reads what it tells.
+            webhook_events: States to tell of; the terminal ones where not given.
 
         Returns:
             The task, which may not have ended: ``wait`` for it.
@@ -95,7 +98,8 @@ class AsyncClient:
             faces=faces, tiles=tiles,
         )  # fmt: skip
         photos = {"source": [source, *more_sources], "target": [] if target is None else [target]}
-        ask = requests.fusion(photos, options, Webhook(), consent=consent, wait=wait, key=idempotency_key)
+        webhook = Webhook(url=webhook_url, events=webhook_events)
+        ask = requests.fusion(photos, options, webhook, consent=consent, wait=wait, key=idempotency_key)
         return self._task(await self._transport.document(ask))
 
     async def task(self, task_id: str) -> AsyncTask:
