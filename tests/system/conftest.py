@@ -69,7 +69,7 @@ class Running:
 
     def finish(self, accepted: Handle, seconds: float = 60.0) -> Task:
         """Wait for a task as a client does."""
-        accepted.wait(seconds)
+        self.client.task(accepted.id).wait(seconds)  # it may be another run of the service that took it
         return self.task(accepted.id)
 
 

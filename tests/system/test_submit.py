@@ -87,7 +87,7 @@ def test_a_gateway_that_is_killed_while_it_is_asked_costs_only_time(
 def test_an_answer_lost_on_its_way_makes_no_second_task(service: Running, small: tuple[bytes, bytes]) -> None:
     with forgetful(service.http) as url, httpx.Client(trust_env=False) as http:
         accepted = Client(url, http=http).fuse(*small, consent=True)
-    assert service.finish(service.client.task(accepted.id)).state is State.SUCCEEDED
+    assert service.finish(accepted).state is State.SUCCEEDED
     assert service.log("gateway").count("task.accepted") == 1
     assert service.log("gateway").count("task.repeated") == 1
 
