@@ -216,7 +216,8 @@ class Marks(_Section):
 class Client(_Section):
     """The command line as a client of a server."""
 
-    url: str = Field("http://127.0.0.1:8080", description="gateway that `facefleet submit` talks to")
+    url: str = Field("http://127.0.0.1:8080", description="gateway that `facefleet submit`, `wait`, `get` … talk to")
+    api_key: SecretStr = Field(SecretStr(""), description="sent to it as a bearer token, where it is set")
 
 
 class Logs(_Section):

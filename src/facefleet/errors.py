@@ -38,6 +38,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   └── FileExists            file_exists               409
     │   └── ConfigInvalid             config_invalid            500
     ├── NotPermitted                  not_permitted             403
+    ├── SignatureInvalid              signature_invalid         401   told to a receiver of webhooks by the client
     ├── LookupFailed
     │   ├── TaskNotFound              task_not_found            404
     │   ├── DeliveryNotFound          delivery_not_found        404
@@ -76,6 +77,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── WorkerLost                worker_lost               500
     │   ├── DeadlineExceeded          deadline_exceeded         504
     │   └── TaskFailed                task_failed               500   as told by a server to its client
+    ├── RefusedByServer               refused_by_server         502   by a code that this client does not know
     ├── ObjectMissing                 object_missing            500   an input is no longer in the store
     └── InternalError                 internal                  500   a bug of ours
 """
@@ -314,6 +316,14 @@ class NotPermitted(FacefleetError):
     code = "not_permitted"
     status = 403
     title = "Not permitted"
+
+
+class SignatureInvalid(FacefleetError):
+    """What came to a receiver of webhooks is not from the server whose secret it has, or not fresh."""
+
+    code = "signature_invalid"
+    status = 401
+    title = "Signature not valid"
 
 
 class LookupFailed(FacefleetError):
@@ -594,6 +604,14 @@ class TaskFailed(TaskFailure):
     """A server told its client that the task failed; ``detail["cause"]`` has the server's code."""
 
     code = "task_failed"
+
+
+class RefusedByServer(FacefleetError):
+    """A newer server refused, with a code that this client does not know; ``detail["code"]`` has it."""
+
+    code = "refused_by_server"
+    status = 502
+    title = "Refused by the server"
 
 
 class ObjectMissing(FacefleetError):

@@ -26,9 +26,11 @@ from facefleet.cli import (
     config,
     demo,
     doctor,
+    end,
     faces,
     fuse,
     gateway,
+    get,
     lanes,
     maintenance,
     migrate,
@@ -38,6 +40,8 @@ from facefleet.cli import (
     submit,
     tasks,
     up,
+    usage,
+    wait,
     webhooks,
     worker,
 )
@@ -57,6 +61,13 @@ app.command("faces")(faces.faces)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("submit")(submit.submit)
+app.command("wait")(wait.wait)
+app.command("events")(wait.events)
+app.command("get")(get.get)
+app.command("list")(get.newest)
+app.command("cancel")(end.cancel)
+app.command("erase")(end.erase)
+app.command("usage")(usage.usage)
 app.command("gateway")(gateway.gateway)
 app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
