@@ -126,12 +126,12 @@ def _bridge(seen: Ridges, half: float) -> Path:
     xs = np.linspace(MIDDLE[0] - half, MIDDLE[0] + half, 24)
     ys = np.arange(MIDDLE[1] - BRIDGE_ABOVE, MIDDLE[1] + BRIDGE_BELOW)
     x, y = np.meshgrid(xs, ys, indexing="ij")
-    return best_path(seen, x, y, np.full(len(xs), np.pi / 2), closed=False)
+    return best_path(seen, x, y, np.full(len(xs), np.pi / 2, np.float64), closed=False)
 
 
 def _rim(seen: Ridges, side: int, narrow: float) -> Path:
     """Round the eye on the image's left (-1) or right (1)."""
-    angles = np.arange(ANGLES) * (2 * np.pi / ANGLES)
+    angles = np.arange(ANGLES, dtype=np.float64) * (2 * np.pi / ANGLES)
     cos, sin = np.cos(angles), np.sin(angles)
 
     def ellipse(axes: tuple[float, float, float, float]) -> npt.NDArray[np.float64]:
@@ -151,9 +151,9 @@ def _temple(seen: Ridges, rim: Path, side: int) -> Path:
     start, hinge = float(rim.x[outermost]), float(rim.y[outermost])
     xs = start + side * np.arange(0.0, 40.0, 1.5)
     xs = xs[(xs > 2) & (xs < BAND[0] - 3)]
-    ys = np.arange(hinge - TEMPLE_ABOVE, hinge + TEMPLE_BELOW)
+    ys = np.arange(hinge - TEMPLE_ABOVE, hinge + TEMPLE_BELOW, dtype=np.float64)
     x, y = np.meshgrid(xs, ys, indexing="ij")
-    return best_path(seen, x, y, np.full(len(xs), np.pi / 2), closed=False)
+    return best_path(seen, x, y, np.full(len(xs), np.pi / 2, np.float64), closed=False)
 
 
 def _drawn(paths: tuple[Path, ...]) -> Pixels:

@@ -66,8 +66,10 @@ class Path:
     def between(self, low: float, high: float) -> Path:
         """The part whose angle lies there, degrees."""
         part = (self.angle > np.radians(low)) & (self.angle < np.radians(high))
-        columns = (self.x, self.y, self.angle, self.contrast, self.half_width)
-        return Path(*(column[part] for column in columns), closed=False)
+        x, y, angle, contrast, half_width = (
+            column[part] for column in (self.x, self.y, self.angle, self.contrast, self.half_width)
+        )
+        return Path(x, y, angle, contrast, half_width, closed=False)
 
     def lasting(self, faint: float, gap: int) -> npt.NDArray[np.intp]:
         """Points of the path that are not fainter, and those of gaps no longer than ``gap`` between them."""
@@ -101,10 +103,9 @@ def ridges(pixels: Pixels, rectangle: tuple[int, int, int, int]) -> Ridges:
     found = [_lines(planes, sigma) for sigma in SIGMAS]
     contrast, cos, sin = (np.concatenate(each, axis=2) for each in zip(*found, strict=True))
     best = contrast.argmax(axis=2)[..., None]
+    contrast, cos, sin = (np.take_along_axis(each, best, axis=2)[..., 0] for each in (contrast, cos, sin))
     sigma = np.repeat(np.array(SIGMAS, np.float32), 3)[best[..., 0]]
-    return Ridges(
-        *(np.take_along_axis(each, best, axis=2)[..., 0] for each in (contrast, cos, sin)), sigma, (left, top)
-    )
+    return Ridges(contrast, cos, sin, sigma, (left, top))
 
 
 def _lines(planes: Floats, sigma: float) -> tuple[Floats, Floats, Floats]:
