@@ -25,7 +25,7 @@ def _intranet(monkeypatch: pytest.MonkeyPatch) -> None:
 def submit(service: Running, photos: Photos, url: str) -> str:
     files = {name: (name, photo) for name, photo in zip(("source", "target"), photos, strict=True)}
     data = {"consent": "true", "webhook_url": url}
-    answer = service.client.post("/v1/fuse", files=files, data=data)
+    answer = service.http.post("/v1/fuse", files=files, data=data)
     assert answer.status_code == 202, answer.text
     return str(answer.json()["task_id"])
 
