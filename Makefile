@@ -50,12 +50,13 @@ page: $(VENV)/.dev ## the page in a real Chromium: trouble, keyboard, languages,
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m "page or not page" tests/page $(ARGS)
 
-check: $(VENV)/.dev ## formatting, lint, types, floors, generated pages
+check: $(VENV)/.dev ## formatting, lint, types, floors, what is generated
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/reference/generate.py --check
+	$(BIN)/python tools/derive_client.py --check
 
 fix: $(VENV)/.dev ## mend formatting and what lint can mend
 	$(BIN)/ruff check --fix

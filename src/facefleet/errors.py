@@ -15,7 +15,8 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   ├── OptionInvalid         option_invalid            422
     │   │   ├── UploadMissing         upload_missing            422
     │   │   ├── UploadTooLarge        upload_too_large          413
-    │   │   └── ConsentRequired       consent_required          422
+    │   │   ├── ConsentRequired       consent_required          422
+    │   │   └── WebhookUrlRefused     webhook_url_refused       422
     │   ├── ImageError
     │   │   ├── ImageTypeUnsupported  image_type_unsupported    415
     │   │   ├── ImageTooLargeBytes    image_too_large_bytes     413
@@ -37,8 +38,10 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   └── FileExists            file_exists               409
     │   └── ConfigInvalid             config_invalid            500
     ├── NotPermitted                  not_permitted             403
+    ├── SignatureInvalid              signature_invalid         401   told to a receiver of webhooks by the client
     ├── LookupFailed
     │   ├── TaskNotFound              task_not_found            404
+    │   ├── DeliveryNotFound          delivery_not_found        404
     │   ├── TemplateNotFound          template_not_found        404
     │   ├── TemplateNotReady          template_not_ready        409   retryable
     │   ├── TemplateFailed            template_failed           409
@@ -74,6 +77,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── WorkerLost                worker_lost               500
     │   ├── DeadlineExceeded          deadline_exceeded         504
     │   └── TaskFailed                task_failed               500   as told by a server to its client
+    ├── RefusedByServer               refused_by_server         502   by a code that this client does not know
     ├── ObjectMissing                 object_missing            500   an input is no longer in the store
     └── InternalError                 internal                  500   a bug of ours
 """
@@ -154,6 +158,14 @@ class ConsentRequired(RequestError):
     code = "consent_required"
     status = 422
     title = "Consent required"
+
+
+class WebhookUrlRefused(RequestError):
+    """Nothing is sent to this address: it is malformed, or not one of the public internet."""
+
+    code = "webhook_url_refused"
+    status = 422
+    title = "Webhook address refused"
 
 
 class ImageError(InputError):
@@ -306,6 +318,14 @@ class NotPermitted(FacefleetError):
     title = "Not permitted"
 
 
+class SignatureInvalid(FacefleetError):
+    """What came to a receiver of webhooks is not from the server whose secret it has, or not fresh."""
+
+    code = "signature_invalid"
+    status = 401
+    title = "Signature not valid"
+
+
 class LookupFailed(FacefleetError):
     """What was asked for is not here, or not yet."""
 
@@ -318,6 +338,13 @@ class TaskNotFound(LookupFailed):
 
     code = "task_not_found"
     title = "Task not found"
+
+
+class DeliveryNotFound(LookupFailed):
+    """No delivery with this id for this task."""
+
+    code = "delivery_not_found"
+    title = "Delivery not found"
 
 
 class TemplateNotFound(LookupFailed):
@@ -577,6 +604,14 @@ class TaskFailed(TaskFailure):
     """A server told its client that the task failed; ``detail["cause"]`` has the server's code."""
 
     code = "task_failed"
+
+
+class RefusedByServer(FacefleetError):
+    """A newer server refused, with a code that this client does not know; ``detail["code"]`` has it."""
+
+    code = "refused_by_server"
+    status = 502
+    title = "Refused by the server"
 
 
 class ObjectMissing(FacefleetError):

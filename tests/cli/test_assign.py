@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from facefleet.assignments import FaceAssignment
-from facefleet.cli.assign import newer_options, parse
+from facefleet.cli.assign import parse
 from facefleet.errors import OptionInvalid
 
 from .conftest import Run
@@ -22,13 +22,6 @@ def test_an_assignment_is_a_source_a_face_of_it_and_a_face_of_the_target() -> No
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(OptionInvalid):
         parse([text])
-
-
-def test_a_server_hears_only_of_the_newer_options_that_are_used() -> None:
-    assert newer_options((), tiles=False) == {}
-    assert newer_options(parse(["1:0=2"]), tiles=True) == {
-        "faces": [{"target_face": 2, "source": 1, "source_face": 0}], "tiles": True
-    }  # fmt: skip
 
 
 @pytest.mark.usefixtures("models")

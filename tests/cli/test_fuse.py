@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from facefleet.cli import output
+from facefleet import files
 from facefleet.errors import FileExists
 from facefleet.media.sniff import ImageType, sniff
 from facefleet.safety.labels import read_mark
@@ -96,7 +96,7 @@ def test_of_many_writers_without_force_exactly_one_wins(tmp_path: Path) -> None:
     def write(number: int) -> None:
         ready.wait(10)
         try:
-            output.write_file(place, bytes([number]) * 100_000, force=False)
+            files.write_file(place, bytes([number]) * 100_000, overwrite=False)
             won.append(number)
         except FileExists:
             pass

@@ -62,7 +62,7 @@ class Visit:
 
     def tasks(self) -> list[dict[str, Any]]:
         """Every fusion that the service knows of."""
-        found: list[dict[str, Any]] = self.service.client.get("/v1/tasks?kind=fuse&limit=100").json()["tasks"]
+        found: list[dict[str, Any]] = self.service.http.get("/v1/tasks?kind=fuse&limit=100").json()["tasks"]
         return found
 
 

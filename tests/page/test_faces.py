@@ -38,7 +38,7 @@ def test_a_face_button_lies_on_its_face(visitor: Visit) -> None:
     visitor.put("target", "grace_hopper")
     image = visitor.page.locator("#target .frame img").bounding_box()
     face = visitor.page.locator("#target .face").bounding_box()
-    found = visitor.service.client.post(
+    found = visitor.service.http.post(
         "/v1/faces", files={"image": visitor.samples["grace_hopper"].read_bytes()}, headers={"prefer": "wait=30"}
     ).json()["output"]
     assert image is not None
@@ -60,9 +60,9 @@ def test_a_target_is_kept_as_a_template_used_and_deleted(visitor: Visit) -> None
     expect(visitor.page.locator("#target .face")).to_have_count(1)
     found = visitor.fuse().finished()
     expect(found.locator(".before img")).to_be_visible()
-    assert visitor.service.client.get(f"/v1/tasks/{visitor.task_id}").json()["template_id"]
+    assert visitor.service.http.get(f"/v1/tasks/{visitor.task_id}").json()["template_id"]
     visitor.page.get_by_role("button", name="New photos").click()
     visitor.page.get_by_role("button", name="Delete grace_hopper.jpg").click()
     visitor.page.get_by_role("button", name="Delete", exact=True).click()
     expect(visitor.page.locator("#gallery")).to_be_hidden()
-    assert visitor.service.client.get("/v1/templates").json()["templates"] == []
+    assert visitor.service.http.get("/v1/templates").json()["templates"] == []

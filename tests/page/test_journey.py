@@ -45,12 +45,12 @@ def test_a_visitor_fuses_two_photos_looks_downloads_and_erases(
 
     erase(visit)
     assert shared_service.task(task.id).erased_at is not None
-    assert shared_service.client.get(f"/v1/tasks/{task.id}/result").json()["code"] == "result_unavailable"
+    assert shared_service.http.get(f"/v1/tasks/{task.id}/result").json()["code"] == "result_unavailable"
 
 
 def engine_seconds(service: Running) -> float:
     """Of the fusion, and of the looks for faces before it: all that the service has done so far."""
-    tasks = service.client.get("/v1/tasks?limit=100").json()["tasks"]
+    tasks = service.http.get("/v1/tasks?limit=100").json()["tasks"]
     spent: list[float] = [ms for task in tasks for step, ms in task["timings_ms"].items() if step != "queued"]
     return sum(spent) / 1000
 

@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 import cv2
 import httpx
@@ -16,7 +15,8 @@ import pytest
 from tests.servers import alive, wait_until
 
 from facefleet.cli.embedded import Addresses, Service
-from facefleet.cli.remote import Remote
+from facefleet.client import Client
+from facefleet.client import Task as Handle
 from facefleet.config import Settings, load
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
@@ -38,13 +38,13 @@ class Running:
         self.addresses: Addresses = found
         self.database = Database(self.settings.records_url)
         self.records = TaskRepository(self.database, now)
-        self.client = httpx.Client(base_url=found.gateway, trust_env=False, timeout=30.0)
-        self.remote = Remote(self.client)
+        self.http = httpx.Client(base_url=found.gateway, trust_env=False, timeout=30.0)
+        self.client = Client(found.gateway, http=self.http)
         self._watch = Thread(target=self._service.run)
         self._watch.start()
 
     def close(self) -> None:
-        self.client.close()
+        self.http.close()
         self.database.close()
         self._stop.set()
         self._watch.join()
@@ -67,10 +67,10 @@ class Running:
     def log(self, part: str) -> str:
         return (self.settings.data / "logs" / f"{part}.log").read_text()
 
-    def finish(self, accepted: Mapping[str, Any], seconds: float = 60.0) -> Task:
+    def finish(self, accepted: Handle, seconds: float = 60.0) -> Task:
         """Wait for a task as a client does."""
-        self.remote.wait(accepted["links"]["self"], seconds)
-        return self.task(accepted["task_id"])
+        self.client.task(accepted.id).wait(seconds)  # it may be another run of the service that took it
+        return self.task(accepted.id)
 
 
 @pytest.fixture

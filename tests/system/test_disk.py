@@ -12,7 +12,7 @@ import httpx
 import pytest
 from tests.system.test_up import FACEFLEET
 
-from facefleet.cli.remote import Remote
+from facefleet.client import Client
 
 pytestmark = pytest.mark.needs_server
 DISK_MEGABYTES = 24
@@ -67,13 +67,12 @@ def test_a_full_disk_refuses_in_words_and_loses_nothing(
     assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
     assert client.get("/healthz").status_code == 200
     (disk / "filler").unlink()
-    remote = Remote(client)
-    accepted.append(remote.submit(*small, {}))
-    for task in accepted:
-        remote.wait(task["links"]["self"], 120)
-        assert len(client.get(task["links"]["result"]).content) > 10_000
+    remote = Client(str(client.base_url), http=client)
+    tasks = [remote.task(one["task_id"]) for one in accepted] + [remote.fuse(*small, consent=True)]
+    for task in tasks:
+        assert len(task.wait(120).image()) > 10_000
     kept = {folder.name for folder in (disk / "data/objects/tenants/local/inputs").iterdir()}
-    assert kept == {task["task_id"] for task in accepted}, "of what was refused nothing is kept"
+    assert kept == {task.id for task in tasks}, "of what was refused nothing is kept"
 
 
 def fill(disk: Path) -> None:

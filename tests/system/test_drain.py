@@ -6,12 +6,12 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.servers import wait_until
 from tests.system.conftest import Running
 
+from facefleet.client import Task as Handle
 from facefleet.tasks.task import State
 
 pytestmark = pytest.mark.needs_server
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.needs_server
 Photos = tuple[bytes, bytes]
 
 
-def submit(service: Running, photos: Photos, count: int) -> list[dict[str, Any]]:
-    return [service.remote.submit(*photos, {}) for _ in range(count)]
+def submit(service: Running, photos: Photos, count: int) -> list[Handle]:
+    return [service.client.fuse(*photos, consent=True) for _ in range(count)]
 
 
-def wait_running(service: Running, accepted: list[dict[str, Any]]) -> None:
-    ids = [one["task_id"] for one in accepted]
+def wait_running(service: Running, accepted: list[Handle]) -> None:
+    ids = [one.id for one in accepted]
     wait_until(lambda: any(service.task(i).state is State.RUNNING for i in ids), "a task runs", 30.0)
 
 

@@ -48,8 +48,8 @@ def test_poison_ends_as_worker_lost_and_its_neighbours_succeed_once(
     service = Running(poisoned)
     try:
         sources = [source + MARKER, source, source, source]
-        accepted = [service.remote.submit(one, target, {}) for one in sources]
-        poison = accepted[0]["task_id"]
+        accepted = [service.client.fuse(one, target, consent=True) for one in sources]
+        poison = accepted[0].id
         tasks = [service.finish(one) for one in accepted[1:]]
         assert [task.state for task in tasks] == [State.SUCCEEDED] * 3
         with pytest.raises(WorkerLost):

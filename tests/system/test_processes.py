@@ -56,7 +56,7 @@ def sample(service: Running, name: str) -> float:
 
 
 def finish(service: Running, photos: Photos, count: int) -> None:
-    accepted = [service.remote.submit(*photos, {}) for _ in range(count)]
+    accepted = [service.client.fuse(*photos, consent=True) for _ in range(count)]
     assert [service.finish(one).state for one in accepted] == [State.SUCCEEDED] * count
 
 
@@ -70,7 +70,7 @@ def test_both_work_and_are_counted_as_one(pair: Running, photos: Photos) -> None
 
 def test_a_killed_one_comes_back_and_what_it_counted_stays(pair: Running, photos: Photos, small: Photos) -> None:
     finish(pair, small, 6)
-    accepted = [pair.remote.submit(*photos, {}) for _ in range(4)]
+    accepted = [pair.client.fuse(*photos, consent=True) for _ in range(4)]
     first, second = processes(pair)
     wait_until(lambda: sample(pair, "facefusion_worker_in_flight") == 4, "both are busy", 30.0)
     os.kill(first, signal.SIGKILL)
@@ -85,7 +85,7 @@ def test_a_killed_one_comes_back_and_what_it_counted_stays(pair: Running, photos
 
 
 def test_sigterm_drains_all_at_once(pair: Running, photos: Photos) -> None:
-    accepted = [pair.remote.submit(*photos, {}) for _ in range(6)]
+    accepted = [pair.client.fuse(*photos, consent=True) for _ in range(6)]
     wait_until(lambda: sample(pair, "facefusion_worker_in_flight") == 4, "both are busy", 30.0)
     pid, children, began = pair.pids()["worker"], processes(pair), time.monotonic()
     os.kill(pid, signal.SIGTERM)
@@ -97,7 +97,7 @@ def test_sigterm_drains_all_at_once(pair: Running, photos: Photos) -> None:
 
 
 def test_a_second_signal_hands_back_at_once(pair: Running, photos: Photos) -> None:
-    accepted = [pair.remote.submit(*photos, {}) for _ in range(4)]
+    accepted = [pair.client.fuse(*photos, consent=True) for _ in range(4)]
     wait_until(lambda: sample(pair, "facefusion_worker_in_flight") == 4, "both are busy", 30.0)
     pid = pair.pids()["worker"]
     os.kill(pid, signal.SIGTERM)
@@ -110,7 +110,7 @@ def test_a_second_signal_hands_back_at_once(pair: Running, photos: Photos) -> No
 
 def test_sighup_without_a_terminal_ends_nothing(pair: Running, photos: Photos) -> None:
     before = (pair.pids()["worker"], processes(pair))
-    accepted = [pair.remote.submit(*photos, {}) for _ in range(2)]
+    accepted = [pair.client.fuse(*photos, consent=True) for _ in range(2)]
     os.kill(pair.pids()["worker"], signal.SIGHUP)
     for child in processes(pair):
         os.kill(child, signal.SIGHUP)

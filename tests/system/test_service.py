@@ -6,13 +6,13 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.servers import wait_until
 from tests.system.conftest import Running
 
-from facefleet.media.sniff import sniff
+from facefleet.client import Task as Handle
+from facefleet.media.sniff import ImageType, sniff
 from facefleet.safety.labels import read_mark
 from facefleet.tasks.task import State, Task
 
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.needs_server
 Photos = tuple[bytes, bytes]
 
 
-def submit(service: Running, photos: Photos, count: int) -> list[dict[str, Any]]:
-    return [service.remote.submit(*photos, {}) for _ in range(count)]
+def submit(service: Running, photos: Photos, count: int) -> list[Handle]:
+    return [service.client.fuse(*photos, consent=True) for _ in range(count)]
 
 
 def assert_done_once(service: Running, tasks: list[Task]) -> None:
@@ -32,25 +32,26 @@ def assert_done_once(service: Running, tasks: list[Task]) -> None:
 
 
 def test_two_photos_in_and_a_marked_photo_out(service: Running, photos: Photos) -> None:
-    finished = service.remote.fuse(*photos, {"strength": 0.8}, 60.0)
-    assert finished.media_type == "image/png"
-    assert sniff(finished.image).width == sniff(photos[1]).width
-    mark = read_mark(finished.image)
+    finished = service.client.fuse(*photos, consent=True, strength=0.8).wait(60.0)
+    image = finished.image()
+    assert sniff(image).type is ImageType.PNG
+    assert sniff(image).width == sniff(photos[1]).width
+    mark = read_mark(image)
     assert mark is not None
-    assert mark["ProduceID"] == finished.view["task_id"]
+    assert mark["ProduceID"] == finished.id
     assert 'facefusion_process_seconds_count{kind="fuse",outcome="succeeded"} 1.0' in metrics(service)
     lines = [json.loads(line) for line in service.log("worker").splitlines() if line.startswith("{")]
     own = [line for line in lines if line["event"].startswith("task.")]
-    assert {line["task_id"] for line in own} == {finished.view["task_id"]}
+    assert {line["task_id"] for line in own} == {finished.id}
 
 
 def metrics(service: Running) -> str:
-    return service.client.get(f"{service.addresses.worker}/metrics").text
+    return service.http.get(f"{service.addresses.worker}/metrics").text
 
 
 def test_a_worker_killed_in_the_middle_of_a_task_loses_nothing(service: Running, photos: Photos) -> None:
     accepted = submit(service, photos, 4)
-    ids = [one["task_id"] for one in accepted]
+    ids = [one.id for one in accepted]
     wait_until(lambda: any(service.task(i).state is State.RUNNING for i in ids), "a task runs", 30.0)
     service.kill("worker")
     caught = [i for i in ids if service.task(i).state is State.RUNNING]
@@ -84,7 +85,7 @@ def test_a_worker_whose_hands_are_full_when_the_broker_dies_goes_on(service: Run
 def test_a_gateway_killed_after_its_202_loses_nothing(service: Running, photos: Photos) -> None:
     accepted = submit(service, photos, 3)
     service.kill("gateway")
-    ids = [one["task_id"] for one in accepted]
+    ids = [one.id for one in accepted]
     wait_until(lambda: all(service.task(i).state is State.SUCCEEDED for i in ids), "all are done", 60.0)
     assert_done_once(service, [service.task(i) for i in ids])
 

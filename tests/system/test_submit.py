@@ -19,7 +19,7 @@ from tests.servers import PostgresServer, SeaweedServer, free_port, wait_until
 from tests.system.conftest import Running
 from tests.system.test_up import FACEFLEET
 
-from facefleet.cli.remote import Remote
+from facefleet.client import Client
 from facefleet.errors import ServerUnreachable
 from facefleet.media.sniff import sniff
 from facefleet.tasks.task import State
@@ -57,17 +57,17 @@ def test_a_result_on_s3_comes_by_a_link_to_the_store(far: Running, samples: Mapp
     assert task.state is State.SUCCEEDED
     assert sniff(out.read_bytes()).width == sniff(samples["grace_hopper"].read_bytes()).width
     link = f"/v1/tasks/{task.id}/result"
-    redirect = far.client.get(link)
+    redirect = far.http.get(link)
     assert redirect.status_code == 307
     assert redirect.headers["location"].startswith(far.settings.objects.endpoint)
-    through = far.client.get(link, params={"redirect": "false"})
+    through = far.http.get(link, params={"redirect": "false"})
     assert (through.status_code, through.content) == (200, out.read_bytes())
-    head = far.client.head(link)
+    head = far.http.head(link)
     assert (head.status_code, head.headers["content-length"]) == (200, str(len(out.read_bytes())))
     assert not (far.settings.data / "objects").exists()
     assert not (far.settings.data / "records.db").exists()
-    far.client.delete(f"/v1/tasks/{task.id}")
-    gone = far.client.get(link)
+    far.http.delete(f"/v1/tasks/{task.id}")
+    gone = far.http.get(link)
     assert (gone.status_code, gone.json()["code"]) == (410, "result_unavailable")
 
 
@@ -87,8 +87,8 @@ def test_a_gateway_that_is_killed_while_it_is_asked_costs_only_time(
 
 
 def test_an_answer_lost_on_its_way_makes_no_second_task(service: Running, small: tuple[bytes, bytes]) -> None:
-    with forgetful(service.client) as url, httpx.Client(base_url=url, trust_env=False) as client:
-        accepted = Remote(client).submit(*small, {})
+    with forgetful(service.http) as url, httpx.Client(trust_env=False) as http:
+        accepted = Client(url, http=http).fuse(*small, consent=True)
     assert service.finish(accepted).state is State.SUCCEEDED
     assert service.log("gateway").count("task.accepted") == 1
     assert service.log("gateway").count("task.repeated") == 1
@@ -97,8 +97,8 @@ def test_an_answer_lost_on_its_way_makes_no_second_task(service: Running, small:
 def test_a_server_that_is_not_there_is_told_at_once() -> None:
     began = time.monotonic()
     url = f"http://127.0.0.1:{free_port()}"
-    with httpx.Client(base_url=url, trust_env=False) as client, pytest.raises(ServerUnreachable):
-        Remote(client).submit(b"a", b"b", {})
+    with httpx.Client(trust_env=False) as http, pytest.raises(ServerUnreachable):
+        Client(url, http=http).fuse(b"a", b"b", consent=True)
     assert time.monotonic() - began < 5
 
 

@@ -24,14 +24,14 @@ def test_the_tasks_of_a_paused_lane_wait_in_the_broker_and_run_on_resume(
     for lane in lanes:
         switches.on(pause_of(STABLE, lane), "a test")
     time.sleep(3.0)  # until every worker knows, and has looked for the last time: the bound the guide promises
-    accepted = [service.remote.submit(*small, {}) for _ in range(2)]
-    ids = [one["task_id"] for one in accepted]
+    accepted = [service.client.fuse(*small, consent=True) for _ in range(2)]
+    ids = [one.id for one in accepted]
     time.sleep(2 * service.settings.sweeper.grace)  # long enough for the sweeper to miss what is not missing
     assert [service.task(i).state for i in ids] == [State.QUEUED] * 2
-    metrics = service.client.get("/metrics").text
+    metrics = service.http.get("/metrics").text
     assert 'facefusion_queue_depth{lane="standard",track="stable"} 2.0' in metrics
     assert "facefusion_sweeper_actions_total{" not in metrics
-    assert service.client.get(f"{service.addresses.worker}/healthz").status_code == 200
+    assert service.http.get(f"{service.addresses.worker}/healthz").status_code == 200
     for lane in lanes:
         switches.off(pause_of(STABLE, lane))
     wait_until(lambda: any(service.task(i).state is not State.QUEUED for i in ids), "the lane is served again", 12.0)

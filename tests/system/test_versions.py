@@ -17,8 +17,8 @@ import httpx
 import pytest
 from tests.servers import HOST, ValkeyServer, free_port
 
-from facefleet.cli.remote import Remote
 from facefleet.cli.supervisor import Part, Supervisor
+from facefleet.client import Client
 from facefleet.config import environment
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
@@ -115,17 +115,16 @@ def test_programs_are_replaced_one_by_one_and_no_task_fails(
     programs: Programs, samples: Mapping[str, Path], tmp_path: Path, order: tuple[str, str]
 ) -> None:
     photos = samples["portrait_man"].read_bytes(), samples["grace_hopper"].read_bytes()
-    with httpx.Client(base_url=programs.gateway, timeout=30.0, trust_env=False) as client:
-        remote = Remote(client)
-        accepted = [remote.submit(*photos, {}) for _ in range(4)]
+    with httpx.Client(trust_env=False) as http:
+        client = Client(programs.gateway, http=http)
+        accepted = [client.fuse(*photos, consent=True) for _ in range(4)]
         for name in order:
             programs.replace(name)
-            accepted += [remote.submit(*photos, {}) for _ in range(4)]
+            accepted += [client.fuse(*photos, consent=True) for _ in range(4)]
         for task in accepted:
-            remote.wait(task["links"]["self"], 60)
-            assert client.get(task["links"]["result"]).is_success
+            assert task.wait(60).image()
     database = Database(f"sqlite:///{tmp_path / 'data' / 'records.db'}")
     records = TaskRepository(database, now)
-    found = [records.get("local", task["task_id"]) for task in accepted]
+    found = [records.get("local", task.id) for task in accepted]
     database.close()
     assert {(task.state, task.failures, task.lost) for task in found} == {(State.SUCCEEDED, 0, 0)}

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from facefleet import files
 from facefleet.cli import output, start
 from facefleet.cli.fuse import marked, tell
 
@@ -33,9 +34,9 @@ def age(
     limits = image_limits(settings)
     photo = output.read_photo(image, limits)
     output.check_extension(out, sniff(photo, limits).type)
-    output.check_output(out, force=force)
+    files.check_output(out, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
     aged = engine.age(photo, options)
-    output.write_file(out, marked(aged, settings.marks.producer), force=force)
+    files.write_file(out, marked(aged, settings.marks.producer), overwrite=force)
     tell(out, aged, "aged", as_json=as_json)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -32,12 +31,6 @@ def parse(texts: Sequence[str]) -> tuple[FaceAssignment, ...]:
         OptionInvalid: One is something else.
     """
     return tuple(map(_parse, texts))
-
-
-def newer_options(assignments: Sequence[FaceAssignment], *, tiles: bool) -> dict[str, Any]:
-    """As the API takes them, and only those that are used: a server of the release before refuses the others."""
-    options: dict[str, Any] = {"faces": [asdict(one) for one in assignments]} if assignments else {}
-    return options | ({"tiles": True} if tiles else {})
 
 
 def _parse(text: str) -> FaceAssignment:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import signal
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facefleet import files
 from facefleet.cli import output, start
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from facefleet.cli.remote import Finished
+    from facefleet.client import TaskView
 
 SOURCE, TARGET = "astronaut", "grace_hopper"  # both in the public domain, so the result may be shown anywhere
 _TIMEOUT_SECONDS = 60.0
@@ -33,7 +35,7 @@ def demo(
     from facefleet.media.sniff import ImageType
 
     output.check_extension(out, ImageType.JPEG)  # as the target is
-    output.check_output(out, force=force)
+    files.check_output(out, overwrite=force)
     console = output.console()
     with output.fetching() as progress:
         registry = open_registry(progress)
@@ -41,18 +43,27 @@ def demo(
         photos = registry.samples([SOURCE, TARGET])
     console.print(f"fusing the face of {photos[SOURCE].name} into {photos[TARGET].name}")
     with tempfile.TemporaryDirectory(prefix="facefleet-demo-") as folder:
-        finished = _through_the_door(Path(folder), photos[SOURCE], photos[TARGET], console)
-    output.write_file(out, finished.image, force=force)
-    for step, took in finished.view["timings_ms"].items():
+        found = _through_the_door(Path(folder), photos[SOURCE], photos[TARGET], console)
+    files.write_file(out, found.image, overwrite=force)
+    for step, took in found.view.timings_ms.items():
         console.print(f"  {step:<10}{took:8.1f} ms")
-    console.print(f"{out}  {finished.seconds:.2f} s from submit to result", soft_wrap=True)
+    console.print(f"{out}  {found.seconds:.2f} s from submit to result", soft_wrap=True)
 
 
-def _through_the_door(data: Path, source: Path, target: Path, console: Console) -> Finished:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What came through the door, and how many s that took."""
+
+    view: TaskView
+    image: bytes
+    seconds: float
+
+
+def _through_the_door(data: Path, source: Path, target: Path, console: Console) -> _Found:
     import httpx
 
     from facefleet.cli.embedded import Service
-    from facefleet.cli.remote import Remote
+    from facefleet.client import Client
 
     began, stop = time.monotonic(), Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -62,7 +73,9 @@ def _through_the_door(data: Path, source: Path, target: Path, console: Console) 
         if addresses is None:
             raise KeyboardInterrupt
         console.print(f"the service is ready at {addresses.gateway} after {time.monotonic() - began:.1f} s")
-        with httpx.Client(base_url=addresses.gateway, timeout=30.0, trust_env=False) as client:
-            return Remote(client).fuse(source.read_bytes(), target.read_bytes(), {}, _TIMEOUT_SECONDS)
+        with httpx.Client(trust_env=False) as http, Client(addresses.gateway, http=http) as client:
+            began = time.monotonic()
+            task = client.fuse(source, target, consent=True).wait(_TIMEOUT_SECONDS)
+            return _Found(task.view, task.image(), time.monotonic() - began)
     finally:
         service.close()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facefleet import files
 from facefleet.cli import output, start
 from facefleet.cli.assign import Tiles
 
@@ -33,12 +34,12 @@ def faces(
     header = sniff(data, image_limits(settings))
     if draw is not None:
         output.check_extension(draw, header.type)
-        output.check_output(draw, force=force)
+        files.check_output(draw, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
     found = engine.faces(data, tiles=tiles)
     if draw is not None:
-        output.write_file(draw, engine.draw(data, tiles=tiles), force=force)
+        files.write_file(draw, engine.draw(data, tiles=tiles), overwrite=force)
     if as_json:
         output.document(dict(document(found)))
         return

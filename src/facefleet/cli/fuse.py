@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import typer
 
+from facefleet import files
 from facefleet.assignments import check_sources
 from facefleet.cli import output, start
 from facefleet.cli.assign import Assign, MoreSources, Tiles, parse
@@ -52,11 +53,11 @@ def fuse(
     sources = [output.read_photo(photo, limits) for photo in (source, *(more_sources or ()))]
     photo = output.read_photo(target, limits)
     output.check_extension(out, sniff(photo, limits).type)
-    output.check_output(out, force=force)
+    files.check_output(out, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
     fusion = engine.fuse(sources[0], photo, options, more_sources=sources[1:])
-    output.write_file(out, marked(fusion, settings.marks.producer), force=force)
+    files.write_file(out, marked(fusion, settings.marks.producer), overwrite=force)
     tell(out, fusion, "fused", as_json=as_json)
 
 

@@ -26,9 +26,11 @@ from facefleet.cli import (
     config,
     demo,
     doctor,
+    end,
     faces,
     fuse,
     gateway,
+    get,
     lanes,
     maintenance,
     migrate,
@@ -38,6 +40,9 @@ from facefleet.cli import (
     submit,
     tasks,
     up,
+    usage,
+    wait,
+    webhooks,
     worker,
 )
 from facefleet.errors import ConfigInvalid, FacefleetError, FileUnwritable, InternalError, OptionInvalid, RequestError
@@ -56,12 +61,20 @@ app.command("faces")(faces.faces)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("submit")(submit.submit)
+app.command("wait")(wait.wait)
+app.command("events")(wait.events)
+app.command("get")(get.get)
+app.command("list")(get.newest)
+app.command("cancel")(end.cancel)
+app.command("erase")(end.erase)
+app.command("usage")(usage.usage)
 app.command("gateway")(gateway.gateway)
 app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(lanes.app, name="lanes")
 app.add_typer(maintenance.app, name="maintenance")
+app.add_typer(webhooks.app, name="webhooks")
 app.command("samples")(samples.samples)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

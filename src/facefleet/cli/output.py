@@ -1,22 +1,17 @@
-"""What a command reads and leaves behind: input files, output files, one JSON document, lines for a person.
-
-An output file is written beside its place and moved there whole, so nobody ever sees half of one; without ``--force``
-an existing file is never touched, even if it appears while the command works.
-"""
+"""What a command reads and says: input files, the names of outputs, one JSON document, lines for a person."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-from facefleet.errors import FileExists, FileUnreadable, FileUnwritable, OptionInvalid
+from facefleet import files
+from facefleet.errors import FileUnreadable, OptionInvalid
 from facefleet.media.sniff import ImageType, Limits, check_bytes
 
 if TYPE_CHECKING:  # rich takes time that --help and --json need not pay
@@ -64,30 +59,9 @@ def read_photo(path: Path, limits: Limits) -> bytes:
         with path.open("rb") as stream:
             data = stream.read(limits.max_bytes + 1)
     except OSError as error:
-        raise FileUnreadable(f"{path} cannot be read: {_reason(error)}.", path=str(path)) from None
+        raise FileUnreadable(f"{path} cannot be read: {files.reason(error)}.", path=str(path)) from None
     check_bytes(len(data), limits)
     return data
-
-
-def check_output(path: Path, *, force: bool) -> None:
-    """Refuse an output that could not be written, before any work is done for it.
-
-    Raises:
-        FileUnwritable: Its folder is missing or read-only, or something that is no regular file is in its place.
-        FileExists: It is there already and ``force`` is not given.
-    """
-    try:
-        there = path.exists()
-        if there and not path.is_file():
-            raise FileUnwritable(f"{path} is not a regular file; name a file to write.", path=str(path))
-        if there and not force:
-            raise _exists(path)
-        if not path.parent.is_dir():
-            raise FileUnwritable(f"The folder {path.parent} does not exist; make it first.", path=str(path))
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise FileUnwritable(f"{path} cannot be written: the folder {path.parent} is not writable.", path=str(path))
 
 
 def make_folder(path: Path) -> None:
@@ -99,7 +73,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise files.unwritable(path, error) from None
 
 
 def check_extension(path: Path, media_type: ImageType) -> None:
@@ -116,56 +90,6 @@ def check_extension(path: Path, media_type: ImageType) -> None:
         f"use {media_type.extension}.",
         option="output", value=path.name, extension=media_type.extension,
     )  # fmt: skip
-
-
-def write_file(path: Path, data: bytes, *, force: bool) -> None:
-    """Write an output, whole or not at all.
-
-    Raises:
-        FileExists: It is there already and ``force`` is not given.
-        FileUnwritable: The folder is missing or read-only, or the disk is full.
-    """
-    check_output(path, force=force)
-    part = path.parent / f".facefleet-{uuid4().hex[:12]}.part"
-    try:
-        with part.open("xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if force:
-            part.replace(path)
-        else:
-            _move_to_free(part, path)
-    except FileExistsError:
-        raise _exists(path) from None
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def _move_to_free(part: Path, path: Path) -> None:
-    """A hard link fails where the name is taken, which a rename would not."""
-    try:
-        path.hardlink_to(part)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        with path.open("xb") as stream:
-            stream.write(part.read_bytes())
-
-
-def _exists(path: Path) -> FileExists:
-    return FileExists(f"{path} exists already; choose another name or give --force.", path=str(path))
-
-
-def _unwritable(path: Path, error: OSError) -> FileUnwritable:
-    return FileUnwritable(f"{path} cannot be written: {_reason(error)}.", path=str(path))
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facefleet import files
 from facefleet.cli import output
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def samples(
 
 def _copy(path: Path, folder: Path, *, force: bool) -> Path:
     place = folder / path.name
-    output.write_file(place, path.read_bytes(), force=force)
+    files.write_file(place, path.read_bytes(), overwrite=force)
     return place
 
 

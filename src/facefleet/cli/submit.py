@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facefleet import files
 from facefleet.assignments import check_sources
-from facefleet.cli import output, start
-from facefleet.cli.assign import Assign, MoreSources, Tiles, newer_options, parse
+from facefleet.cli import output, server, start
+from facefleet.cli.assign import Assign, MoreSources, Tiles, parse
+from facefleet.cli.control import JsonOption
 from facefleet.cli.fuse import target_face_of
-from facefleet.errors import OptionInvalid
 
 if TYPE_CHECKING:
-    from facefleet.cli.remote import Finished
+    from facefleet.client import Task
+    from facefleet.config import Settings
 
 
 def submit(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Whose face to take.", show_default=False)],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="Where to put it.", show_default=False)],
     out: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="File to write, of TARGET's type.", show_default=False)
-    ],
-    url: Annotated[str | None, typer.Option(help="Of the gateway; default: the setting client.url.")] = None,
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="Wait, and write this file, of TARGET's type."),
+    ] = None,
+    url: server.UrlOption = None,
     strength: Annotated[float, typer.Option(metavar="0..1", help="How much of the fused face is blended in.")] = 1.0,
     shape: Annotated[float, typer.Option(metavar="0..1", help="How much of the source's face shape is taken.")] = 0.5,
     source_face: Annotated[int | None, typer.Option(metavar="N", help="Index; default: the largest.")] = None,
@@ -37,49 +40,54 @@ def submit(
     age: Annotated[
         float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
     ] = 0.0,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the result.")] = 300.0,
+    timeout: server.TimeoutOption = server.WAIT_SECONDS,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Have a server fuse the face of SOURCE into TARGET.
 
-    By submitting you attest that the people shown in both photos agree; the server keeps that attestation.
+    By submitting you attest that the people shown in all photos agree; the server keeps that attestation.
     """
-    import httpx
-
-    from facefleet.cli.remote import Remote
-    from facefleet.media.sniff import Limits, sniff
-
-    if not 0 < timeout < math.inf:  # nan is neither
-        raise OptionInvalid(f"--timeout must be a number of seconds above 0; it is {timeout:g}.", option="timeout")
+    server.check_timeout(timeout)
     assignments = parse(assign or ())
     check_sources(assignments, 1 + len(more_sources or ()))
     settings = start.settings(client={"url": url})
+    photos = _read([source, *(more_sources or ()), target], settings, out, force=force)
+    began = time.monotonic()
+    with server.client_of(settings) as client:
+        task = client.fuse(
+            photos[0], photos[-1], consent=True, more_sources=photos[1:-1], faces=assignments, tiles=tiles,
+            source_face=source_face, target_face=target_face_of(target_face),
+            strength=strength, shape=shape, age=age or None,
+        )  # fmt: skip
+        if out is not None:
+            image = server.wait(task, timeout).image()
+            files.write_file(out, image, overwrite=force)
+    _tell(out, task, time.monotonic() - began, as_json=as_json)
+
+
+def _read(paths: list[Path], settings: Settings, out: Path | None, *, force: bool) -> list[bytes]:
+    """The photos, checked as the server will, and the place of the output before anything is sent."""
+    from facefleet.media.sniff import Limits, sniff
+
     limits = Limits(**settings.images.model_dump())
-    sources = [output.read_photo(photo, limits) for photo in (source, *(more_sources or ()))]
-    photo = output.read_photo(target, limits)
-    for one in (*sources, photo):
-        sniff(one, limits)
-    output.check_extension(out, sniff(photo, limits).type)
-    output.check_output(out, force=force)
-    options: dict[str, object] = {
-        "strength": strength, "shape": shape, "source_face": source_face, "target_face": target_face_of(target_face),
-        **newer_options(assignments, tiles=tiles),
-    }  # fmt: skip
-    if age:  # servers of the release before refuse it
-        options["age"] = age
-    with httpx.Client(base_url=settings.client.url, timeout=30.0) as client:
-        finished = Remote(client).fuse(sources[0], photo, options, timeout, sources[1:])
-    output.write_file(out, finished.image, force=force)
-    _tell(out, finished, as_json=as_json)
+    photos = [output.read_photo(path, limits) for path in paths]
+    types = [sniff(photo, limits).type for photo in photos]
+    if out is not None:
+        output.check_extension(out, types[-1])
+        files.check_output(out, overwrite=force)
+    return photos
 
 
-def _tell(out: Path, finished: Finished, *, as_json: bool) -> None:
-    view: dict[str, Any] = dict(finished.view)
+def _tell(out: Path | None, task: Task, seconds: float, *, as_json: bool) -> None:
+    view = task.view
     if as_json:
-        found = {name: view[name] for name in ("task_id", "status", "timings_ms", "models")}
-        output.document({"output": str(out), **found, "seconds": round(finished.seconds, 3)})
+        found: dict[str, Any] = {"task_id": task.id, "status": task.status}
+        if out is not None:
+            found = {"output": str(out)} | found | {"timings_ms": view.timings_ms, "models": view.models}
+        output.document(found | {"seconds": round(seconds, 3)})
         return
-    output.console().print(
-        f"{output.visible(str(out))}: done in {finished.seconds:.2f} s (task {view['task_id']})", soft_wrap=True
-    )
+    if out is None:
+        output.console().print(task.id)
+        return
+    output.console().print(f"{output.visible(str(out))}: done in {seconds:.2f} s (task {task.id})", soft_wrap=True)

@@ -11,7 +11,8 @@ import typer
 
 from facefleet.cli import output
 from facefleet.cli.control import DataOption, JsonOption, opened, seconds
-from facefleet.errors import FacefleetError, OptionInvalid
+from facefleet.cli.each import each
+from facefleet.errors import OptionInvalid
 
 if TYPE_CHECKING:
     from facefleet.queue.control import Control
@@ -90,28 +91,10 @@ def _holding(control: Control, *, on: bool) -> Callable[[str], Task]:
 
 
 def _each(task_ids: list[str], change: Callable[[str], Task], *, as_json: bool) -> None:
-    """Change one after the other; what cannot be changed is told at the end, and the others are changed."""
-    done: list[Task] = []
-    refused: list[FacefleetError] = []
-    for task_id in task_ids:
-        try:
-            done.append(change(task_id))
-        except FacefleetError as error:
-            error.detail.setdefault("task_id", task_id)
-            refused.append(error)
-    if len(task_ids) == 1 and refused:
-        raise refused[0]
-    if as_json:
-        errors = [{"code": why.code, "message": why.message, "detail": why.detail} for why in refused]
-        output.document({"tasks": [_row(task) for task in done], "errors": errors})
-    else:
-        for task in done:
-            output.console().print(f"{task.id} is {task.state}{' and held' if task.hold else ''}", soft_wrap=True)
-        for why in refused:
-            words = output.visible(f"{why.detail['task_id']}: {why.message} [{why.code}]")
-            output.console(stderr=True).print(words, style="red", soft_wrap=True)
-    if refused:
-        raise typer.Exit(1)
+    def words(task: Task) -> str:
+        return f"{task.id} is {task.state}{' and held' if task.hold else ''}"
+
+    each(task_ids, change, row=_row, words=words, as_json=as_json)
 
 
 def _state(name: str | None) -> State | None:

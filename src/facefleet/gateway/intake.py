@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ from facefleet.safety.consent import attest
 from facefleet.storage.keys import input_key, template_key
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock, TaskRepository
-from facefleet.tasks.task import Consent, Kind, Task, new_id
+from facefleet.tasks.task import Consent, Kind, Task, Webhook, new_id
 from facefleet.tasks.templates import Template, registered
 
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -50,6 +50,7 @@ class TaskRequest:
     template: Template | None = None
     kind: Kind = Kind.FUSE
     name: str = ""
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Intake:
             if kept.id != task.id:
                 return _same(kept, task)
             _log.info("task.accepted", kind=task.kind.value, lane=task.route.lane, digest=task.request_digest)
-            self._send(task)
+            self.send([task])
         return task
 
     def _keep(self, task: Task, request: TaskRequest) -> Task:
@@ -112,18 +113,21 @@ class Intake:
             consent=_consent(request, principal, now), template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
             request_digest=_digest(request), traceparent=trace_context(request.traceparent),
-            bytes_in=sum(len(photo.data) for photo in form.photos.values()),
+            webhook=request.webhook, bytes_in=sum(len(photo.data) for photo in form.photos.values()),
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
 
-    def _send(self, task: Task) -> None:
+    def send(self, tasks: Sequence[Task]) -> None:
         """A 202 does not depend on the broker: what it does not take now, the sweeper sends later."""
+        sent = 0
         try:
-            self.submitter.send(task)
+            for task in tasks:
+                self.submitter.send(task)
+                sent += 1
         except QueueUnavailable as away:
-            _log.warning("task.not_sent", cause=away.detail.get("cause"))
+            _log.warning("task.not_sent", cause=away.detail.get("cause"), count=len(tasks) - sent)
             try:
-                self.records.mark_unsent([task.id])
+                self.records.mark_unsent([task.id for task in tasks[sent:]])
             except OutageError as error:
                 _log.warning("task.not_marked_unsent", code=error.code)
 
@@ -181,6 +185,8 @@ def _digest(request: TaskRequest) -> str:
     asked: dict[str, object] = {"inputs": photos, "options": request.options}
     if request.kind is not Kind.FUSE:
         asked |= {"kind": request.kind.value, "name": request.name}
+    if request.webhook is not None:
+        asked["webhook"] = [request.webhook.url, sorted(request.webhook.events)]
     return canonical_digest(asked)
 
 

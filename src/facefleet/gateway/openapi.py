@@ -90,12 +90,15 @@ PICTURES: dict[int | str, dict[str, Any]] = {
 }
 
 
+_JSON_FIELDS = ("options", "webhook_events")
+
+
 def form(properties: Mapping[str, Any], required: Sequence[str], *, parameters: Sequence[Any] = ()) -> dict[str, Any]:
-    """What a route says of the multipart form it reads; ``options`` are JSON."""
+    """What a route says of the multipart form it reads."""
     schema = {
         "type": "object", "required": list(required), "additionalProperties": False, "properties": dict(properties),
     }  # fmt: skip
-    encoding = {"options": {"contentType": "application/json"}} if "options" in properties else {}
+    encoding = {name: {"contentType": "application/json"} for name in _JSON_FIELDS if name in properties}
     content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
     return {"parameters": list(parameters), "requestBody": {"required": True, "content": content}}
 

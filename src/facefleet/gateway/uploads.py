@@ -7,7 +7,8 @@ by its first bytes, and no more than the limits is ever held.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
@@ -69,7 +70,7 @@ class Fields:
 
 FUSION = Fields(
     photos={"source": len(SOURCE_ROLES), "target": 1},
-    texts={"options": 1, "consent": 1, "template_id": 1},
+    texts={"options": 1, "consent": 1, "template_id": 1, "webhook_url": 1, "webhook_events": 1},
     needed=("source",),
 )
 
@@ -240,7 +241,7 @@ class _Reader:
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         unknown = len(self._content) < HEAD_BYTES
         self._content += data[start:end]
-        with _naming(self._name, self._number):
+        with self._naming():
             if self._name in self._fields.texts:
                 if len(self._content) > MAX_TEXT_BYTES:
                     raise RequestError(f"The field {self._name} is over {MAX_TEXT_BYTES:,} bytes.")
@@ -250,10 +251,21 @@ class _Reader:
                 sniff_type(bytes(self._content[:HEAD_BYTES]))
 
     def _on_part_end(self) -> None:
-        with _naming(self._name, self._number):
+        with self._naming():
             content = self._text() if self._name in self._fields.texts else self._photo()
         self._done.append(Part(self._name, self._number, content))
         self._content = bytearray()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Says of an error which field it is about, and which of several."""
+        try:
+            yield
+        except FacefleetError as error:
+            error.detail["field"] = self._name
+            if self._fields.often(self._name) > 1:
+                error.detail["number"] = self._number
+            raise
 
     @property
     def _number(self) -> int:
@@ -261,19 +273,3 @@ class _Reader:
 
     def _on_end(self) -> None:
         self._ended = True
-
-
-class _naming:  # noqa: N801 - reads as a word in a with statement
-    """Says of an error in the block which field it is about."""
-
-    def __init__(self, name: str, number: int) -> None:
-        self._name, self._number = name, number
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, FacefleetError):
-            error.detail["field"] = self._name
-            if self._number:
-                error.detail["number"] = self._number

@@ -93,6 +93,14 @@ class Problem(BaseModel):
     detail: dict[str, Any]
 
 
+class WebhookView(BaseModel):
+    """Who is told of a task."""
+
+    url: str
+    events: list[State]
+    deliveries: str = Field(description="link to what was sent, and what became of it")
+
+
 class TaskView(BaseModel):
     """A task."""
 
@@ -118,6 +126,7 @@ class TaskView(BaseModel):
     timings_ms: dict[str, float] = Field(description="step to milliseconds of the run that succeeded")
     erased_at: datetime | None = Field(description="when photos and result were erased on request")
     error: Problem | None = Field(description="of a failed task, or of the attempt before the next")
+    webhook: WebhookView | None = Field(description="who is told of this task")
     template_id: str | None = Field(description="the registered target it uses, or registers")
     batch_id: str | None = Field(description="the batch it is part of")
     item: int | None = Field(description="its place in the batch, from 0")
@@ -186,9 +195,16 @@ def view(task: Task, place: Place | None = None) -> TaskView:
         created_at=task.created_at, started_at=task.started_at, finished_at=task.finished_at,
         erased_at=task.erased_at, options=dict(task.options),
         models=dict(task.models), timings_ms=dict(task.timings_ms),
-        error=problem_of(failure),
+        error=problem_of(failure), webhook=_webhook(task),
         template_id=task.template, batch_id=task.batch, item=task.item,
         output=dict(task.output) if task.output is not None else None,
         result_bytes=task.bytes_out if task.result is not None else None,
         links=links_of(task),
     )  # fmt: skip
+
+
+def _webhook(task: Task) -> WebhookView | None:
+    if task.webhook is None:
+        return None
+    events = [State(event) for event in task.webhook.events]
+    return WebhookView(url=task.webhook.url, events=events, deliveries=f"/v1/tasks/{task.id}/webhooks")

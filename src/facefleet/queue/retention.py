@@ -14,7 +14,7 @@ from uuid import UUID
 from facefleet.errors import FacefleetError
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
-from facefleet.storage.keys import ALL_TENANTS, Part, Place, item_key, place_of, task_prefixes
+from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, task_prefixes
 from facefleet.storage.store import Store
 from facefleet.tasks.batches import Batch, Batches
 from facefleet.tasks.keeping import FORGOTTEN, Keeping
@@ -112,8 +112,9 @@ class Retention:
         """Delete a task's uploads; of an item of a batch, what it does not share."""
         inputs, _ = task_prefixes(task.tenant, task.id)
         self._count("input", self._delete(self.store.list(inputs)))
-        if task.batch is not None and task.item is not None:
-            self._delete([item_key(task.tenant, task.batch, task.item)])
+        if task.batch is not None:
+            shared = self.batches.get(task.tenant, task.batch).inputs.values()
+            self._count("input", self._delete(key for key in task.inputs.values() if key not in shared))
         self.keeping.inputs_deleted(task)
 
     def delete_results(self, task: Task) -> None:

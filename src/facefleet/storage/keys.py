@@ -22,9 +22,9 @@ def result_key(tenant: str, task_id: str, fence: int) -> str:
     return f"{tenant_prefix(tenant)}results/{_name(task_id)}/{fence:d}"
 
 
-def item_key(tenant: str, batch_id: str, item: int) -> str:
-    """What one item of a batch does not share: ``tenants/<tenant>/inputs/<batch>/<item>``."""
-    return input_key(tenant, batch_id, f"{item:04d}")
+def batch_key(tenant: str, batch_id: str, field: str, number: int) -> str:
+    """A photo of a batch: ``tenants/<tenant>/inputs/<batch>/<field>-<number>``."""
+    return input_key(tenant, batch_id, f"{field}-{number:04d}")
 
 
 def template_key(tenant: str, template_id: str) -> str:

@@ -12,7 +12,7 @@ from facefleet.errors import TaskHeld
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.repository import BATCH, Clock
-from facefleet.tasks.table import task_of, tasks
+from facefleet.tasks.table import deliveries, task_of, tasks
 from facefleet.tasks.task import Kind, State, Task
 
 _OPEN = (State.QUEUED, State.RUNNING)
@@ -49,6 +49,8 @@ class Keeping:
                 update(tasks).where(mine, tasks.c.hold == false(), tasks.c.erased_at.is_(None))
                 .values(erased_at=now, **FORGOTTEN).returning(tasks.c.version)
             ).scalar()  # fmt: skip
+            if forgotten is not None:
+                connection.execute(delete(deliveries).where(deliveries.c.task == task.id))
             open_ = and_(mine, tasks.c.erased_at.is_not(None), tasks.c.state.in_(_OPEN))
             connection.execute(update(tasks).where(open_).values(state=State.CANCELED, finished_at=now))
             held = connection.execute(select(tasks.c.hold).where(mine)).scalar()
@@ -74,12 +76,13 @@ class Keeping:
         self._set(task, result_kept=False, result=None)
 
     def delete_rows(self, age: timedelta) -> int:
-        """Delete records that have outlived their time and have no object left; how many."""
+        """Delete records that have outlived their time and have no object left, with their deliveries; how many."""
         old = and_(
             self._due(age), tasks.c.inputs_kept == false(), tasks.c.result_kept == false(), tasks.c.hold == false()
         )
-        batch = select(tasks.c.id).where(old).limit(BATCH)
         with self._database.write() as connection:
+            batch = connection.scalars(select(tasks.c.id).where(old).limit(BATCH)).all()
+            connection.execute(delete(deliveries).where(deliveries.c.task.in_(batch)))
             return connection.execute(delete(tasks).where(tasks.c.id.in_(batch))).rowcount
 
     def known(self, task_ids: Collection[str]) -> dict[str, Task]:

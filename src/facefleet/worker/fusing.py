@@ -37,20 +37,16 @@ class Fusing:
         task = hold.task
         with timings.timed("load"):
             source, *more = (self.store.get(task.inputs[role]) for role in SOURCE_ROLES if role in task.inputs)
-            target = self._target(task)
-        fusion = self.engine.fuse(source, target, _options(task), more_sources=more, checkpoint=hold.check)
+            target = load_template(self.store, task) if task.template else self.store.get(task.inputs["target"])
+        fusion = self.engine.fuse(
+            source, target, _options(task), more_sources=more, keep_target=task.template is not None,
+            checkpoint=hold.check,
+        )  # fmt: skip
         self._count(fusion.known)
         timings.ms |= fusion.timings_ms
         with timings.timed("mark"):
             image = mark(fusion.image, fusion.media_type, producer=self.producer, content_id=task.id)
         return Outcome(image, fusion.media_type)
-
-    def _target(self, task: Task) -> bytes:
-        if task.template is None:
-            return self.store.get(task.inputs["target"])
-        target = load_template(self.store, task)
-        self.engine.prepare_target(target, tiles=bool(task.options.get("tiles")))  # made once, and then kept
-        return target
 
     def _count(self, known: Mapping[str, bool]) -> None:
         for role, hit in known.items():

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import cv2
 from celery import Celery
 from celery.exceptions import Reject
 from celery.platforms import SecurityWarning
@@ -61,7 +60,6 @@ def run(settings: Settings) -> int:
         FacefleetError: Something needed at start is missing or away.
     """
     logs.configure(settings.logs.level, settings.logs.format)
-    cv2.setNumThreads(settings.engine.runtime_threads)  # tasks are our parallelism
     metrics = Metrics(CollectorRegistry())
     with ExitStack() as stack:
         database = Database(

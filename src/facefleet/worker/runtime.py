@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cv2
+
 from facefleet.config import Settings
 from facefleet.engine.fusion import Engine
 from facefleet.engine.models.registry import Registry, quiet
@@ -27,6 +29,7 @@ def build_engine(settings: Settings, *, interpreters: int | None = None, progres
         ModelError: A model cannot be had, checked or loaded.
         FileUnwritable: The cache folder cannot be written.
     """
+    cv2.setNumThreads(settings.engine.runtime_threads)  # by itself OpenCV takes all cores, and spins on them
     registry = Registry(settings.engine.cache, settings.engine.manifest, progress=progress)
     return Engine(
         registry.pull(),

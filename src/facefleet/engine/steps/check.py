@@ -28,6 +28,7 @@ MAX_LANDMARKS = 0.09
 MAX_SEAM = 50.0
 MAX_COLOUR = 0.25
 FAR_COLOUR = 48.0  # levels of the low frequencies
+_COARSE = 4  # working px to one in which low frequencies are compared
 TRIES = 4  # strengths that are tried between the one asked for and the weakest allowed
 EYES = (33, 263)  # outer corners
 PARTS = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.RIGHT_BROW, mesh.LEFT_BROW, mesh.NOSTRILS, mesh.LIPS)
@@ -106,7 +107,7 @@ def measured(canvas: Pixels, layer: Layer, target: Prepared, landmarker: Landmar
     worst = max(float(away[list(part)].mean()) for part in PARTS)
     right, left = (target.face.landmarks[point, :2] for point in EYES)
     small = cv2.resize(layer.region.of(canvas), target.size, interpolation=cv2.INTER_AREA)
-    change = np.asarray(small, np.float32) - target.small
+    change = np.asarray(cv2.subtract(small, target.small, dtype=cv2.CV_32F), np.float32)
     return Quality(
         found.presence,
         worst / max(float(np.linalg.norm(left - right)), 1e-6),
@@ -123,9 +124,10 @@ def _seam(change: Floats, share: Floats, width: float) -> float:
 
 
 def _far(change: Floats, share: Floats, width: float) -> float:
-    low = np.abs(cv2.GaussianBlur(change, (0, 0), 0.08 * width + 0.5)).max(axis=2)
-    inside = share > 0.8
-    return float((low[inside] > FAR_COLOUR).mean()) if inside.any() else 0.0
+    size = max(1, share.shape[1] // _COARSE), max(1, share.shape[0] // _COARSE)
+    coarse, inside = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (change, share))
+    low = cv2.GaussianBlur(coarse, (0, 0), (0.08 * width + 0.5) / _COARSE)[inside > 0.8]
+    return float((np.abs(low).max(axis=1) > FAR_COLOUR).mean()) if low.size else 0.0
 
 
 def _refusal(quality: Quality, index: int) -> FusionQualityLow:

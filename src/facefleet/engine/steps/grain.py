@@ -75,12 +75,17 @@ def _softness(grey: Floats, noise: float) -> float:
     if not slope.size:
         return SOFT_LOWEST
     floor = max(4 * noise, 2.0)
-    edges = slope >= max(float(np.quantile(slope, STRONGEST)), floor)
+    edges = slope >= max(_strongest(slope), floor)
     if int(edges.sum()) < 8:
         return SOFT_LOWEST
     again = _slope(np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.0), np.float32))
     ratio = float(np.median(slope[edges] / np.maximum(again[edges], 1e-3)))
     return float(np.clip(1 / np.sqrt(max(ratio**2 - 1, 1e-3)), SOFT_LOWEST, SOFT_HIGHEST))
+
+
+def _strongest(slope: Floats) -> float:
+    place = min(slope.size - 1, round(STRONGEST * (slope.size - 1)))
+    return float(np.partition(slope, place, axis=None)[place])
 
 
 def _slope(grey: Floats) -> Floats:

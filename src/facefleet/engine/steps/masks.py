@@ -89,7 +89,7 @@ def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
         brows=_grown(_drawn(size, [_hull(xy, part) for part in (mesh.RIGHT_BROW, mesh.LEFT_BROW)]), PROTECT * width),
         core=_drawn(size, [xy[list(mesh.CORE_SKIN)]]),
         under_eyes=(_drawn(size, [xy[list(mesh.UNDER_RIGHT_EYE)]]), _drawn(size, [xy[list(mesh.UNDER_LEFT_EYE)]])),
-        eye_band=_grown(_drawn(size, [band]), BAND_MARGIN * width),
+        eye_band=_drawn_wide(size, band, BAND_MARGIN * width),
         lips=_drawn(size, [xy[list(mesh.LIPS_OUTER)]]),
         mouth=_drawn(size, [xy[list(mesh.LIPS_INNER)]]),
         width=width,
@@ -121,12 +121,11 @@ def foreign(pixels: Pixels, parts: Parts) -> Foreign:
 
 def _from_outside(mask: Floats, parts: Parts, covered: bool) -> Floats:
     """The connected areas that touch the rim of the face, or the covered eyes."""
-    _, labels = cv2.connectedComponents(np.asarray(mask > 0.3, np.uint8))
+    count, labels = cv2.connectedComponents(np.asarray(mask > 0.3, np.uint8))
     anchor = parts.inner == 0
     if covered:
         anchor |= parts.eye_band > 0
-    wanted = np.zeros(int(labels.max()) + 1, np.bool_)
-    wanted[np.unique(labels[anchor])] = True
+    wanted = np.bincount(labels[anchor], minlength=count) > 0
     wanted[0] = False
     return np.asarray(mask * wanted[labels], np.float32)
 
@@ -159,13 +158,13 @@ def _distance(pixels: Pixels, parts: Parts) -> Floats:
     middle = np.median(skin, axis=0)
     features -= middle
     planes = [
-        np.where(plane > 0, plane * kept, plane)
+        np.minimum(plane, plane * kept)  # what lies under the middle stays as it is
         for plane, kept in zip(cv2.split(features), _BRIGHTER_REDDER, strict=True)
     ]
     whiten = np.linalg.cholesky(np.linalg.inv(_covariance(skin - middle)))
     whitened = cv2.transform(cv2.merge(planes), np.asarray(whiten.T, np.float32))
     x, y, z = cv2.split(whitened)
-    return np.sqrt(np.asarray(x * x + y * y + z * z, np.float32))
+    return np.asarray(cv2.magnitude(cv2.magnitude(x, y), z), np.float32)
 
 
 def _covariance(away: Floats) -> npt.NDArray[np.float64]:
@@ -187,6 +186,13 @@ def _drawn(size: tuple[int, int], loops: list[Polygon]) -> Pixels:
     mask = np.zeros((size[1], size[0]), np.uint8)
     for loop in loops:
         cv2.fillPoly(mask, [loop], 255)
+    return mask
+
+
+def _drawn_wide(size: tuple[int, int], loop: Polygon, margin: float) -> Pixels:
+    """A convex loop with a margin; a dilation as wide as this took half the time of all parts."""
+    mask = _drawn(size, [loop])
+    cv2.polylines(mask, [loop], True, 255, 2 * max(1, round(margin)) + 1)
     return mask
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from facefleet.engine.steps import colour, masks, mesh
+from facefleet.engine.steps.glasses import Glasses, find_glasses
 from facefleet.engine.steps.grain import Grain, grain_of
 from facefleet.engine.steps.redeye import without_red_eyes
 from facefleet.engine.steps.region import Region, region_of
@@ -43,6 +44,7 @@ class Prepared:
         counted: ``(h, w)`` float32, weight of each pixel in the measurement of light.
         grey: Whether the photo is black and white.
         grain: How sharp and noisy the patch is.
+        glasses: The frame of clear glasses; sunglasses are foreign.
     """
 
     face: Face
@@ -56,13 +58,15 @@ class Prepared:
     counted: Floats
     grey: bool
     grain: Grain
+    glasses: Glasses | None
 
     @property
     def nbytes(self) -> int:
         """Bytes held, for a cache with a bound."""
         width, height = self.size
         arrays = (self.patch, self.small, self.sheet, self.face.landmarks)
-        return sum(int(each.nbytes) for each in arrays) + _MASK_BYTES * width * height
+        held = sum(int(each.nbytes) for each in arrays) + _MASK_BYTES * width * height
+        return held + (self.glasses.nbytes if self.glasses else 0)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -95,6 +99,7 @@ def prepare(portrait: Portrait) -> Prepared:
         _counted(parts),
         grey,
         grain_of(patch, local),
+        None if foreign.eyes_covered else find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])),
     )
 
 

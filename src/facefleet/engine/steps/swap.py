@@ -90,7 +90,16 @@ def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared,
     whole = target.region.width, target.region.height
     own = grain.grain_of(lit, target.region.local(alignment.geometry, whole))
     share = _share(over, bare, alignment.mouth, target) * found.seen
-    return Layer(target.region, grain.matched(lit, own, target.grain), share, alignment.geometry)
+    pixels = _behind_glasses(grain.matched(lit, own, target.grain), target)
+    return Layer(target.region, pixels, share, alignment.geometry)
+
+
+def _behind_glasses(pixels: Pixels, target: Prepared) -> Pixels:
+    """With the target's frame in front, at full size: a rim is thinner than a pixel of the working size."""
+    if target.glasses is None:
+        return pixels
+    over = target.glasses.over((target.region.width, target.region.height))
+    return np.asarray(cv2.blendLinear(target.patch, pixels, over, 1 - over), np.uint8)
 
 
 def _light(small: Pixels, over: Floats, bare: Floats, target: Prepared) -> colour.Relight:

@@ -15,11 +15,11 @@ import numpy as np
 from facefleet.engine.steps import mesh
 from facefleet.engine.steps.align import Alignment, signed_areas
 from facefleet.engine.steps.prepared import Prepared, rim
+from facefleet.engine.steps.raster import paint
 from facefleet.engine.types import LANDMARKS, Floats, Pixels
 
 SEEN_LOW, SEEN_HIGH = 0.3, 0.65  # of the area to fill; with less, the texture is smeared or is an ear
 WORTH_BORROWING = 0.002  # share of the region that the other half of the face must fill to be drawn
-_FIXED_POINT = 4  # fraction bits of the rasteriser
 
 
 Places = tuple[Floats, Floats]
@@ -128,28 +128,30 @@ def _triangles() -> mesh.Indices:
 
 def _owners(write: Floats, triangles: mesh.Indices, size: tuple[int, int]) -> mesh.Indices:
     """``(h, w)`` index of the nearest triangle, painted from far to near; -1 outside the mesh."""
-    owner = np.full((size[1], size[0]), -1, np.int32)
-    corners = np.round(write[:, :2] * (1 << _FIXED_POINT)).astype(np.int32)[triangles]
     # Triangles that face away are hidden by others wherever the surface is whole: they come first and fill gaps only.
     facing = signed_areas(write, triangles) > 0
     order = np.lexsort((-write[triangles, 2].mean(axis=1), facing))
-    for index, corner in zip(order.tolist(), corners[order], strict=True):
-        cv2.fillConvexPoly(owner, corner, index, cv2.LINE_8, _FIXED_POINT)
-    return owner.astype(np.intp)
+    return paint(write, triangles, order, size)
 
 
 def _affines(write: Floats, read: Floats, triangles: mesh.Indices) -> Floats:
-    """``(N + 1, 2, 3)`` affine of each triangle from target to source; the last one is for pixels outside the mesh."""
-    a, b, c = (write[triangles[:, i]] for i in range(3))
-    p, q, r = (read[triangles[:, i]] for i in range(3))
-    basis = np.stack([b - a, c - a], axis=2)
-    area = basis[:, 0, 0] * basis[:, 1, 1] - basis[:, 0, 1] * basis[:, 1, 0]
+    """``(6, N + 1)`` affine of each triangle from target to source, row by row; the last is for pixels outside."""
+    (ax, ay), (bx, by), (cx, cy) = (_corner(write, triangles, corner) for corner in range(3))
+    bx, by, cx, cy = bx - ax, by - ay, cx - ax, cy - ay
+    area = bx * cy - by * cx
     area = np.where(np.abs(area) < 1e-3, np.float32(1e-3), area)
-    inverse = np.stack([basis[:, 1, 1], -basis[:, 0, 1], -basis[:, 1, 0], basis[:, 0, 0]], axis=1).reshape(-1, 2, 2)
-    linear = np.stack([q - p, r - p], axis=2) @ (inverse / area[:, None, None])
-    shift = p - np.einsum("nij,nj->ni", linear, a)
-    table = np.concatenate([linear, shift[:, :, None]], axis=2)
-    return np.concatenate([table, _overall(write, read)[None]]).astype(np.float32)
+    rows = []
+    for p, q, r in zip(*(_corner(read, triangles, corner) for corner in range(3)), strict=True):
+        q, r = (q - p) / area, (r - p) / area
+        across, down = q * cy - r * by, r * bx - q * cx
+        rows += [across, down, p - across * ax - down * ay]
+    return np.concatenate([rows, _overall(write, read).reshape(6, 1)], axis=1)
+
+
+def _corner(points: Floats, triangles: mesh.Indices, corner: int) -> tuple[Floats, Floats]:
+    """Column and row of one corner of every triangle."""
+    at = points[triangles[:, corner]]
+    return at[:, 0], at[:, 1]
 
 
 def _overall(write: Floats, read: Floats) -> Floats:
@@ -163,7 +165,7 @@ def _places(owner: mesh.Indices, affines: Floats) -> Places:
     rows, columns = owner.shape
     x = np.arange(columns, dtype=np.float32)
     y = np.arange(rows, dtype=np.float32)[:, None]
-    a, b, c, d, e, f = (affines[:, row, column].take(owner, mode="wrap") for row in range(2) for column in range(3))
+    a, b, c, d, e, f = (row.take(owner, mode="wrap") for row in affines)
     return a * x + b * y + c, d * x + e * y + f
 
 

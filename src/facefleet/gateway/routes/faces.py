@@ -57,8 +57,11 @@ def router(intake: Intake, limits: Limits, changes: Changes) -> APIRouter:
     """The route of faces."""
     routes = APIRouter(tags=["faces"])
 
-    @routes.post("/v1/faces", response_model=TaskView, openapi_extra=_BODY, responses=_ANSWERS | _REFUSALS)
-    async def faces(request: Request, response: Response) -> Any:
+    @routes.post(
+        "/v1/faces", status_code=202, response_model=TaskView | Accepted, openapi_extra=_BODY,
+        responses=_ANSWERS | _REFUSALS,
+    )  # fmt: skip
+    async def faces(request: Request, response: Response) -> TaskView | Accepted:
         """Find the faces of a photo: boxes, pose, and what each can be used for. No face is no error."""
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FIELDS)
@@ -66,9 +69,8 @@ def router(intake: Intake, limits: Limits, changes: Changes) -> APIRouter:
         wanted = TaskRequest(sent, options, key, request.headers.get("traceparent"), kind=Kind.DETECT)
         principal: Principal = request.state.principal
         task = await run_in_threadpool(intake.accept, principal, wanted)
-        answer = await answered(changes, request, response, task, WAIT_SECONDS)
-        headers = {"Location": links_of(task).self} | dict(response.headers)
-        return Response(answer.model_dump_json(), response.status_code or 200, headers, "application/json")
+        response.headers["Location"] = links_of(task).self
+        return await answered(changes, request, response, task, WAIT_SECONDS)
 
     return routes
 

@@ -36,6 +36,7 @@ from facefleet.gateway.principal import Principal
 from facefleet.gateway.targets import Targets
 from facefleet.gateway.uploads import FUSION, read_form
 from facefleet.gateway.views import Accepted, TaskView, links_of, options_schema, parse_options
+from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.tasks.task import Kind
 
@@ -62,6 +63,7 @@ _BODY = form(
         "template_id": TEMPLATE_ID,
         "consent": CONSENT,
         "options": options_schema(),
+        **WEBHOOK_FIELDS,
     },
     required=("source", "consent"),
     parameters=(PREFER, KEY),
@@ -72,7 +74,7 @@ _REFUSALS = refusals(
 )  # fmt: skip
 
 
-def router(intake: Intake, limits: Limits, changes: Changes, targets: Targets) -> APIRouter:
+def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Changes, targets: Targets) -> APIRouter:
     """The routes of fusion."""
     routes = APIRouter()
 
@@ -90,9 +92,11 @@ def router(intake: Intake, limits: Limits, changes: Changes, targets: Targets) -
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FUSION)
         options = parse_options(sent.texts.get("options"), sources=sent.sources)
+        webhook = await webhooks.read(sent.texts)
         principal: Principal = request.state.principal
         template = await run_in_threadpool(targets.of_form, principal, sent, options)
-        wanted = TaskRequest(sent, options, key, request.headers.get("traceparent"), template)
+        traceparent = request.headers.get("traceparent")
+        wanted = TaskRequest(sent, options, key, traceparent, template, webhook=webhook)
         task = await run_in_threadpool(intake.accept, principal, wanted)
         response.headers["Location"] = links_of(task).self
         return await answered(changes, request, response, task)

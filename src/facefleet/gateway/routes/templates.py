@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import (
@@ -38,6 +38,7 @@ from facefleet.gateway.openapi import (
 )
 from facefleet.gateway.preferences import waited
 from facefleet.gateway.principal import Principal
+from facefleet.gateway.routes.paging import PageQuery
 from facefleet.gateway.uploads import Fields, Form, read_form
 from facefleet.gateway.views import Problem, problem_of
 from facefleet.media.sniff import ImageType, Limits
@@ -50,7 +51,6 @@ from facefleet.tasks.templates import Template, Templates, TemplateState
 
 FIELDS = Fields(photos={"image": 1}, texts={"name": 1, "consent": 1}, needed=("image",))
 MAX_NAME = 255
-MOST_TEMPLATES = 100
 
 _log = logger(__name__)
 
@@ -94,15 +94,6 @@ class TemplateReceipt(BaseModel):
     template_id: str
     deleted_at: datetime
     status: Literal["deleted", "deleting"] = Field(description="deleting: the store was away; the sweeper goes on")
-
-
-class PageQuery(BaseModel):
-    """Which page, and how long."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    cursor: str | None = Field(None, max_length=64, description="`next_cursor` of the page before")
-    limit: int = Field(20, ge=1, le=MOST_TEMPLATES)
 
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "description": "in your own words; not unique"}

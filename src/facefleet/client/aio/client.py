@@ -1,0 +1,148 @@
+"""The client: photos in, tasks out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import date, datetime
+from types import TracebackType
+from typing import Literal
+
+import httpx
+
+from facefleet.assignments import FaceAssignment
+from facefleet.client import requests, views
+from facefleet.client.aio.task import AsyncTask
+from facefleet.client.aio.transport import AsyncTransport
+from facefleet.client.answers import Document
+from facefleet.client.patience import Patience
+from facefleet.client.photos import Photo
+from facefleet.client.requests import Webhook
+from facefleet.client.views import Usage
+
+_PAGE = 100
+
+
+class AsyncClient:
+    """Talks to one facefleet server.
+
+    Every method raises ``ServerUnreachable`` when nothing that is a gateway answers, and the server's own error, a
+    class of ``facefleet.errors``, when it refuses. What is passing is tried again; that never makes a second task.
+
+    Args:
+        url: Of the server, such as ``http://127.0.0.1:8080``.
+        api_key: Sent as a bearer token, to this server only.
+        timeout: s that the server may stay silent.
+        patience: How long to try again while the server is away or refuses for the moment.
+        http: A client of your own, for proxies or certificates; you close it.
+    """
+
+    def __init__(
+        self, url: str = "http://127.0.0.1:8080", api_key: str | None = None, *, timeout: float = 30.0,
+        patience: Patience | None = None, http: httpx.AsyncClient | None = None,
+    ) -> None:  # fmt: skip
+        self._http = httpx.AsyncClient() if http is None else http
+        self._owns_http = http is None
+        authorization = f"Bearer {api_key}" if api_key else None
+        self._transport = AsyncTransport(url, authorization, self._http, timeout, patience or Patience())
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        if self._owns_http:
+            await self._http.aclose()
+
+    async def fuse(
+        self, source: Photo, target: Photo | None = None, *, consent: bool,
+        more_sources: Sequence[Photo] = (), faces: Sequence[FaceAssignment] = (),
+        source_face: int | None = None, target_face: int | Literal["all"] | None = None, tiles: bool = False,
+        strength: float | None = None, shape: float | None = None, age: float | None = None,
+        wait: float | None = None, idempotency_key: str | None = None,
+        webhook_url: str | None = None, webhook_events: Sequence[str] | None = None,
+    ) -> AsyncTask:  # fmt: skip
+        """Have the face of one photo fused into another.
+
+        Args:
+            source: Whose face to take: bytes, a path, or a file open in binary mode.
+            target: Where to put it.
+            consent: You attest that the people shown in the photos agree; the server keeps it. There is no default.
+            more_sources: Sources 1, 2, …; ``source`` is number 0.
+            faces: Which face of which source replaces which, instead of the two choices below.
+            source_face: Index of the face to take; the largest where not given.
+            target_face: Index of the face to replace, or ``"all"``; the largest where not given.
+            tiles: Find small faces beside large ones, too; slower, and numbers faces anew.
+            strength: 0 to 1, how much of the fused face is blended in; the server's default (1) where not given.
+            shape: 0 to 1, how much of the source's face shape is taken; the server's default (0.5) where not given.
+            age: -1 to 1, experimental: makes the fused face younger or older.
+            wait: s that the answer may wait for the end of the task, at most 30; none answers at once.
+            idempotency_key: A request with the same key and the same content finds the task it has made before.
+            webhook_url: Where the server tells of the task; ``webhooks.verify`` reads what it tells.
+            webhook_events: States to tell of; the terminal ones where not given.
+
+        Returns:
+            The task, which may not have ended: ``wait`` for it.
+
+        Raises:
+            ConsentRequired: ``consent`` is not True; nothing was sent.
+            FileUnreadable: A path that is no readable file.
+            FacefleetError: The server refuses.
+        """
+        options = requests.fuse_options(
+            strength=strength, shape=shape, age=age, source_face=source_face, target_face=target_face,
+            faces=faces, tiles=tiles,
+        )  # fmt: skip
+        photos = {"source": [source, *more_sources], "target": [] if target is None else [target]}
+        webhook = Webhook(url=webhook_url, events=webhook_events)
+        ask = requests.fusion(photos, options, webhook, consent=consent, wait=wait, key=idempotency_key)
+        return self._task(await self._transport.document(ask))
+
+    async def task(self, task_id: str) -> AsyncTask:
+        """A task by its id.
+
+        Raises:
+            TaskNotFound: There is none, or it is not yours.
+        """
+        return self._task(await self._transport.document(requests.task(task_id)))
+
+    async def tasks(
+        self, *, state: str | None = None, kind: str | None = None,
+        created_after: datetime | None = None, created_before: datetime | None = None, batch: str | None = None,
+    ) -> AsyncGenerator[AsyncTask, None]:  # fmt: skip
+        """Your tasks, the newest first, page by page as they are asked for.
+
+        Args:
+            state: Only those in it.
+            kind: Only those of it, such as ``fuse``.
+            created_after: With its time zone.
+            created_before: With its time zone.
+            batch: Only the items of this batch, in their order.
+        """
+        cursor: str | None = None
+        while True:
+            ask = requests.tasks(
+                cursor, _PAGE, state=state, kind=kind, created_after=created_after, created_before=created_before,
+                batch=batch,
+            )  # fmt: skip
+            found, cursor = views.page(await self._transport.document(ask), "tasks")
+            for one in found:
+                yield self._task(one)
+            if cursor is None:
+                return
+
+    async def usage(self, first: date | None = None, last: date | None = None) -> Usage:
+        """What you have used, by day and kind.
+
+        Args:
+            first: UTC; 30 days up to ``last`` where not given.
+            last: UTC; today where not given.
+        """
+        return views.usage(await self._transport.document(requests.usage(first, last)))
+
+    def _task(self, document: Document) -> AsyncTask:
+        return AsyncTask(self._transport, views.task_view(document))

@@ -1,0 +1,136 @@
+"""A task at a server, as its caller holds it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from pathlib import Path
+
+from facefleet.client import requests
+from facefleet.client.aio.following import AsyncFollowing
+from facefleet.client.aio.transport import AsyncTransport
+from facefleet.client.answers import failure
+from facefleet.client.patience import now
+from facefleet.client.views import CANCELED, SUCCEEDED, Event, Problem, Receipt, TaskView, receipt, task_view
+from facefleet.errors import WaitTimeout
+from facefleet.files import check_output, write_file
+
+
+class AsyncTask:
+    """One task. ``view`` is what was seen of it last.
+
+    Every method raises ``ServerUnreachable`` when the server does not answer, and its own error when it refuses.
+    """
+
+    def __init__(self, transport: AsyncTransport, view: TaskView) -> None:
+        self._transport = transport
+        self._view = view
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.status}>"
+
+    @property
+    def id(self) -> str:
+        """Of the task; ``client.task(id)`` finds it again."""
+        return self._view.task_id
+
+    @property
+    def status(self) -> str:
+        """``queued``, ``running``, ``succeeded``, ``failed`` or ``canceled``, when it was seen last."""
+        return self._view.status
+
+    @property
+    def view(self) -> TaskView:
+        """Everything that was seen last."""
+        return self._view
+
+    async def refresh(self) -> AsyncTask:
+        """Look at it anew."""
+        self._view = task_view(await self._transport.document(requests.task(self.id)))
+        return self
+
+    async def wait(self, timeout: float = 300.0, progress: Callable[[TaskView], object] | None = None) -> AsyncTask:
+        """Wait until it has succeeded.
+
+        Args:
+            timeout: s to wait at most.
+            progress: Called with each change that is seen meanwhile.
+
+        Raises:
+            WaitTimeout: It has not ended by then; it goes on at the server.
+            FacefleetError: It failed or was canceled; the class is that of its error.
+        """
+        until = now() + timeout
+        if not self._view.ended:
+            async with aclosing(self._followed(until)) as events:
+                async for one in events:
+                    if progress is not None:
+                        progress(one.task)
+        if not self._view.ended:
+            raise WaitTimeout(
+                f"The task {self.id} is still {self.status} after {timeout:g} s; it goes on.", task_id=self.id
+            )
+        return await self._succeeded()
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """What happens to it, as it happens, until it ends; first how it stands. A failure is an event, no error."""
+        self._view = await self._whole()
+        yield Event(id=self._view.version, name=self.status, task=self._view)
+        if not self._view.ended:
+            async with aclosing(self._followed(math.inf)) as events:
+                async for one in events:
+                    yield one
+
+    async def image(self) -> bytes:
+        """The result.
+
+        Raises:
+            ResultNotReady: It has not ended.
+            ResultUnavailable: It has ended without a result, or the result was deleted.
+        """
+        return (await self._transport.answer(requests.task(self.id, "/result", follow=True))).content
+
+    async def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the result to a file, whole or not at all.
+
+        Raises:
+            FileExists: There is one already and ``overwrite`` is not given.
+            FileUnwritable: The folder is missing or read-only, or the disk is full.
+            FacefleetError: There is no result, as ``image`` tells.
+        """
+        place = Path(path)
+        check_output(place, overwrite=overwrite)
+        write_file(place, await self.image(), overwrite=overwrite)
+        return place
+
+    async def cancel(self) -> AsyncTask:
+        """End it, if it has not ended; to cancel it again changes nothing.
+
+        Raises:
+            TaskEnded: It has ended.
+        """
+        self._view = task_view(await self._transport.document(requests.task(self.id, "/cancel", "POST")))
+        return self
+
+    async def erase(self) -> Receipt:
+        """Have the server delete its photos and its result now; a record without them stays."""
+        return receipt(await self._transport.document(requests.task(self.id, method="DELETE")))
+
+    async def _followed(self, until: float) -> AsyncGenerator[Event, None]:
+        async with aclosing(AsyncFollowing(self._transport, self.id, self._view.version, until).events()) as events:
+            async for one in events:
+                self._view = one.task
+                yield one
+
+    async def _whole(self) -> TaskView:
+        """What was seen last; the answer to a submission says little more than where to look."""
+        return self._view if self._view.version else (await self.refresh()).view
+
+    async def _succeeded(self) -> AsyncTask:
+        view = await self._whole()
+        if view.status == SUCCEEDED:
+            return self
+        error = view.error or Problem(code=CANCELED, message="The task was canceled.")
+        raise failure(self.id, error.code, error.message, error.detail)

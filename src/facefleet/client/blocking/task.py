@@ -1,0 +1,137 @@
+# Derived from aio/task.py by tools/derive_client.py: change it there.
+"""A task at a server, as its caller holds it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Generator
+from contextlib import closing
+from pathlib import Path
+
+from facefleet.client import requests
+from facefleet.client.answers import failure
+from facefleet.client.blocking.following import Following
+from facefleet.client.blocking.transport import Transport
+from facefleet.client.patience import now
+from facefleet.client.views import CANCELED, SUCCEEDED, Event, Problem, Receipt, TaskView, receipt, task_view
+from facefleet.errors import WaitTimeout
+from facefleet.files import check_output, write_file
+
+
+class Task:
+    """One task. ``view`` is what was seen of it last.
+
+    Every method raises ``ServerUnreachable`` when the server does not answer, and its own error when it refuses.
+    """
+
+    def __init__(self, transport: Transport, view: TaskView) -> None:
+        self._transport = transport
+        self._view = view
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.status}>"
+
+    @property
+    def id(self) -> str:
+        """Of the task; ``client.task(id)`` finds it again."""
+        return self._view.task_id
+
+    @property
+    def status(self) -> str:
+        """``queued``, ``running``, ``succeeded``, ``failed`` or ``canceled``, when it was seen last."""
+        return self._view.status
+
+    @property
+    def view(self) -> TaskView:
+        """Everything that was seen last."""
+        return self._view
+
+    def refresh(self) -> Task:
+        """Look at it anew."""
+        self._view = task_view(self._transport.document(requests.task(self.id)))
+        return self
+
+    def wait(self, timeout: float = 300.0, progress: Callable[[TaskView], object] | None = None) -> Task:
+        """Wait until it has succeeded.
+
+        Args:
+            timeout: s to wait at most.
+            progress: Called with each change that is seen meanwhile.
+
+        Raises:
+            WaitTimeout: It has not ended by then; it goes on at the server.
+            FacefleetError: It failed or was canceled; the class is that of its error.
+        """
+        until = now() + timeout
+        if not self._view.ended:
+            with closing(self._followed(until)) as events:
+                for one in events:
+                    if progress is not None:
+                        progress(one.task)
+        if not self._view.ended:
+            raise WaitTimeout(
+                f"The task {self.id} is still {self.status} after {timeout:g} s; it goes on.", task_id=self.id
+            )
+        return self._succeeded()
+
+    def events(self) -> Generator[Event, None, None]:
+        """What happens to it, as it happens, until it ends; first how it stands. A failure is an event, no error."""
+        self._view = self._whole()
+        yield Event(id=self._view.version, name=self.status, task=self._view)
+        if not self._view.ended:
+            with closing(self._followed(math.inf)) as events:
+                for one in events:
+                    yield one
+
+    def image(self) -> bytes:
+        """The result.
+
+        Raises:
+            ResultNotReady: It has not ended.
+            ResultUnavailable: It has ended without a result, or the result was deleted.
+        """
+        return (self._transport.answer(requests.task(self.id, "/result", follow=True))).content
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the result to a file, whole or not at all.
+
+        Raises:
+            FileExists: There is one already and ``overwrite`` is not given.
+            FileUnwritable: The folder is missing or read-only, or the disk is full.
+            FacefleetError: There is no result, as ``image`` tells.
+        """
+        place = Path(path)
+        check_output(place, overwrite=overwrite)
+        write_file(place, self.image(), overwrite=overwrite)
+        return place
+
+    def cancel(self) -> Task:
+        """End it, if it has not ended; to cancel it again changes nothing.
+
+        Raises:
+            TaskEnded: It has ended.
+        """
+        self._view = task_view(self._transport.document(requests.task(self.id, "/cancel", "POST")))
+        return self
+
+    def erase(self) -> Receipt:
+        """Have the server delete its photos and its result now; a record without them stays."""
+        return receipt(self._transport.document(requests.task(self.id, method="DELETE")))
+
+    def _followed(self, until: float) -> Generator[Event, None, None]:
+        with closing(Following(self._transport, self.id, self._view.version, until).events()) as events:
+            for one in events:
+                self._view = one.task
+                yield one
+
+    def _whole(self) -> TaskView:
+        """What was seen last; the answer to a submission says little more than where to look."""
+        return self._view if self._view.version else (self.refresh()).view
+
+    def _succeeded(self) -> Task:
+        view = self._whole()
+        if view.status == SUCCEEDED:
+            return self
+        error = view.error or Problem(code=CANCELED, message="The task was canceled.")
+        raise failure(self.id, error.code, error.message, error.detail)

@@ -1,0 +1,227 @@
+"""What a server shows of a task, as values that cannot change.
+
+A field that an older server does not give has its default. What a newer one adds is in ``raw``, and so are words this
+release does not know: a state, a kind or an event is a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from facefleet.client.answers import Document
+from facefleet.errors import ServerUnreachable
+
+SUCCEEDED, FAILED, CANCELED = "succeeded", "failed", "canceled"
+ENDED = frozenset({SUCCEEDED, FAILED, CANCELED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Why a task failed, or its run before the next one.
+
+    Attributes:
+        code: Stable; a class of ``facefleet.errors`` has it.
+        message: What happened and what to do.
+        detail: Facts.
+    """
+
+    code: str
+    message: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskView:
+    """A task at one moment.
+
+    Attributes:
+        task_id: Of the task.
+        status: ``queued``, ``running``, ``succeeded``, ``failed`` or ``canceled``.
+        kind: ``fuse`` and others.
+        lane: Which queue it is in.
+        progress: 0 to 1.
+        step: What a running task does, and ``progress`` speaks of.
+        position: Of a queued task: how many come before it.
+        estimated_start: Of a queued task, where there is something to estimate by.
+        attempts: Runs so far.
+        version: Rises with every change.
+        options: As the server took them.
+        models: Name → version, of the last run.
+        timings_ms: Step → ms, of the run that succeeded.
+        erased_at: When photos and result were erased on request.
+        error: Of a failed task, or of the run before the next.
+        links: Name → path, at the same server.
+        raw: All of it as the server wrote it.
+    """
+
+    task_id: str
+    status: str
+    kind: str = ""
+    lane: str = ""
+    progress: float = 0.0
+    step: str | None = None
+    position: int | None = None
+    estimated_start: datetime | None = None
+    attempts: int = 0
+    version: int = 0
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    erased_at: datetime | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    error: Problem | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+    raw: Document = field(default_factory=dict, repr=False)
+
+    TIMES: ClassVar[tuple[str, ...]] = ("created_at", "started_at", "finished_at", "erased_at", "estimated_start")
+
+    @property
+    def ended(self) -> bool:
+        """Whether it changes no more."""
+        return self.status in ENDED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A change of a task.
+
+    Attributes:
+        id: The task's version; events of one task come in its order.
+        name: The status after it.
+        task: The task after it.
+    """
+
+    id: int
+    name: str
+    task: TaskView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What stays of an erased task.
+
+    Attributes:
+        status: ``erased``; ``erasing`` where the store was away and the server goes on by itself.
+    """
+
+    task_id: str
+    status: str
+    erased_at: datetime | None = None
+    raw: Document = field(default_factory=dict, repr=False)
+
+    TIMES: ClassVar[tuple[str, ...]] = ("erased_at",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayUsage:
+    """The tasks of one kind that were created on one day.
+
+    Attributes:
+        date: UTC.
+        tasks: All of them, those under way included.
+        bytes_in: Of the uploads.
+        bytes_out: Of the results.
+        seconds: s that the runs took which succeeded.
+    """
+
+    date: date
+    kind: str
+    tasks: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    canceled: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    seconds: float = 0.0
+    raw: Document = field(default_factory=dict, repr=False)
+
+    TIMES: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What was used from one day to another, both included; days without tasks are left out."""
+
+    first: date
+    last: date
+    days: tuple[DayUsage, ...]
+    raw: Document = field(default_factory=dict, repr=False)
+
+
+class _View(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+    TIMES: ClassVar[tuple[str, ...]]
+
+
+V = TypeVar("V", bound=_View)
+
+
+def task_view(document: Document) -> TaskView:
+    """A task out of its JSON.
+
+    Raises:
+        ServerUnreachable: It is no task; whatever answered is no gateway.
+    """
+    error = document.get("error")
+    return _view(TaskView, document, error=_problem(error) if error else None)
+
+
+def event(name: str, document: Document) -> Event:
+    """An event out of its name and the JSON of its task."""
+    task = task_view(document)
+    return Event(id=task.version, name=name, task=task)
+
+
+def page(document: Document, name: str) -> tuple[Sequence[Document], str | None]:
+    """The entries of one page, and the cursor of the next."""
+    try:
+        return document[name], document["next_cursor"]
+    except KeyError as error:
+        raise _strange(error) from None
+
+
+def receipt(document: Document) -> Receipt:
+    """A receipt out of its JSON."""
+    return _view(Receipt, document)
+
+
+def usage(document: Document) -> Usage:
+    """Usage out of its JSON."""
+    with_days = (_view(DayUsage, one, date=_day(one, "date")) for one in document.get("days", ()))
+    return Usage(first=_day(document, "from"), last=_day(document, "to"), days=tuple(with_days), raw=document)
+
+
+def _view(cls: type[V], document: Document, **converted: object) -> V:
+    names = [one.name for one in fields(cls)]
+    try:
+        times = {name: _time(document[name]) for name in cls.TIMES if name in document}
+        return cls(
+            **{name: document[name] for name in names if name in document} | times | converted | {"raw": document}
+        )
+    except (TypeError, ValueError) as error:
+        raise _strange(error) from None
+
+
+def _problem(document: Document) -> Problem:
+    names = [one.name for one in fields(Problem)]
+    return Problem(**{name: document[name] for name in names if name in document})
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None
+
+
+def _day(document: Document, name: str) -> date:
+    try:
+        return date.fromisoformat(document[name])
+    except (KeyError, TypeError, ValueError) as error:
+        raise _strange(error) from None
+
+
+def _strange(error: Exception) -> ServerUnreachable:
+    return ServerUnreachable(f"The answer is not that of a facefleet gateway: {error}.")

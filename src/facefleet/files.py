@@ -1,0 +1,101 @@
+"""Files that are written whole or not at all, for whoever writes one: the command line and the client.
+
+A file is written beside its place and moved there, so nobody ever sees half of one; an existing file is never touched
+unless its writer allows it, even if it appears meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+from facefleet.errors import FileExists, FileUnwritable
+
+
+def check_output(path: Path, *, overwrite: bool) -> None:
+    """Refuse an output that could not be written, before any work is done for it.
+
+    Raises:
+        FileUnwritable: Its folder is missing or read-only, or something that is no regular file is in its place.
+        FileExists: It is there already and ``overwrite`` is not given.
+    """
+    try:
+        there = path.exists()
+        if there and not path.is_file():
+            raise FileUnwritable(f"{path} is not a regular file; name a file to write.", path=str(path))
+        if there and not overwrite:
+            raise _exists(path)
+        if not path.parent.is_dir():
+            raise FileUnwritable(f"The folder {path.parent} does not exist; make it first.", path=str(path))
+    except OSError as error:
+        raise unwritable(path, error) from None
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise FileUnwritable(f"{path} cannot be written: the folder {path.parent} is not writable.", path=str(path))
+
+
+def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
+    """Write an output that is there in one piece.
+
+    Raises:
+        FileExists: It is there already and ``overwrite`` is not given.
+        FileUnwritable: The folder is missing or read-only, or the disk is full.
+    """
+    with whole_file(path, overwrite=overwrite) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def whole_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+    """A stream whose bytes are the file once the block has ended without an error.
+
+    Raises:
+        FileExists: It is there already and ``overwrite`` is not given.
+        FileUnwritable: The folder is missing or read-only, or the disk is full.
+    """
+    check_output(path, overwrite=overwrite)
+    part = path.parent / f".facefleet-{uuid4().hex[:12]}.part"
+    try:
+        with part.open("xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        if overwrite:
+            part.replace(path)
+        else:
+            _move_to_free(part, path)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise unwritable(path, error) from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> FileUnwritable:
+    """What the system said about a file that cannot be written."""
+    return FileUnwritable(f"{path} cannot be written: {reason(error)}.", path=str(path))
+
+
+def reason(error: OSError) -> str:
+    """What the system said, in its words where it has any."""
+    return error.strerror or type(error).__name__
+
+
+def _move_to_free(part: Path, path: Path) -> None:
+    """A hard link fails where the name is taken, which a rename would not."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with path.open("xb") as stream:
+            stream.write(part.read_bytes())
+
+
+def _exists(path: Path) -> FileExists:
+    return FileExists(f"{path} exists already; choose another name or allow to write over it.", path=str(path))

@@ -1,0 +1,70 @@
+"""When a client asks again, and when it gives up."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from facefleet.client.patience import Attempts, Patience, retry_after
+from facefleet.errors import Overloaded, ServerUnreachable
+
+
+class Clock:
+    """Stands still but for the pauses that were asked for."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def pauses(
+    failure: ServerUnreachable | Overloaded, *, was_there: bool = True, until: float = math.inf, jitter: float = 0.0
+) -> list[float]:
+    """Every pause until it gives up."""
+    clock = Clock()
+    attempts = Attempts(Patience(), until, clock, lambda: jitter)
+    found: list[float] = []
+    with suppress(type(failure)):
+        while True:
+            found.append(attempts.pause(failure, was_there=was_there))
+            clock.now += found[-1]
+    return found
+
+
+def test_pauses_double_up_to_the_longest_and_end_within_the_total() -> None:
+    found = pauses(ServerUnreachable("away"))
+    assert found[:6] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5.0])
+    assert 25.0 < sum(found) <= 30.0
+
+
+def test_jitter_takes_up_to_half_of_a_pause() -> None:
+    assert pauses(ServerUnreachable("away"), jitter=1.0)[:3] == pytest.approx([0.1, 0.2, 0.4])
+
+
+def test_a_server_that_never_answered_is_given_up_soon() -> None:
+    assert sum(pauses(ServerUnreachable("away"), was_there=False)) <= 2.0
+
+
+def test_a_server_that_says_when_is_not_asked_sooner() -> None:
+    assert pauses(Overloaded("full", retry_after=12.0)) == [12.0, 12.0]
+
+
+def test_a_pause_longer_than_the_caller_waits_is_no_pause() -> None:
+    assert pauses(Overloaded("full", retry_after=12.0), until=110.0) == []
+
+
+def test_retry_after_is_a_number_or_a_date() -> None:
+    assert retry_after("7") == 7.0
+    soon = retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True))
+    assert soon is not None
+    assert 55 < soon <= 60
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert retry_after("soon") is None
+    assert retry_after("Wed, 21 Oct 2015 07:28:00") is None
+    assert retry_after(None) is None
