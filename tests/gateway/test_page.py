@@ -18,11 +18,11 @@ from facefleet.gateway.routes.page import FOLDER, SECURITY, Site
 
 MOST_BYTES = 150_000
 _NAMED = re.compile(r'\b(\w+): "')
-# The page does not meet these: they are of the command line, of operators, of a failed start, of batches, of webhooks.
+# The page does not meet these: they are of the command line, of operators, of a failed start, of batches, of webhooks, of clients.
 _ELSEWHERE = {
     *(cls.code for kind in (FileError, ConfigInvalid, ManifestInvalid) for cls in tree(kind)),
     "error", "model_unknown", "model_digest_mismatch", "server_unreachable", "task_failed", "requeue_refused",
-    "batch_not_found", "delivery_not_found", "webhook_url_refused",
+    "batch_not_found", "delivery_not_found", "webhook_url_refused", "signature_invalid", "refused_by_server",
 }  # fmt: skip
 
 
