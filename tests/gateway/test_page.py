@@ -18,7 +18,7 @@ from facefleet.gateway.routes.page import FOLDER, SECURITY, Site
 
 MOST_BYTES = 150_000
 _NAMED = re.compile(r'\b(\w+): "')
-# The page does not meet these: they are of the command line, of operators, of a failed start, of batches, of webhooks, of clients.
+# The page does not meet these: command line, operators, failed starts, batches, webhooks, clients.
 _ELSEWHERE = {
     *(cls.code for kind in (FileError, ConfigInvalid, ManifestInvalid) for cls in tree(kind)),
     "error", "model_unknown", "model_digest_mismatch", "server_unreachable", "task_failed", "requeue_refused",
