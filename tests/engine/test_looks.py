@@ -187,7 +187,7 @@ def test_the_check_refuses_no_ordinary_pair(engine: Engine, photo: Photo) -> Non
 def test_a_prepared_face_serves_many_fusions_and_stays_as_it_was(engine: Engine, photo: Photo) -> None:
     swapper = MeshSwapper()
     source, target = (
-        swapper.prepare(Portrait(decode(photo(name)).pixels, engine.faces(photo(name)).faces[0]))
+        swapper.prepare(Portrait(decode(photo(name)).pixels, engine.faces(photo(name)).faces[0]), below=True)
         for name in ("smiling_woman", "smiling_man")
     )
     first = swapper.swap(source, target, 0.5, lambda _: None)

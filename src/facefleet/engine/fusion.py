@@ -95,7 +95,7 @@ class Engine:
         """
         for session in self._sessions:
             session.warm()
-        practice = self._swapper.prepare(practice_portrait())
+        practice = self._swapper.prepare(practice_portrait(), below=True)
         self._swapper.swap(practice, practice, shape=0.5, lap=lambda _: None)
 
     def faces(self, image: bytes, *, tiles: bool = False) -> Faces:

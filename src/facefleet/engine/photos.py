@@ -122,10 +122,12 @@ class Photos:
         """A face of a target, ready; to be asked for before anything is written to the target's pixels."""
         portrait = Portrait(target.frame.pixels, face)
         if target.shared:
-            lent = self._cache.get((target.key, face.index), lambda: self._swapper.prepare(portrait), keep=True)
+            lent = self._cache.get(
+                (target.key, face.index), lambda: self._swapper.prepare(portrait, below=True), keep=True
+            )
             ready = lent.value
         else:
-            ready = self._swapper.prepare(portrait)
+            ready = self._swapper.prepare(portrait, below=True)
         watch.lap("prepare")
         return ready
 
@@ -165,7 +167,8 @@ class Photos:
         frame, faces = self._located(photo, watch, tiles=tiles)
         ready = {}
         for index in wanted:
-            ready[index] = self._swapper.prepare(Portrait(frame.pixels, choose_source(faces, index, number)))
+            giver = Portrait(frame.pixels, choose_source(faces, index, number))
+            ready[index] = self._swapper.prepare(giver, below=False)
             watch.lap("prepare")
         return SourcePhoto(ready)
 

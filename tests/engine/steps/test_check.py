@@ -32,7 +32,7 @@ def good(engine: Engine, photo: Photo) -> Scene:
     swapper = MeshSwapper()
     pixels = [decode(photo(name)).pixels for name in ("smiling_woman", "smiling_man")]
     faces = [engine.faces(photo(name)).faces[0] for name in ("smiling_woman", "smiling_man")]
-    source, target = (swapper.prepare(Portrait(*pair)) for pair in zip(pixels, faces, strict=True))
+    source, target = (swapper.prepare(Portrait(*pair), below=True) for pair in zip(pixels, faces, strict=True))
     return pixels[1], swapper.swap(source, target, 0.5, lambda _: None), target
 
 

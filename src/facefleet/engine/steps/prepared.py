@@ -74,8 +74,8 @@ class Prepared:
         return self.small.shape[1], self.small.shape[0]
 
 
-def prepare(portrait: Portrait) -> Prepared:
-    """All that depends on one photo alone."""
+def prepare(portrait: Portrait, *, below: bool = True) -> Prepared:
+    """All that depends on one photo alone; a face that only gives need not be searched for glasses."""
     face = portrait.face
     region = region_of(rim(face.landmarks[:, :2]), portrait.pixels.shape)
     patch = np.array(region.of(portrait.pixels))
@@ -99,7 +99,9 @@ def prepare(portrait: Portrait) -> Prepared:
         _counted(parts),
         grey,
         grain_of(patch, local),
-        None if foreign.eyes_covered else find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])),
+        None
+        if foreign.eyes_covered or not below
+        else find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])),
     )
 
 

@@ -42,8 +42,13 @@ def practice_portrait() -> Portrait:
 class Swapper(Protocol):
     """Puts the identity of one face into another."""
 
-    def prepare(self, portrait: Portrait) -> Prepared:
-        """All that depends on one photo alone; the same for a source and a target."""
+    def prepare(self, portrait: Portrait, *, below: bool) -> Prepared:
+        """All that depends on one photo alone.
+
+        Args:
+            portrait: The face.
+            below: Whether another will be laid over it: what stays in front of it is found, too.
+        """
 
     def swap(self, source: Prepared, target: Prepared, shape: float, lap: Lap) -> Layer:
         """The source's face as a layer over the target.
@@ -59,9 +64,9 @@ class Swapper(Protocol):
 class MeshSwapper:
     """No learned generator: the source's texture on the target's geometry, in the target's light."""
 
-    def prepare(self, portrait: Portrait) -> Prepared:
+    def prepare(self, portrait: Portrait, *, below: bool) -> Prepared:
         """See ``Swapper``."""
-        return prepare(portrait)
+        return prepare(portrait, below=below)
 
     def swap(self, source: Prepared, target: Prepared, shape: float, lap: Lap) -> Layer:
         """See ``Swapper``."""
