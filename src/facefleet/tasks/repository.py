@@ -256,8 +256,8 @@ class TaskRepository:
         if version is not None:
             self._tell(Wake(task.id, version))
             return True
-        won = and_(tasks.c.id == task.id, tasks.c.fence == task.fence, tasks.c.state == State.SUCCEEDED)
-        return bool(self._select(won))
+        mine = tasks.c.fence == task.fence if result is None else tasks.c.result == result
+        return bool(self._select(and_(tasks.c.id == task.id, tasks.c.state == State.SUCCEEDED, mine)))
 
     def fail(self, task: Task, error: FacefleetError) -> bool:
         """End the task with an error; false when this run no longer holds it."""
