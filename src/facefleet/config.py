@@ -111,6 +111,9 @@ class Gateway(_Section):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="0: any free port")
     threads: Count = Field(16, description="threads for records, store and queue calls")
+    watchers: Count = Field(
+        5_000, description="clients that follow a task or wait for it, at once; beyond it the answer is `overloaded`"
+    )
     upload_timeout: Seconds = Field(120.0, description="s that the body of one request may take to arrive")
     upload_bytes: Count = Field(
         1 << 30, description="bytes of all request bodies held at once; beyond it the answer is `overloaded`"

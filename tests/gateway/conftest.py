@@ -21,6 +21,7 @@ from tests.servers import ValkeyServer, wait_until
 
 from facefleet.config import Settings, load
 from facefleet.gateway.app import Parts, create, listen
+from facefleet.gateway.server import Server
 from facefleet.storage.store import Store
 from facefleet.tasks.database import Database
 from facefleet.tasks.upgrade import upgrade
@@ -77,7 +78,7 @@ def open_door(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Open]:
 def served(app: FastAPI) -> Iterator[str]:
     """The application on a real port."""
     with listen("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        server = Server(uvicorn.Config(app, log_config=None, access_log=False), app.state.leave)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

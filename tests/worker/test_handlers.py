@@ -44,6 +44,9 @@ def test_a_task_becomes_a_marked_picture_in_the_targets_format(bench: Bench, pho
     assert (mark["Label"], mark["ContentProducer"], mark["ProduceID"]) == ("1", "acme studio", task.id)
     assert set(done.models) >= {"face_landmark"}
     assert {"queued", "load", "decode", "detect", "encode", "mark", "store"} <= set(done.timings_ms)
+    assert done.result is not None
+    assert done.bytes_out == len(bench.store.get(done.result))
+    assert 0 < done.seconds < 60
     assert (done.fence, done.failures, done.progress) == (1, 0, 1.0)
 
 
@@ -209,10 +212,10 @@ def test_an_outcome_is_told_again_when_the_records_are_back(
     task, outages = bench.queue(*photos), iter([RecordsUncertain("The database went away while it wrote.")])
     succeed = TaskRepository.succeed
 
-    def away(*arguments: Any) -> bool:
+    def away(*arguments: Any, **cost: Any) -> bool:
         outage = next(outages, None)
         if outage is None or committed:
-            heard = succeed(*arguments)
+            heard = succeed(*arguments, **cost)
         if outage is not None:
             raise outage
         return heard

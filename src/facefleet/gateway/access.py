@@ -7,6 +7,7 @@ import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facefleet.gateway.problems import REQUEST_ID
 from facefleet.observability.logs import bound, logger
 
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -26,6 +27,7 @@ class AccessLog:
             await self._app(scope, receive, send)
             return
         started, request_id, status = time.perf_counter(), uuid.uuid4().hex, 0
+        scope.setdefault("state", {})[REQUEST_ID] = request_id
 
         async def labelled(message: Message) -> None:
             nonlocal status

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.metadata import version
 from threading import Event, Thread
 
@@ -19,14 +20,17 @@ from starlette.middleware import Middleware
 
 from facefleet.config import Settings
 from facefleet.errors import ConfigInvalid
-from facefleet.gateway import gauges, problems
+from facefleet.gateway import gauges, openapi, problems
 from facefleet.gateway.access import AccessLog
 from facefleet.gateway.admission import Admission
+from facefleet.gateway.events import Changes
 from facefleet.gateway.intake import Intake
 from facefleet.gateway.limits import BodyLimit
 from facefleet.gateway.outcomes import Outcomes
+from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
-from facefleet.gateway.routes import erasure, fuse, health, operator, tasks
+from facefleet.gateway.routes import erasure, errors, events, fuse, health, listing, operator, tasks, usage
+from facefleet.gateway.server import Server, allow_connections
 from facefleet.gateway.uploads import MAX_TEXT_BYTES, ROLES, TEXTS
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
@@ -38,12 +42,15 @@ from facefleet.queue.control import Control
 from facefleet.queue.retention import Retention, Terms
 from facefleet.queue.submit import Submitter
 from facefleet.queue.sweeper import Sweeper
+from facefleet.queue.wakes import Waker, heard
 from facefleet.storage.store import Store, open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.keeping import Keeping
+from facefleet.tasks.listing import Listing
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import CachedSwitches, Switches
+from facefleet.tasks.usage import Usage
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
 _GRACEFUL_SECONDS = 10
@@ -65,6 +72,7 @@ class Parts:
     store: Store
     broker: Broker
     submitter: Submitter
+    waker: Waker
     metrics: Metrics
 
     @classmethod
@@ -86,17 +94,20 @@ class Parts:
             visibility_timeout=queue.visibility_timeout,
         )  # fmt: skip
         broker_away = metrics.outage("broker")
+        waker = Waker(url, prefix=queue.prefix, metrics=metrics)
         return cls(
             database,
-            TaskRepository(database, now),
+            TaskRepository(database, now, waker),
             open_store(settings.objects_url, settings.objects, on_outage=metrics.outage("store")),
             Broker(url, prefix=queue.prefix, on_outage=broker_away),
             Submitter(celery, on_outage=broker_away),
+            waker,
             metrics,
         )
 
     def close(self) -> None:
         """Give everything back."""
+        self.waker.close()
         self.broker.close()
         self.database.close()
 
@@ -109,26 +120,37 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         parts: Opened by the caller, who closes them.
     """
     limits = Limits(**settings.images.model_dump())
-    retention = Retention(Keeping(parts.database, now), parts.store, parts.metrics, now, _terms(settings))
+    retention = Retention(Keeping(parts.database, now, parts.waker), parts.store, parts.metrics, now, _terms(settings))
+    queue = settings.queue
+    wakes = partial(heard, queue.url.get_secret_value(), prefix=queue.prefix)
+    changes = Changes(parts.records, wakes, parts.metrics, settings.gateway.watchers)
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
-        lifespan=_lifespan(settings, parts, retention), middleware=_middleware(settings, limits, parts.metrics),
+        lifespan=_lifespan(settings, parts, retention, changes),
+        middleware=_middleware(settings, limits, parts.metrics),
         docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
     problems.install(app)
+    openapi.describe(app)
     deadline = timedelta(seconds=settings.tasks.deadline)
-    control = Control(parts.database, now)
+    control = Control(parts.database, now, parts.waker)
+    outlook = Outlook(control.tasks, now)
     gauges.watch(parts.metrics, parts.broker, control)
     admission = Admission(
         CachedSwitches(Switches(parts.database, now).all), Backlog(control.tasks, settings.tasks.max_backlog, now)
     )
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
-    app.include_router(fuse.router(intake, limits))
-    app.include_router(tasks.router(parts.records, parts.store))
+    app.include_router(fuse.router(intake, limits, changes))
+    app.include_router(tasks.router(parts.records, parts.store, changes, outlook))
+    app.include_router(events.router(parts.records, changes, outlook))
+    app.include_router(listing.router(Listing(parts.database), outlook))
+    app.include_router(usage.router(Usage(parts.database), now))
     app.include_router(erasure.router(parts.records, retention))
     app.include_router(operator.router(control))
+    app.include_router(errors.router())
     needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
     app.include_router(health.router(needed, {"queue": parts.broker.ping}, parts.metrics))
+    app.state.leave = changes.leave
     return app
 
 
@@ -158,7 +180,7 @@ def _terms(settings: Settings) -> Terms:
 
 
 def _lifespan(
-    settings: Settings, parts: Parts, retention: Retention
+    settings: Settings, parts: Parts, retention: Retention, changes: Changes
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -172,7 +194,9 @@ def _lifespan(
         ]
         for thread in threads:
             thread.start()
+        waiting = asyncio.create_task(changes.run())
         yield
+        waiting.cancel()
         # Both stop before their parts are closed by whoever opened them.
         stop.set()
         for thread in threads:
@@ -189,16 +213,18 @@ def run(settings: Settings) -> int:
         OutageError: Records or store cannot be opened.
     """
     logs.configure(settings.logs.level, settings.logs.format)
+    allow_connections()
     require_loopback(settings.gateway.host)
     listener = listen(settings.gateway.host, settings.gateway.port)
     parts = Parts.build(settings)
     try:
+        app = create(settings, parts)
         config = uvicorn.Config(
-            create(settings, parts), log_config=None, access_log=False, server_header=False,
+            app, log_config=None, access_log=False, server_header=False,
             timeout_graceful_shutdown=_GRACEFUL_SECONDS,
         )  # fmt: skip
         _log.info("gateway.listening", host=settings.gateway.host, port=listener.getsockname()[1])
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(config, app.state.leave).run(sockets=[listener])
     finally:
         parts.close()
         listener.close()

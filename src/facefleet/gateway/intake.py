@@ -94,6 +94,7 @@ class Intake:
             consent=attest(form.texts.get("consent"), subject=principal.subject, now=now),
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
             request_digest=_digest(form, request.options), traceparent=_trace_context(request.traceparent),
+            bytes_in=sum(len(photo.data) for photo in form.photos.values()),
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import uuid
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -23,26 +26,55 @@ from facefleet.errors import (
 from facefleet.observability.logs import logger
 
 MEDIA_TYPE = "application/problem+json"
+DOCUMENTATION = "/docs/errors"  # relative, so that it holds behind any host name
+REQUEST_ID = "request_id"  # in the state of a request
+FIELDS = "fields"  # in the detail of an error: each offending field, with its reason
 CODE = "code"  # in the state of a request: of the problem it was answered with
 _RETRY_SECONDS = 1  # where the error knows no better
 
 _log = logger(__name__)
 
 
-def problem(error: FacefleetError) -> Response:
-    """The document of an error; what can be tried again says when."""
-    body = {
-        "type": f"urn:facefleet:error:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.message,
-        "code": error.code,
-        "retryable": error.retryable,
-        "context": error.detail,
-    }
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    reason: str
+
+
+class ProblemDocument(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str = Field(description="link to the documentation of the code")
+    title: str = Field(description="the class of problem, the same each time")
+    status: int = Field(description="the HTTP status")
+    detail: str = Field(description="what happened, which value, and what to do")
+    instance: str = Field(description="this occurrence: the `X-Request-ID`, which is on the log lines too")
+    code: str = Field(description="stable name of the problem, for programs")
+    retryable: bool = Field(description="whether the same request can succeed later; then there is a `Retry-After`")
+    field: str | None = Field(description="the first offending field, header or parameter")
+    errors: list[FieldProblem] = Field(description="each offending field, where several can be named")
+    context: dict[str, Any] = Field(description="facts about this occurrence, such as limits")
+
+
+def problem(error: FacefleetError, scope: Scope) -> Response:
+    """The answer to a request that met an error; what can be tried again says when."""
+    text = json.dumps(document(error, scope["state"][REQUEST_ID]).model_dump(), ensure_ascii=False, default=str)
     headers = {"Retry-After": str(error.detail.get("retry_after", _RETRY_SECONDS))} if error.retryable else None
-    text = json.dumps(body, ensure_ascii=False, default=str)
     return Response(text, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def document(error: FacefleetError, request_id: str) -> ProblemDocument:
+    """What an error says of itself."""
+    context = dict(error.detail)
+    found = context.pop(FIELDS, [])
+    errors = [FieldProblem.model_validate(one) for one in found] if isinstance(found, list) else []
+    named = context.get("field", context.get("header"))
+    return ProblemDocument(
+        type=f"{DOCUMENTATION}#{error.code}", title=error.title, status=error.status, detail=error.message,
+        instance=f"urn:uuid:{uuid.UUID(request_id)}", code=error.code, retryable=error.retryable,
+        field=str(named) if named else next((one.field for one in errors), None), errors=errors, context=context,
+    )  # fmt: skip
 
 
 def install(app: FastAPI) -> None:
@@ -88,8 +120,8 @@ def _bug(scope: Scope, error: Exception) -> FacefleetError:
 
 def _answer(scope: Scope, error: FacefleetError) -> Response:
     """The document, and its code where whoever counts requests finds it."""
-    scope.setdefault("state", {})[CODE] = error.code
-    return problem(error)
+    scope["state"][CODE] = error.code
+    return problem(error, scope)
 
 
 async def _ours(request: Request, error: Exception) -> Response:
@@ -99,17 +131,25 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    path = request.url.path
+    path, method = request.url.path, request.method
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return problem(RouteNotFound(f"There is nothing at {path}.", path=path))
+        return problem(RouteNotFound(f"There is nothing at {path}.", path=path), request.scope)
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        answer = problem(MethodNotAllowed(f"{request.method} is not allowed at {path}.", method=request.method))
+        refusal = MethodNotAllowed(f"{method} is not allowed at {path}.", method=method)
+        answer = problem(refusal, request.scope)
         answer.headers.update(error.headers or {})
         return answer
-    return problem(RequestError(str(error.detail)))
+    return problem(RequestError(str(error.detail)), request.scope)
 
 
-async def _validation(_: Request, error: Exception) -> Response:
+async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    found = [{"field": ".".join(str(part) for part in e["loc"]), "reason": e["msg"]} for e in error.errors()]
-    return problem(OptionInvalid("; ".join(f"{f['field']}: {f['reason']}" for f in found), fields=found))
+    found = [{"field": _field(e["loc"]), "reason": e["msg"].removeprefix("Value error, ")} for e in error.errors()]
+    reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in found)
+    return problem(OptionInvalid(f"{reasons}.", **{FIELDS: found}), request.scope)
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """Its name as the caller wrote it; a body that is no JSON has only a place."""
+    where, *rest = location
+    return ".".join(str(part) for part in rest) if rest and isinstance(rest[0], str) else str(where)

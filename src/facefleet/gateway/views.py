@@ -22,6 +22,7 @@ from facefleet.assignments import (
     check_sources,
 )
 from facefleet.errors import OptionInvalid
+from facefleet.gateway.outlook import MOST_AHEAD, Place
 from facefleet.tasks.task import Kind, State, Task
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -72,6 +73,8 @@ class Links(BaseModel):
 
     self: str
     result: str
+    events: str = Field(description="what happens to it, as it happens (server-sent events)")
+    cancel: str
 
 
 class Accepted(BaseModel):
@@ -98,6 +101,13 @@ class TaskView(BaseModel):
     status: State
     lane: str
     progress: float = Field(description="0 to 1")
+    step: str | None = Field(description="of a running task: what the progress speaks of")
+    position: int | None = Field(
+        description=f"of a queued task: how many of its lane come before it, at most {MOST_AHEAD:,}"
+    )
+    estimated_start: datetime | None = Field(
+        description="of a queued task: at the rate of the last minute; null where nothing of the lane has started"
+    )
     attempts: int = Field(description="runs so far")
     version: int = Field(description="rises with every change")
     created_at: datetime
@@ -132,21 +142,22 @@ def parse_options(text: str | None, sources: int = 1) -> dict[str, object]:
     try:
         body = FuseOptionsBody.model_validate_json(text or "{}")
     except ValidationError as error:
-        found = [_reason(e["loc"], e["msg"]) for e in error.errors(include_input=False, include_url=False)]
-        raise OptionInvalid("; ".join(found) + ".", field="options") from None
+        found = [
+            {"field": ".".join(("options", *map(str, e["loc"][:1]))), "reason": e["msg"]}
+            for e in error.errors(include_input=False, include_url=False)
+        ]
+        reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in found)
+        raise OptionInvalid(f"{reasons}.", fields=found) from None
     assignments = [FaceAssignment(**one.model_dump()) for one in body.faces]
     check_assignments(assignments, other_choice=body.source_face is not None or body.target_face is not None)
     check_sources(assignments, sources)
     return body.model_dump()
 
 
-def _reason(location: tuple[int | str, ...], message: str) -> str:
-    return f"{location[0] if location else 'options'}: {message}"
-
-
 def links_of(task: Task) -> Links:
     """Relative, so that they hold behind any host name."""
-    return Links(self=f"/v1/tasks/{task.id}", result=f"/v1/tasks/{task.id}/result")
+    here = f"/v1/tasks/{task.id}"
+    return Links(self=here, result=f"{here}/result", events=f"{here}/events", cancel=f"{here}/cancel")
 
 
 def accepted(task: Task) -> Accepted:
@@ -154,12 +165,14 @@ def accepted(task: Task) -> Accepted:
     return Accepted(task_id=task.id, status=task.state, links=links_of(task))
 
 
-def view(task: Task) -> TaskView:
-    """The task as its owner sees it."""
+def view(task: Task, place: Place | None = None) -> TaskView:
+    """The task as its owner sees it, and where it stands while it is queued."""
     failure = task.failure if task.state != State.SUCCEEDED else None
     return TaskView(
         task_id=task.id, kind=task.kind, status=task.state, lane=task.route.lane,
-        progress=task.progress, attempts=task.fence, version=task.version,
+        progress=task.progress, step=task.step,
+        position=place.position if place else None, estimated_start=place.estimated_start if place else None,
+        attempts=task.fence, version=task.version,
         created_at=task.created_at, started_at=task.started_at, finished_at=task.finished_at,
         erased_at=task.erased_at, options=dict(task.options),
         models=dict(task.models), timings_ms=dict(task.timings_ms),

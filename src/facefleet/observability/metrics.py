@@ -95,6 +95,14 @@ class Metrics:
             "facefusion_deleted_total", "What retention and erasure deleted.", ["what"], registry=registry
         )
 
+        self.watchers = Gauge(
+            "facefusion_watchers", "Clients that wait for a task to change.",
+            ["how"], multiprocess_mode="livesum", registry=registry,
+        )  # fmt: skip
+        self.wakes = Counter(
+            "facefusion_wakes_total", "Wakes to whoever waits for a record to change.", ["outcome"], registry=registry
+        )
+
     def outage(self, part: Part) -> Callable[[], None]:
         """Counts one outage of the part with each call; from now on it has a sample, which is 0 before the first."""
         return self.outages.labels(part).inc

@@ -8,6 +8,7 @@ from datetime import datetime
 from facefleet.errors import OptionInvalid
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.tasks.database import Database
+from facefleet.tasks.events import Tell, nobody
 from facefleet.tasks.operations import LaneCount, Operations
 from facefleet.tasks.repository import Clock, TaskRepository
 from facefleet.tasks.switches import MAINTENANCE, Switch, Switches, pause_of
@@ -39,9 +40,9 @@ class Control:
     Every method raises ``RecordsUnavailable`` when the database does not answer.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self.tasks = Operations(database, clock)
-        self._records = TaskRepository(database, clock)
+    def __init__(self, database: Database, clock: Clock, tell: Tell = nobody) -> None:
+        self.tasks = Operations(database, clock, tell)
+        self._records = TaskRepository(database, clock, tell)
         self._switches = Switches(database, clock)
         self._clock = clock
 

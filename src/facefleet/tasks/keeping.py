@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, false, or_, select, update
 
 from facefleet.errors import TaskHeld
 from facefleet.tasks.database import Database
+from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.repository import BATCH, Clock
 from facefleet.tasks.table import task_of, tasks
 from facefleet.tasks.task import State, Task
@@ -22,9 +23,10 @@ class Keeping:
     Every method raises ``RecordsUnavailable`` when the database does not answer.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, tell: Tell = nobody) -> None:
         self._database = database
         self._clock = clock
+        self._tell = tell
 
     def erase(self, task: Task) -> None:
         """Make a record the receipt of an erasure: it ends, and its options and error are forgotten.
@@ -41,12 +43,14 @@ class Keeping:
                 update(tasks).where(mine, tasks.c.hold == false(), tasks.c.erased_at.is_(None)).values(
                     erased_at=now, options={}, error_message=None, error_detail=None, webhook_url=None,
                     lease_until=None, step=None, version=tasks.c.version + 1,
-                )
-            )  # fmt: skip
+                ).returning(tasks.c.version)
+            ).scalar()  # fmt: skip
             open_ = and_(mine, tasks.c.erased_at.is_not(None), tasks.c.state.in_(_OPEN))
             connection.execute(update(tasks).where(open_).values(state=State.CANCELED, finished_at=now))
             held = connection.execute(select(tasks.c.hold).where(mine)).scalar()
-        if not forgotten.rowcount and held:
+        if forgotten is not None:
+            self._tell(Wake(task.id, forgotten))
+        elif held:
             raise TaskHeld("The task is under legal hold; ask the operator.", task_id=task.id)
 
     def with_old_inputs(self, age: timedelta) -> list[Task]:

@@ -9,9 +9,12 @@ from sqlalchemy import ColumnElement, and_, func, select, true, update
 
 from facefleet.errors import RequeueRefused, TaskNotFound
 from facefleet.tasks.database import Database
+from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.repository import Clock
 from facefleet.tasks.table import task_of, tasks
 from facefleet.tasks.task import REQUEUEABLE, State, Task
+
+Turn = tuple[datetime, str]  # when a queued task may run, and its id: the order in which a lane is served
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,10 @@ class Operations:
     Every method raises ``RecordsUnavailable`` when the database does not answer.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, tell: Tell = nobody) -> None:
         self._database = database
         self._clock = clock
+        self._tell = tell
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -86,6 +90,14 @@ class Operations:
         """How many tasks of a lane began their first run after ``since``."""
         return self._count(and_(tasks.c.lane == lane, tasks.c.started_at > since, tasks.c.track == track))
 
+    def turns(self, track: str, lane: str, limit: int) -> list[Turn]:
+        """The queued tasks of a lane that are due, next one first."""
+        here = and_(tasks.c.state == State.QUEUED, tasks.c.track == track, tasks.c.lane == lane)
+        due = select(tasks.c.run_at, tasks.c.id).where(here, tasks.c.run_at <= self._clock())
+        with self._database.read() as connection:
+            rows = connection.execute(due.order_by(tasks.c.run_at, tasks.c.id).limit(limit))
+            return [(run_at, task_id) for run_at, task_id in rows]
+
     # ── changing ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def requeue(self, task_id: str) -> Task:
@@ -114,6 +126,7 @@ class Operations:
         found = self.get(task_id)
         if not done:
             raise _refusal(found)
+        self._tell(Wake(found.id, found.version))
         return found
 
     def hold(self, task_id: str, *, on: bool) -> Task:
@@ -123,8 +136,11 @@ class Operations:
             TaskNotFound: There is none of this id.
         """
         other = and_(tasks.c.id == self.get(task_id).id, tasks.c.hold != on)
+        change = update(tasks).where(other).values(hold=on, version=tasks.c.version + 1).returning(tasks.c.version)
         with self._database.write() as connection:
-            connection.execute(update(tasks).where(other).values(hold=on, version=tasks.c.version + 1))
+            version = connection.execute(change).scalar()
+        if version is not None:
+            self._tell(Wake(task_id, version))
         return self.get(task_id)
 
     def _count(self, condition: ColumnElement[bool]) -> int:

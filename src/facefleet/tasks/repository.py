@@ -6,16 +6,17 @@ another fence changes nothing and says so. Synchronous; the gateway calls it fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from facefleet.errors import FacefleetError, TaskEnded, TaskNotFound
 from facefleet.tasks.database import Database
+from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.table import row_of, task_of, tasks
 from facefleet.tasks.task import SUSPECT_LOST, Failure, Route, State, Task
 
@@ -44,8 +45,8 @@ _SUCCEED = update(tasks).where(
 ).values(
     state=State.SUCCEEDED, version=tasks.c.version + 1, lease_until=None, progress=1.0, step=None,
     finished_at=bindparam("now"), result=bindparam("key"), result_type=bindparam("media_type"),
-    timings_ms=bindparam("timings"),
-)  # fmt: skip
+    timings_ms=bindparam("timings"), bytes_out=bindparam("size"), seconds=bindparam("took"),
+).returning(tasks.c.version)  # fmt: skip
 _GET = select(tasks).where(tasks.c.id == bindparam("task_id"), tasks.c.tenant == bindparam("owner"))
 
 
@@ -58,11 +59,17 @@ class TaskRepository:
     """Records of one database.
 
     Every method raises ``RecordsUnavailable`` when the database does not answer.
+
+    Args:
+        database: Where they are.
+        clock: UTC.
+        tell: Told of every change of a record, when it is committed; must not raise.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, tell: Tell = nobody) -> None:
         self._database = database
         self._clock = clock
+        self._tell = tell
 
     # ── the gateway ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -101,6 +108,16 @@ class TaskRepository:
             raise _not_found(task_id)
         return task_of(row)
 
+    def versions(self, task_ids: Collection[str]) -> dict[str, int]:
+        """Id → version of those that are there; at most ``BATCH`` ids at once."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(tasks.c.id, tasks.c.version).where(tasks.c.id.in_(task_ids)))
+            return {row.id: row.version for row in rows}
+
+    def of_ids(self, task_ids: Collection[str]) -> list[Task]:
+        """The records of those that are there; at most ``BATCH`` ids at once."""
+        return self._select(tasks.c.id.in_(task_ids))
+
     def cancel(self, tenant: str, task_id: str) -> Task:
         """End a task that has not ended; of one that is canceled already, nothing changes.
 
@@ -114,7 +131,7 @@ class TaskRepository:
             raise _not_found(task_id)
         open_ = and_(tasks.c.id == task_id, tasks.c.tenant == tenant, tasks.c.state.in_((State.QUEUED, State.RUNNING)))
         ended = {"state": State.CANCELED, "finished_at": self._clock(), "version": tasks.c.version + 1}
-        self._update(open_, lease_until=None, step=None, **ended)
+        self._update(task_id, open_, lease_until=None, step=None, **ended)
         task = self.get(tenant, task_id)
         if task.state is not State.CANCELED:
             raise TaskEnded(f"The task has {task.state} already.", task_id=task.id, status=task.state.value)
@@ -159,7 +176,7 @@ class TaskRepository:
         values = {"due_id": task_id, "now": now, "until": now + lease, "of_models": dict(models)}
         with self._database.write() as connection:
             row = connection.execute(_CLAIMS[suspect], values).mappings().one_or_none()
-        return None if row is None else task_of(row)
+        return self._told(row)
 
     def suspect(self, task_id: str) -> bool:
         """Whether this task waits to run and has lost so many workers that it must run alone."""
@@ -187,7 +204,7 @@ class TaskRepository:
     def advance(self, task: Task, step: str, progress: float) -> bool:
         """Tell how far this run is; false when it no longer holds the task."""
         changes = {"step": step, "progress": progress, "version": tasks.c.version + 1}
-        return self._update(_held(task.id, task.fence), **changes) > 0
+        return self._update(task.id, _held(task.id, task.fence), **changes)
 
     def release(self, task: Task) -> Task | None:
         """Hand a task back that this run will not finish; no budget is spent.
@@ -198,22 +215,37 @@ class TaskRepository:
         back = update(tasks).where(_held(task.id, task.fence)).values(_back_in_queue(self._clock()))
         with self._database.write() as connection:
             row = connection.execute(back.returning(tasks)).mappings().one_or_none()
-        return None if row is None else task_of(row)
+        return self._told(row)
 
-    def succeed(self, task: Task, result: str, result_type: str, timings_ms: Mapping[str, float]) -> bool:
-        """Name the winner; false when this run no longer holds the task. To say it twice is to say it once."""
+    def succeed(
+        self, task: Task, result: str, result_type: str, timings_ms: Mapping[str, float], *,
+        bytes_out: int = 0, seconds: float = 0.0,
+    ) -> bool:  # fmt: skip
+        """Name the winner; false when this run no longer holds the task. To say it twice is to say it once.
+
+        Args:
+            task: As claimed.
+            result: Object key.
+            result_type: Media type.
+            timings_ms: Step → ms.
+            bytes_out: Of the result.
+            seconds: s that this run took.
+        """
         values = {
             "held_id": task.id, "held_fence": task.fence, "now": self._clock(),
-            "key": result, "media_type": result_type, "timings": dict(timings_ms),
+            "key": result, "media_type": result_type, "timings": dict(timings_ms), "size": bytes_out, "took": seconds,
         }  # fmt: skip
         with self._database.write() as connection:
-            done = connection.execute(_SUCCEED, values).rowcount
-        return bool(done) or bool(self._select(and_(tasks.c.id == task.id, tasks.c.result == result)))
+            version = connection.execute(_SUCCEED, values).scalar()
+        if version is not None:
+            self._tell(Wake(task.id, version))
+            return True
+        return bool(self._select(and_(tasks.c.id == task.id, tasks.c.result == result)))
 
     def fail(self, task: Task, error: FacefleetError) -> bool:
         """End the task with an error; false when this run no longer holds it."""
         ended = {"state": State.FAILED, "finished_at": self._clock(), "version": tasks.c.version + 1}
-        return self._update(_held(task.id, task.fence), lease_until=None, **ended, **_error_columns(error)) > 0
+        return self._update(task.id, _held(task.id, task.fence), lease_until=None, **ended, **_error_columns(error))
 
     def retry(self, task: Task, error: FacefleetError, run_at: datetime, *, spend: bool = True) -> bool:
         """Queue the task for later, and unless told not to spend one failure; false when this run no longer holds it.
@@ -221,7 +253,7 @@ class TaskRepository:
         The message is sent by the sweeper when ``run_at`` has come.
         """
         changes = {"failures": tasks.c.failures + int(spend), **_back_in_queue(run_at), **_error_columns(error)}
-        return self._update(_held(task.id, task.fence), **changes) > 0
+        return self._update(task.id, _held(task.id, task.fence), **changes)
 
     # ── the sweeper ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -232,14 +264,14 @@ class TaskRepository:
     def requeue_lost(self, task: Task) -> bool:
         """Queue a task again whose lease expired, and count the loss; false when another did, or it came back."""
         held = and_(_held(task.id, task.fence), tasks.c.lease_until < self._clock())
-        return self._update(held, lost=tasks.c.lost + 1, **_back_in_queue(self._clock())) > 0
+        return self._update(task.id, held, lost=tasks.c.lost + 1, **_back_in_queue(self._clock()))
 
     def fail_overdue(self, task: Task, error: FacefleetError) -> bool:
         """End a task that nobody holds by a valid lease."""
         free = or_(tasks.c.lease_until.is_(None), tasks.c.lease_until < self._clock())
         same = and_(tasks.c.id == task.id, tasks.c.version == task.version, tasks.c.state == task.state, free)
         ended = {"state": State.FAILED, "finished_at": self._clock(), "version": tasks.c.version + 1}
-        return self._update(same, lease_until=None, **ended, **_error_columns(error)) > 0
+        return self._update(task.id, same, lease_until=None, **ended, **_error_columns(error))
 
     def overdue(self) -> list[Task]:
         """Queued tasks past their deadline."""
@@ -292,9 +324,22 @@ class TaskRepository:
         with self._database.read() as connection:
             return [task_of(row) for row in connection.execute(oldest_first).mappings()]
 
-    def _update(self, condition: ColumnElement[bool], **changes: Any) -> int:
+    def _update(self, task_id: str, condition: ColumnElement[bool], **changes: Any) -> bool:
+        """Change the one record that the condition names; false where it names none."""
+        change = update(tasks).where(condition).values(changes).returning(tasks.c.version)
         with self._database.write() as connection:
-            return connection.execute(update(tasks).where(condition).values(changes)).rowcount
+            version = connection.execute(change).scalar()
+        if version is not None:
+            self._tell(Wake(task_id, version))
+        return version is not None
+
+    def _told(self, row: RowMapping | None) -> Task | None:
+        """The record of a row that was just changed, if any was."""
+        if row is None:
+            return None
+        task = task_of(row)
+        self._tell(Wake(task.id, task.version))
+        return task
 
 
 def _not_found(task_id: str) -> TaskNotFound:

@@ -184,12 +184,14 @@ class Task:
         cls, *, id: str, tenant: str, subject: str, kind: Kind, lane: str, track: str, options: Json,  # noqa: A002
         inputs: Mapping[str, str], consent: Consent, now: datetime, deadline: timedelta,
         idempotency_key: str | None = None, request_digest: str | None = None, traceparent: str | None = None,
+        bytes_in: int = 0,
     ) -> Task:  # fmt: skip
         """A queued task that may run at once."""
         return cls(
             id=id, tenant=tenant, subject=subject, kind=kind, route=Route(track, lane, shard_of(tenant)),
             options=options, inputs=inputs, consent=consent, created_at=now, run_at=now, deadline_at=now + deadline,
             idempotency_key=idempotency_key, request_digest=request_digest, traceparent=traceparent,
+            bytes_in=bytes_in,
         )  # fmt: skip
 
     def sent(self, at: datetime, epoch: str | None) -> Task:

@@ -118,7 +118,7 @@ class Handler:
         Returns:
             ``succeeded``, or ``fenced`` when another run took the task over meanwhile.
         """
-        task = hold.task
+        task, began = hold.task, time.perf_counter()
         timings = {"queued": (self.clock() - task.created_at).total_seconds() * 1000}
         with _timed(timings, "load"):
             roles = [role for role in SOURCE_ROLES if role in task.inputs]
@@ -129,20 +129,21 @@ class Handler:
         timings |= fusion.timings_ms
         with _timed(timings, "mark"):
             image = mark(fusion.image, fusion.media_type, producer=self.producer, content_id=task.id)
-        return self._complete(hold, fusion, image, timings)
+        return self._complete(hold, fusion, image, timings, began)
 
     def _count(self, fusion: Fusion) -> None:
         for role, known in fusion.known.items():
             photo = "target" if role == "target" else "source"
             self.metrics.prepared.labels(photo, "hit" if known else "miss").inc()
 
-    def _complete(self, hold: Hold, fusion: Fusion, image: bytes, timings: dict[str, float]) -> str:
-        task = hold.task
+    def _complete(self, hold: Hold, fusion: Fusion, image: bytes, timings: dict[str, float], began: float) -> str:
+        task, media_type = hold.task, str(fusion.media_type)
         key = result_key(task.tenant, task.id, task.fence)
         with _timed(timings, "store"):
             self.store.put(key, image)
         rounded = {step: round(ms, 2) for step, ms in timings.items()}
-        if not hold.insist(lambda: self.records.succeed(task, key, str(fusion.media_type), rounded)):
+        cost: dict[str, Any] = {"bytes_out": len(image), "seconds": round(time.perf_counter() - began, 3)}
+        if not hold.insist(lambda: self.records.succeed(task, key, media_type, rounded, **cost)):
             self.store.delete(key)
             _log.warning("task.fenced_out")
             return "fenced"

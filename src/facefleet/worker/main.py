@@ -29,6 +29,7 @@ from facefleet.queue.lanes import STABLE
 from facefleet.queue.resend import Resend
 from facefleet.queue.retries import RetryPolicy
 from facefleet.queue.submit import Submitter
+from facefleet.queue.wakes import Waker
 from facefleet.storage.store import open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
@@ -67,10 +68,12 @@ def run(settings: Settings) -> int:
         )
         stack.callback(database.close)
         schema.require_current(database)
-        records = TaskRepository(database, now)
-        on_outage = metrics.outage("broker")
-        broker = Broker(settings.queue.url.get_secret_value(), prefix=settings.queue.prefix, on_outage=on_outage)
+        on_outage, url, prefix = metrics.outage("broker"), settings.queue.url.get_secret_value(), settings.queue.prefix
+        broker = Broker(url, prefix=prefix, on_outage=on_outage)
         stack.callback(broker.close)
+        waker = Waker(url, prefix=prefix, metrics=metrics)
+        stack.callback(waker.close)
+        records = TaskRepository(database, now, waker)
         switches = CachedSwitches(Switches(database, now).all)
         app = _build_app(settings, lambda: lifecycle.watch(), switches.paused)  # asked only once it consumes
         resend = Resend(records, broker, Submitter(app, on_outage=on_outage))

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import StoreUnavailable
+from facefleet.errors import RecordsUncertain, StoreUnavailable, TaskHeld, TaskNotFound
+from facefleet.gateway.openapi import refusals
 from facefleet.gateway.principal import Principal
 from facefleet.observability.logs import bound, logger
 from facefleet.queue.retention import Retention
@@ -30,7 +31,7 @@ def router(records: TaskRepository, retention: Retention) -> APIRouter:
     """The route of erasure."""
     routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
-    @routes.delete("/{task_id}", response_model=Receipt)
+    @routes.delete("/{task_id}", response_model=Receipt, responses=refusals(TaskNotFound, TaskHeld, RecordsUncertain))
     async def erase(task_id: str, request: Request) -> Receipt:
         """Erase a task's photos and result now; to erase it again changes nothing."""
         principal: Principal = request.state.principal

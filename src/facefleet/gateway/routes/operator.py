@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import NotPermitted
+from facefleet.errors import NotPermitted, OptionInvalid, RecordsUncertain, RequeueRefused, TaskEnded, TaskNotFound
+from facefleet.gateway.openapi import refusals
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.views import TaskView, view
 from facefleet.observability.logs import logger
@@ -72,7 +73,10 @@ def require_operator(request: Request) -> None:
 
 def router(control: Control) -> APIRouter:
     """The routes of operators; each change is a line in the log, with its author."""
-    routes = APIRouter(prefix="/v1/operator", tags=["operator"], dependencies=[Depends(require_operator)])
+    routes = APIRouter(
+        prefix="/v1/operator", tags=["operator"], dependencies=[Depends(require_operator)],
+        responses=refusals(NotPermitted),
+    )  # fmt: skip
 
     async def change(request: Request, event: str, call: Callable[[], _T], **what: Any) -> _T:
         done = await run_in_threadpool(call)
@@ -86,22 +90,22 @@ def router(control: Control) -> APIRouter:
         """The newest tasks of all tenants."""
         return [_view(task) for task in await run_in_threadpool(control.tasks.newest, limit, state)]
 
-    @routes.get("/tasks/{task_id}")
+    @routes.get("/tasks/{task_id}", responses=refusals(TaskNotFound))
     async def show(task_id: str) -> OperatorTask:
         """One task, whoever's it is."""
         return _view(await run_in_threadpool(control.tasks.get, task_id))
 
-    @routes.post("/tasks/{task_id}/requeue")
+    @routes.post("/tasks/{task_id}/requeue", responses=refusals(TaskNotFound, RequeueRefused, RecordsUncertain))
     async def requeue(task_id: str, request: Request) -> OperatorTask:
         """Queue a failed or canceled task again, with all its budgets and its time."""
         return _view(await change(request, "requeue", lambda: control.tasks.requeue(task_id), task_id=task_id))
 
-    @routes.post("/tasks/{task_id}/cancel")
+    @routes.post("/tasks/{task_id}/cancel", responses=refusals(TaskNotFound, TaskEnded, RecordsUncertain))
     async def cancel(task_id: str, request: Request) -> OperatorTask:
         """End a task that has not ended."""
         return _view(await change(request, "cancel", lambda: control.cancel(task_id), task_id=task_id))
 
-    @routes.put("/tasks/{task_id}/hold")
+    @routes.put("/tasks/{task_id}/hold", responses=refusals(TaskNotFound, RecordsUncertain))
     async def hold(task_id: str, body: HoldBody, request: Request) -> OperatorTask:
         """Begin or end the legal hold of a task."""
         done = await change(
@@ -114,14 +118,14 @@ def router(control: Control) -> APIRouter:
         """How much waits and runs in each lane, and which are paused."""
         return await run_in_threadpool(control.lanes)
 
-    @routes.put("/lanes/{lane}/pause")
+    @routes.put("/lanes/{lane}/pause", responses=refusals(OptionInvalid, RecordsUncertain))
     async def pause(lane: str, request: Request, body: Reason | None = None, track: str = STABLE) -> list[LaneStatus]:
         """Workers take nothing more from this lane; new work is accepted and waits."""
         reason = body.reason if body else ""
         await change(request, "pause", lambda: control.pause(lane, track, reason), lane=lane, reason=reason)
         return await run_in_threadpool(control.lanes)
 
-    @routes.delete("/lanes/{lane}/pause")
+    @routes.delete("/lanes/{lane}/pause", responses=refusals(OptionInvalid, RecordsUncertain))
     async def resume(lane: str, request: Request, track: str = STABLE) -> list[LaneStatus]:
         """Workers take from this lane again."""
         await change(request, "resume", lambda: control.resume(lane, track), lane=lane)
@@ -132,14 +136,14 @@ def router(control: Control) -> APIRouter:
         """Whether new work is taken."""
         return await run_in_threadpool(_door, control)
 
-    @routes.put("/maintenance")
+    @routes.put("/maintenance", responses=refusals(RecordsUncertain))
     async def close(request: Request, body: Reason | None = None) -> Door:
         """Take no new work; what was accepted goes on."""
         reason = body.reason if body else ""
         await change(request, "maintenance_on", lambda: control.begin_maintenance(reason), reason=reason)
         return await run_in_threadpool(_door, control)
 
-    @routes.delete("/maintenance")
+    @routes.delete("/maintenance", responses=refusals(RecordsUncertain))
     async def reopen(request: Request) -> Door:
         """Take new work again."""
         await change(request, "maintenance_off", control.end_maintenance)

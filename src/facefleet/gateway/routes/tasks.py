@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import ObjectMissing, ResultNotReady, ResultUnavailable
+from facefleet.errors import (
+    ObjectMissing,
+    RecordsUncertain,
+    ResultNotReady,
+    ResultUnavailable,
+    StoreUnavailable,
+    TaskEnded,
+    TaskNotFound,
+)
+from facefleet.gateway.events import Changes
+from facefleet.gateway.openapi import APPLIED, PREFER, refusals
+from facefleet.gateway.outlook import Outlook
+from facefleet.gateway.preferences import waited
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.views import TaskView, view
 from facefleet.media.sniff import ImageType
@@ -16,27 +30,46 @@ from facefleet.tasks.task import Task
 
 _LINK_SECONDS = 300.0  # enough to begin a download; it goes on after that
 _PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
-_PICTURES = {200: {"content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType}}}
+_PICTURES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The picture",
+        "content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType},
+    },
+    307: {
+        "description": "Where the store has it, for a few minutes",
+        "headers": {"Location": {"description": "a signed link", "schema": {"type": "string"}}},
+    },
+}
 
 
-def router(records: TaskRepository, store: Store) -> APIRouter:
+def router(records: TaskRepository, store: Store, changes: Changes, outlook: Outlook) -> APIRouter:
     """The routes of tasks."""
     routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
-    @routes.get("/{task_id}", response_model=TaskView)
-    async def show(task_id: str, request: Request) -> TaskView:
-        """The task as it stands."""
+    @routes.get(
+        "/{task_id}", response_model=TaskView, openapi_extra={"parameters": [PREFER]},
+        responses={200: {"headers": APPLIED}, **refusals(TaskNotFound)},
+    )  # fmt: skip
+    async def show(task_id: str, request: Request, response: Response) -> TaskView:
+        """The task as it stands, or when it has ended (`Prefer: wait=N`)."""
         principal: Principal = request.state.principal
-        return view(await run_in_threadpool(records.get, principal.tenant, task_id))
+        task = await run_in_threadpool(records.get, principal.tenant, task_id)
+        task = await waited(changes, request, response, task)
+        return view(task, await outlook.place(task))
 
     @routes.head("/{task_id}/result", include_in_schema=False)
-    @routes.get("/{task_id}/result", response_class=Response, responses=_PICTURES)  # type: ignore[arg-type]
+    @routes.get(
+        "/{task_id}/result", response_class=Response,
+        responses=_PICTURES | refusals(TaskNotFound, ResultNotReady, ResultUnavailable, StoreUnavailable),
+    )  # fmt: skip
     async def result(task_id: str, request: Request) -> Response:
         """The fused photo of a task that succeeded; where the store gives links, a redirect to it."""
         principal: Principal = request.state.principal
         return await run_in_threadpool(_result, records, store, principal, task_id, request.method)
 
-    @routes.post("/{task_id}/cancel", response_model=TaskView)
+    @routes.post(
+        "/{task_id}/cancel", response_model=TaskView, responses=refusals(TaskNotFound, TaskEnded, RecordsUncertain)
+    )
     async def cancel(task_id: str, request: Request) -> TaskView:
         """End a task that has not ended; to cancel it again changes nothing."""
         principal: Principal = request.state.principal

@@ -1,0 +1,119 @@
+"""What OpenAPI says of answers: every status a route can give, with the codes of its problems and its headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from facefleet.errors import (
+    FacefleetError,
+    InternalError,
+    OptionInvalid,
+    Overloaded,
+    RecordsUnavailable,
+    RequestError,
+    UploadTimeout,
+    UploadTooLarge,
+    tree,
+)
+from facefleet.gateway.problems import MEDIA_TYPE, ProblemDocument, document
+
+Refusal = type[FacefleetError]
+
+# What the layers before the routes refuse, and what can befall any of them.
+_ANYWHERE: tuple[Refusal, ...] = (
+    RequestError,
+    UploadTimeout,
+    UploadTooLarge,
+    Overloaded,
+    RecordsUnavailable,
+    InternalError,
+)
+_CODES = "x-codes"
+_INVALID = str(OptionInvalid.status)
+_VALIDATION = ("HTTPValidationError", "ValidationError")  # the framework's own, which we do not answer with
+_PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
+_EXAMPLE_ID = "8f1c1f6e9f0b4f7e8a3e5d2c1b0a9f8e"
+_BY_CODE = {cls.code: cls for cls in tree()}
+
+_REQUEST_ID = {"description": "of this request, and on its log lines", "schema": {"type": "string"}}
+_RETRY_AFTER = {"description": "s until trying again makes sense", "schema": {"type": "integer", "minimum": 0}}
+LOCATION = {"Location": {"description": "of the task", "schema": {"type": "string"}}}
+APPLIED = {
+    "Preference-Applied": {
+        "description": "the `Prefer` that was followed", "schema": {"type": "string", "pattern": "^wait=[0-9]+$"},
+    }
+}  # fmt: skip
+PREFER = {
+    "name": "Prefer", "in": "header", "required": False, "schema": {"type": "string"}, "example": "wait=10",
+    "description": "`wait=N`: answer when the task has ended, or after N s, at most 30 (RFC 7240)",
+}  # fmt: skip
+
+
+def refusals(*errors: Refusal) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route: the problems it can answer with, besides those that any route can."""
+    found: dict[int | str, dict[str, Any]] = {}
+    for cls in errors:
+        found.setdefault(int(cls.status), {_CODES: []})[_CODES].append(cls.code)
+    return found
+
+
+def describe(app: FastAPI) -> None:
+    """Have an application describe its answers as they are."""
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+            app.openapi_schema = _described(schema)
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _described(schema: dict[str, Any]) -> dict[str, Any]:
+    models = schema.setdefault("components", {}).setdefault("schemas", {})
+    for name in _VALIDATION:
+        models.pop(name, None)
+    problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+    models |= problem.pop("$defs", {}) | {"ProblemDocument": problem}
+    for operation in (one for path in schema["paths"].values() for one in path.values()):
+        _describe(operation)
+    return schema
+
+
+def _describe(operation: dict[str, Any]) -> None:
+    responses, by_status = operation["responses"], dict[str, list[Refusal]]()
+    if "HTTPValidationError" in str(responses.pop(_INVALID, "")) and _has_values(operation):
+        responses[_INVALID] = {_CODES: [OptionInvalid.code]}
+    declared = [_BY_CODE[code] for answer in responses.values() for code in answer.get(_CODES, ())]
+    for cls in [*declared, *_ANYWHERE]:
+        known = by_status.setdefault(str(cls.status), [])
+        if cls not in known:
+            known.append(cls)
+    for status, classes in by_status.items():
+        responses[status] = _refusal(classes)
+    for answer in responses.values():
+        answer.setdefault("headers", {})["X-Request-ID"] = _REQUEST_ID
+
+
+def _has_values(operation: Mapping[str, Any]) -> bool:
+    """Whether a caller can send a value that is not valid; an id that is none is not found."""
+    return "requestBody" in operation or any(one["in"] == "query" for one in operation.get("parameters", ()))
+
+
+def _refusal(classes: list[Refusal]) -> dict[str, Any]:
+    codes = [cls.code for cls in classes]
+    schema = {"allOf": [_PROBLEM, {"type": "object", "properties": {"code": {"enum": codes}}}]}
+    examples = {cls.code: {"value": document(cls(_meaning(cls)), _EXAMPLE_ID).model_dump()} for cls in classes}
+    return {
+        "description": "; ".join(f"`{cls.code}`: {_meaning(cls)}" for cls in classes),
+        "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},
+        "headers": {"Retry-After": _RETRY_AFTER} if any(cls.retryable for cls in classes) else {},
+    }
+
+
+def _meaning(cls: Refusal) -> str:
+    return (cls.__doc__ or "").strip().splitlines()[0]

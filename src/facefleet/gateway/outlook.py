@@ -1,0 +1,87 @@
+"""How long a queued task still waits: its place in its lane, and when it starts at the rate of the last minute.
+
+One read a lane and second at most, however many ask; a place is then found without any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from starlette.concurrency import run_in_threadpool
+
+from facefleet.errors import OutageError
+from facefleet.queue.backlog import FRESH_SECONDS, WINDOW
+from facefleet.tasks.operations import Operations, Turn
+from facefleet.tasks.repository import Clock
+from facefleet.tasks.task import State, Task
+
+MOST_AHEAD = 10_000  # of more it is only known that there are so many
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a queued task stands.
+
+    Attributes:
+        position: Tasks of its lane that are due and come before it, at most ``MOST_AHEAD``.
+        estimated_start: UTC; none where nothing of the lane has started within the last minute.
+    """
+
+    position: int
+    estimated_start: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    at: float
+    turns: Sequence[Turn]
+    per_second: float
+
+
+class Outlook:
+    """What the tasks of this process's callers may expect.
+
+    Args:
+        operations: The records.
+        clock: UTC.
+        monotonic: s.
+    """
+
+    def __init__(self, operations: Operations, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._operations = operations
+        self._clock = clock
+        self._monotonic = monotonic
+        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+
+    async def place(self, task: Task) -> Place | None:
+        """The place of a queued task; none of another, and while the records are away."""
+        if task.state is not State.QUEUED:
+            return None
+        name = (task.route.track, task.route.lane)
+        async with self._locks.setdefault(name, asyncio.Lock()):  # whoever comes while one reads needs the same
+            lane = self._lanes.get(name)
+            if lane is None or self._monotonic() - lane.at >= FRESH_SECONDS:
+                try:
+                    lane = self._lanes[name] = await run_in_threadpool(self._read, *name)
+                except OutageError:
+                    return None
+        return self._place(task, lane)
+
+    def _read(self, track: str, lane: str) -> _Lane:
+        now = self._clock()
+        turns = self._operations.turns(track, lane, MOST_AHEAD)
+        started = self._operations.started(track, lane, now - WINDOW) if turns else 0
+        return _Lane(self._monotonic(), turns, started / WINDOW.total_seconds())
+
+    def _place(self, task: Task, lane: _Lane) -> Place:
+        position = bisect_left(lane.turns, (task.run_at, task.id))
+        if lane.per_second <= 0:
+            return Place(position, None)
+        start = self._clock() + timedelta(seconds=(position + 1) / lane.per_second)
+        return Place(position, max(start, task.run_at))

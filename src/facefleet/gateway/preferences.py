@@ -1,0 +1,61 @@
+"""What a caller would rather have (RFC 7240): ``Prefer: wait=N``, and no other."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+
+from facefleet.gateway.events import Changes
+from facefleet.gateway.views import Accepted, TaskView, accepted, view
+from facefleet.tasks.task import Task
+
+LONGEST_WAIT_SECONDS = 30
+_WAIT = "wait"
+
+
+def wait_of(headers: list[str]) -> int | None:
+    """s that the caller would wait, at most ``LONGEST_WAIT_SECONDS``; none where it does not say, or not in a number.
+
+    Args:
+        headers: Values of ``Prefer``; a preference that is there more than once counts the first time.
+    """
+    for preference in (part for header in headers for part in header.split(",")):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == _WAIT:
+            return _seconds(value.strip().strip('"').strip())
+    return None
+
+
+def _seconds(value: str) -> int | None:
+    if not value:  # `wait`, `wait=` and `wait=""` are the same
+        return LONGEST_WAIT_SECONDS
+    if not (value.isascii() and value.isdigit()):
+        return None
+    return (
+        LONGEST_WAIT_SECONDS if len(value) > len(str(LONGEST_WAIT_SECONDS)) else min(LONGEST_WAIT_SECONDS, int(value))
+    )
+
+
+async def waited(changes: Changes, request: Request, response: Response, task: Task, default: float = 0.0) -> Task:
+    """The task when it has ended, or as it stands when the caller would wait no longer; no thread is held.
+
+    Args:
+        changes: Of this process.
+        request: Its ``Prefer`` says how long.
+        response: Is told what was applied.
+        task: As it stands.
+        default: s to wait where the caller does not say.
+    """
+    wanted = wait_of(request.headers.getlist("prefer"))
+    response.headers.append("Vary", "Prefer")
+    if wanted is not None:
+        response.headers["Preference-Applied"] = f"{_WAIT}={wanted}"
+    return await changes.ended(task, default if wanted is None else wanted)
+
+
+async def answered(
+    changes: Changes, request: Request, response: Response, task: Task, default: float = 0.0
+) -> Accepted | TaskView:
+    """The answer to a request that made a task: 200 with the task when it ended in time, else 202."""
+    task = await waited(changes, request, response, task, default)
+    response.status_code = 200 if task.state.terminal else 202
+    return view(task) if task.state.terminal else accepted(task)

@@ -1,0 +1,91 @@
+"""``GET /v1/tasks/{id}/events``: what happens to a task, as it happens (server-sent events, WHATWG HTML 9.2)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from facefleet.errors import TaskNotFound
+from facefleet.gateway.events import Changes
+from facefleet.gateway.openapi import refusals
+from facefleet.gateway.outlook import Outlook, Place
+from facefleet.gateway.principal import Principal
+from facefleet.gateway.views import view
+from facefleet.tasks.events import Event
+from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.task import Task
+
+BEAT_SECONDS = 15.0  # a comment at least this often: proxies cut what is silent, and we notice who is gone
+PLACE_SECONDS = 5.0  # between looks at the place of a queued task
+_RETRY_MS = 1_000  # when a reader whose stream broke comes back
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would keep events until its buffer is full
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The stream: `id` is the version, `event` the status, `data` the task; it ends after the last",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    204: {"description": "The task has ended and the reader has seen its last event"},
+}
+
+_Seen = Annotated[
+    int | None,
+    Header(alias="Last-Event-ID", ge=0, description="id of the last event seen; nothing up to it is sent again"),
+]
+_SeenToo = Annotated[
+    int | None, Query(alias="last_event_id", ge=0, description="the same, for readers that cannot send the header")
+]
+
+
+def router(records: TaskRepository, changes: Changes, outlook: Outlook) -> APIRouter:
+    """The route of events."""
+    routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
+
+    @routes.get("/{task_id}/events", response_class=Response, responses=_STREAM | refusals(TaskNotFound))
+    async def events(task_id: str, request: Request, header: _Seen = None, query: _SeenToo = None) -> Response:
+        """Follow a task: one event now, one with each change, the last when it ends."""
+        principal: Principal = request.state.principal
+        task = await run_in_threadpool(records.get, principal.tenant, task_id)
+        seen = header if header is not None else query or 0
+        if task.state.terminal and task.version <= seen:
+            return Response(status_code=204)  # with any other answer a browser would come back for ever
+        changes.require_room()
+        stream = _Stream(changes, outlook).run(task, seen)
+        return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
+
+    return routes
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    changes: Changes
+    outlook: Outlook
+
+    async def run(self, task: Task, seen: int) -> AsyncIterator[str]:
+        """Events of a task from this version of it on, until it ends or the gateway leaves."""
+        with self.changes.watch(task, "events") as watch:
+            place, quiet = await self.outlook.place(task), 0.0
+            yield f"retry: {_RETRY_MS}\n\n" + (_event(task, place) if task.version > seen else "")
+            while not (task.state.terminal or watch.over):
+                newer = await watch.newer(PLACE_SECONDS)
+                task, before = newer or task, place
+                place = await self.outlook.place(task)
+                if (newer and newer.version > seen) or _moved(before, place):
+                    quiet = 0.0
+                    yield _event(task, place)
+                elif (quiet := quiet + PLACE_SECONDS) >= BEAT_SECONDS:
+                    quiet = 0.0
+                    yield ": still here\n\n"
+
+
+def _moved(before: Place | None, now: Place | None) -> bool:
+    return now is not None and before is not None and now.position != before.position
+
+
+def _event(task: Task, place: Place | None) -> str:
+    event = Event.of(task)
+    return f"id: {event.id}\nevent: {event.name}\ndata: {view(task, place).model_dump_json()}\n\n"

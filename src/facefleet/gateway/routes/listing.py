@@ -1,0 +1,55 @@
+"""``GET /v1/tasks``: the caller's tasks, page by page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from facefleet.gateway.outlook import Outlook
+from facefleet.gateway.principal import Principal
+from facefleet.gateway.times import Time
+from facefleet.gateway.views import TaskView, view
+from facefleet.tasks.listing import Listing, Wanted
+from facefleet.tasks.task import Kind, State
+
+MOST_TASKS = 100
+
+
+class TaskQuery(BaseModel):
+    """Which tasks, and how many of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: State | None = None
+    kind: Kind | None = None
+    created_after: Time | None = Field(None, description="RFC 3339, with its zone")
+    created_before: Time | None = Field(None, description="RFC 3339, with its zone")
+    batch: str | None = Field(None, max_length=36, pattern=r"^[0-9a-f-]+$", description="its items, in their order")
+    cursor: str | None = Field(None, max_length=64, description="`next_cursor` of the page before")
+    limit: int = Field(20, ge=1, le=MOST_TASKS)
+
+
+class TaskPage(BaseModel):
+    """Some tasks, the newest first."""
+
+    tasks: list[TaskView]
+    next_cursor: str | None = Field(description="for the page after this one; null: there is none")
+
+
+def router(listing: Listing, outlook: Outlook) -> APIRouter:
+    """The route of lists."""
+    routes = APIRouter(prefix="/v1", tags=["tasks"])
+
+    @routes.get("/tasks", response_model=TaskPage)
+    async def newest(request: Request, query: Annotated[TaskQuery, Query()]) -> TaskPage:
+        """Your tasks, the newest first; the items of a batch in their order."""
+        principal: Principal = request.state.principal
+        wanted = Wanted(query.state, query.kind, query.created_after, query.created_before, query.batch)
+        page = await run_in_threadpool(listing.page, principal.tenant, wanted, query.cursor, query.limit)
+        shown = [view(task, await outlook.place(task)) for task in page.tasks]
+        return TaskPage(tasks=shown, next_cursor=page.next_cursor)
+
+    return routes

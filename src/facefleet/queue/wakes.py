@@ -1,0 +1,95 @@
+"""Wakes through the broker's publish/subscribe: told to whoever listens just now, kept for nobody.
+
+A wake that is not told costs its reader a few seconds, since readers look at the records by themselves now and then.
+So telling never fails, and a broker that does not answer is left alone for a while.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from facefleet.errors import QueueUnavailable
+from facefleet.observability.metrics import Metrics
+from facefleet.queue.submit import AWAY_SECONDS
+from facefleet.tasks.events import CHANNEL, Wake
+
+_CONNECT_SECONDS = 2.0
+_HEALTH_SECONDS = 10  # between signs of life asked of a silent subscription
+_TIMEOUT_SECONDS = 0.5  # at most once in AWAY_SECONDS; the work goes on after it
+
+
+def channel(prefix: str) -> str:
+    """The channel of all wakes of one service."""
+    return f"{prefix}:{CHANNEL}"
+
+
+class Waker:
+    """Tells of changed records.
+
+    Args:
+        url: Of the broker.
+        prefix: First part of every key and channel.
+        metrics: What counts wakes, and outages of the broker.
+        clock: s, monotonic.
+    """
+
+    def __init__(self, url: str, *, prefix: str, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+        self._channel = channel(prefix)
+        self._clock = clock
+        self._on_outage = metrics.outage("broker")
+        self._told, self._untold = (metrics.wakes.labels(outcome) for outcome in ("told", "untold"))
+        self._away_until = clock()
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )  # fmt: skip
+
+    def __call__(self, wake: Wake) -> bool:
+        """Tell; false when the broker did not take it, or was away a moment ago."""
+        told = self._clock() >= self._away_until and self._publish(wake)
+        (self._told if told else self._untold).inc()
+        return told
+
+    def _publish(self, wake: Wake) -> bool:
+        try:
+            self._redis.publish(self._channel, wake.encode())
+        except (RedisError, OSError):
+            self._on_outage()
+            self._away_until = self._clock() + AWAY_SECONDS
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._redis.close()
+
+
+async def heard(url: str, *, prefix: str) -> AsyncIterator[Wake | None]:
+    """Every wake from now on, on one connection; none comes first, when the subscription stands.
+
+    Raises:
+        QueueUnavailable: The broker is away, or went away; what was told meanwhile is lost.
+    """
+    client = redis.asyncio.Redis.from_url(
+        url, socket_connect_timeout=_CONNECT_SECONDS, socket_keepalive=True, health_check_interval=_HEALTH_SECONDS,
+        decode_responses=True, retry=AsyncRetry(NoBackoff(), 0),
+    )  # fmt: skip
+    try:
+        async with client, client.pubsub() as subscription:
+            await subscription.subscribe(channel(prefix))
+            while True:
+                message = await subscription.get_message(timeout=_HEALTH_SECONDS)
+                if message and message["type"] == "subscribe":
+                    yield None
+                elif message and (wake := Wake.decode(str(message["data"]))):
+                    yield wake
+    except (RedisError, OSError) as error:
+        raise QueueUnavailable("The broker does not tell of changes.", cause=type(error).__name__) from error

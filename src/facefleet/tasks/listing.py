@@ -1,0 +1,97 @@
+"""The records of one tenant, page by page: the newest first, the items of a batch in their order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, select
+
+from facefleet.errors import OptionInvalid
+from facefleet.tasks.database import Database
+from facefleet.tasks.table import task_of, tasks
+from facefleet.tasks.task import Kind, State, Task
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ITEM = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which tasks; what is not given does not narrow.
+
+    Attributes:
+        created_after: UTC; those of this very moment are not among them.
+        created_before: UTC; neither are these.
+        batch: Its items, and they come in their order.
+    """
+
+    state: State | None = None
+    kind: Kind | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    batch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some tasks, and where the next ones are.
+
+    Attributes:
+        next_cursor: None where there are no more.
+    """
+
+    tasks: list[Task]
+    next_cursor: str | None
+
+
+class Listing:
+    """Looks through the records of a tenant.
+
+    The cursor is the place of the last task of a page: its id, or its number in its batch. Ids sort by time, so pages
+    after the first are the same whatever was added since.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, tenant: str, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+        """The tasks after the cursor.
+
+        Raises:
+            OptionInvalid: The cursor is none that we gave.
+            RecordsUnavailable: The database does not answer.
+        """
+        conditions = [tasks.c.tenant == tenant, *_conditions(wanted)]
+        if cursor is not None:
+            conditions.append(_after(cursor, wanted))
+        order = tasks.c.item if wanted.batch else tasks.c.id.desc()
+        found = select(tasks).where(and_(*conditions)).order_by(order).limit(limit + 1)
+        with self._database.read() as connection:
+            rows = [task_of(row) for row in connection.execute(found).mappings()]
+        return Page(rows[:limit], _cursor_of(rows[limit - 1], wanted) if len(rows) > limit else None)
+
+
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.state:
+        yield tasks.c.state == wanted.state
+    if wanted.kind:
+        yield tasks.c.kind == wanted.kind
+    if wanted.created_after:
+        yield tasks.c.created_at > wanted.created_after
+    if wanted.created_before:
+        yield tasks.c.created_at < wanted.created_before
+    if wanted.batch:
+        yield tasks.c.batch == wanted.batch
+
+
+def _cursor_of(task: Task, wanted: Wanted) -> str:
+    return str(task.item) if wanted.batch else task.id
+
+
+def _after(cursor: str, wanted: Wanted) -> ColumnElement[bool]:
+    if not (_ITEM if wanted.batch else _ID).fullmatch(cursor):
+        raise OptionInvalid("The cursor is none that this list gave; begin without one.", field="cursor")
+    return tasks.c.item > int(cursor) if wanted.batch else tasks.c.id < cursor

@@ -1,0 +1,153 @@
+"""Every change of a record is told once, when it is committed, with the version it has then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from tests.tasks.fakes import LEASE, FakeClock, a_task
+
+from facefleet.errors import DeadlineExceeded, FaceNotFound, StoreUnavailable, TaskEnded, TaskHeld
+from facefleet.tasks.database import Database
+from facefleet.tasks.events import Event, Wake
+from facefleet.tasks.keeping import Keeping
+from facefleet.tasks.operations import Operations
+from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.task import Task
+
+AWAY = StoreUnavailable("The object store did not answer; try again.")
+LATE = DeadlineExceeded("The task did not finish.")
+
+
+class Heard(list[Wake]):
+    """What was told."""
+
+    def __call__(self, wake: Wake) -> None:
+        self.append(wake)
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def records(database: Database, clock: FakeClock, heard: Heard) -> TaskRepository:
+    return TaskRepository(database, clock, heard)
+
+
+def running(records: TaskRepository, task: Task) -> Task:
+    run = records.claim(task.id, LEASE, {})
+    assert run is not None
+    return run
+
+
+CHANGES: dict[str, Callable[[TaskRepository, Task, FakeClock], object]] = {
+    "claim": lambda records, task, clock: running(records, task),
+    "advance": lambda records, task, clock: records.advance(running(records, task), "warp", 0.5),
+    "release": lambda records, task, clock: records.release(running(records, task)),
+    "succeed": lambda records, task, clock: records.succeed(running(records, task), "key", "image/png", {}),
+    "fail": lambda records, task, clock: records.fail(running(records, task), FaceNotFound("None.")),
+    "retry": lambda records, task, clock: records.retry(running(records, task), AWAY, clock()),
+    "cancel": lambda records, task, clock: records.cancel(task.tenant, task.id),
+    "fail_overdue": lambda records, task, clock: records.fail_overdue(task, LATE),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_told_with_the_version_of_the_record(
+    records: TaskRepository, clock: FakeClock, heard: Heard, change: str
+) -> None:
+    task = a_task(clock())
+    records.add(task)
+    assert CHANGES[change](records, task, clock)
+    now = records.get(task.tenant, task.id)
+    assert heard[-1] == Wake(task.id, now.version)
+    assert [wake.version for wake in heard] == list(range(2, now.version + 1)), "each change once"
+
+
+def test_a_lease_that_expired_is_told(records: TaskRepository, clock: FakeClock, heard: Heard) -> None:
+    task = a_task(clock())
+    records.add(task)
+    run = running(records, task)
+    clock.advance(2 * LEASE.total_seconds())
+    assert records.requeue_lost(run)
+    assert heard == [Wake(task.id, 2), Wake(task.id, 3)]
+
+
+def test_what_changes_nothing_is_not_told(records: TaskRepository, clock: FakeClock, heard: Heard) -> None:
+    task = a_task(clock())
+    records.add(task)
+    stale = running(records, task)
+    records.release(stale)
+    heard.clear()
+    assert not records.advance(stale, "warp", 0.5)
+    assert not records.succeed(stale, "key", "image/png", {})
+    assert not records.fail(stale, FaceNotFound("None."))
+    records.renew({task.id: 0}, LEASE)
+    records.cancel(task.tenant, task.id)
+    assert heard, "the first time it is one"
+    heard.clear()
+    records.cancel(task.tenant, task.id)
+    assert heard == []
+    ended = a_task(clock())
+    records.add(ended)
+    records.fail(running(records, ended), FaceNotFound("None."))
+    heard.clear()
+    with pytest.raises(TaskEnded):
+        records.cancel(ended.tenant, ended.id)
+    assert heard == []
+
+
+def test_an_erasure_is_told_once(database: Database, records: TaskRepository, clock: FakeClock, heard: Heard) -> None:
+    task = a_task(clock())
+    records.add(task)
+    keeping = Keeping(database, clock, heard)
+    keeping.erase(task)
+    keeping.erase(task)
+    assert heard == [Wake(task.id, 2)]
+
+
+def test_what_operators_do_is_told(database: Database, records: TaskRepository, clock: FakeClock, heard: Heard) -> None:
+    task, operations = a_task(clock()), Operations(database, clock, heard)
+    records.add(task)
+    records.cancel(task.tenant, task.id)
+    operations.requeue(task.id)
+    operations.hold(task.id, on=True)
+    with pytest.raises(TaskHeld):
+        Keeping(database, clock, heard).erase(task)
+    assert heard == [Wake(task.id, 2), Wake(task.id, 3), Wake(task.id, 4)]
+
+
+def test_records_are_read_together(records: TaskRepository, clock: FakeClock) -> None:
+    tasks = [a_task(clock()) for _ in range(3)]
+    for task in tasks:
+        records.add(task)
+    running(records, tasks[1])
+    wanted = [tasks[0].id, tasks[1].id, "nobody"]
+    assert records.versions(wanted) == {tasks[0].id: 1, tasks[1].id: 2}
+    assert {task.id: task.version for task in records.of_ids(wanted)} == {tasks[0].id: 1, tasks[1].id: 2}
+
+
+def test_the_turns_of_a_lane_are_its_due_tasks_in_order(
+    database: Database, records: TaskRepository, clock: FakeClock
+) -> None:
+    first, second = (a_task(clock() + timedelta(milliseconds=n)) for n in range(2))
+    late, elsewhere = a_task(clock() + timedelta(hours=1)), a_task(clock(), lane="bulk")
+    for task in (second, late, elsewhere, first):
+        records.add(task)
+    clock.advance(1)
+    operations = Operations(database, clock)
+    due = [(first.run_at, first.id), (second.run_at, second.id)]
+    assert operations.turns("stable", "standard", 10) == due
+    assert operations.turns("stable", "standard", 1) == due[:1]
+
+
+def test_a_wake_travels_as_text_and_what_is_none_is_passed_over() -> None:
+    assert Wake.decode(Wake("a-task", 7).encode()) == Wake("a-task", 7)
+    assert [Wake.decode(text) for text in ("", "a-task", " 7", "a-task ²", "a-task -1", "a-task 7 8")] == [None] * 6
+
+
+def test_an_event_is_the_record_as_it_stands(clock: FakeClock) -> None:
+    assert Event.of(a_task(clock())) == Event(1, "queued", last=False)
