@@ -6,7 +6,7 @@ OUT ?= out
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system fuzz check fix bench bench-identity bench-service lock clean
+.PHONY: help demo test system fuzz check fix bench bench-identity bench-service bench-streams lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ bench-identity: $(VENV)/.bench ## whose face a recogniser sees in every pair of 
 bench-service: $(VENV)/.all ## drain rate, idle latency and accept rate beside their floors, about 12 minutes
 	$(BIN)/facefleet samples > /dev/null
 	$(BIN)/python -m benchmarks.service $(ARGS)
+
+bench-streams: $(VENV)/.all ## what 1,000 clients that follow tasks cost a gateway, about 2 minutes
+	$(BIN)/python -m benchmarks.streams $(ARGS)
 
 lock: $(VENV)/.dev ## renew requirements/ (needs uv)
 	./requirements/lock.sh

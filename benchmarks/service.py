@@ -90,7 +90,8 @@ class Running:
         addresses = self._service.start()
         assert addresses is not None
         self.port = int(addresses.gateway.rpartition(":")[2])
-        self._database = Database(settings.records_url)
+        self.records_url = settings.records_url
+        self._database = Database(self.records_url)
         self.switches = Switches(self._database, now)
         self.records = TaskRepository(self._database, now)
         self.client = httpx.Client(base_url=addresses.gateway, trust_env=False, timeout=30.0)
@@ -278,15 +279,16 @@ def _rate(pid: int, port: int, request: bytes) -> tuple[float, float]:
     clients.start()
     begin.wait()
     time.sleep(1.0)
-    answers, cpu, began = counted.value, _cpu_seconds(pid), time.perf_counter()
+    answers, cpu, began = counted.value, cpu_seconds(pid), time.perf_counter()
     time.sleep(ACCEPT_SECONDS)
-    answers, cpu, took = counted.value - answers, _cpu_seconds(pid) - cpu, time.perf_counter() - began
+    answers, cpu, took = counted.value - answers, cpu_seconds(pid) - cpu, time.perf_counter() - began
     end.set()
     clients.join()
     return answers / took, cpu / answers
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
+    """User and system s of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -29,10 +29,11 @@ the command line over both. An unknown setting or a value out of its range stops
 
 ERRORS_HEAD = """# Errors
 
-The gateway answers every failure with a problem document (RFC 9457, `application/problem+json`): `type`, `title`,
-`status`, `detail` (what happened and what to do), and ours: `code` (stable), `retryable` (whether the same request can
-succeed later; then there is a `Retry-After`), `context` (facts such as limits and the offending `field`). The command
-line prints the same codes; a task that failed carries one in `error.code`.
+The gateway answers every failure with a [problem document](http-api.md#errors) (RFC 9457): `type` (a link to the code
+on the gateway's own page `/docs/errors`), `title`, `status`, `detail` (what happened and what to do), `instance`, and
+ours: `code` (stable), `retryable` (whether the same request can succeed later; then there is a `Retry-After`), `field`,
+`errors` (each offending field), `context` (facts such as limits). The command line prints the same codes; a task that
+failed carries one in `error.code`.
 
 | code | status | retryable | meaning |
 |---|---|---|---|

@@ -81,13 +81,25 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
     models |= problem.pop("$defs", {}) | {"ProblemDocument": problem}
     for operation in (one for path in schema["paths"].values() for one in path.values()):
         _describe(operation)
+        for parameter in operation.get("parameters", ()):
+            parameter["schema"] = _without_null(parameter["schema"])
     return schema
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """A parameter may be left out; no address and no header can hold a null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind.get("type") != "null"]
+    if len(kinds) != 1:
+        return schema
+    return {name: value for name, value in schema.items() if name != "anyOf"} | dict(kinds[0])
 
 
 def _describe(operation: dict[str, Any]) -> None:
     responses, by_status = operation["responses"], dict[str, list[Refusal]]()
-    if "HTTPValidationError" in str(responses.pop(_INVALID, "")) and _has_values(operation):
-        responses[_INVALID] = {_CODES: [OptionInvalid.code]}
+    if "HTTPValidationError" in str(responses.get(_INVALID)):
+        del responses[_INVALID]
+        if _has_values(operation):
+            responses[_INVALID] = {_CODES: [OptionInvalid.code]}
     declared = [_BY_CODE[code] for answer in responses.values() for code in answer.get(_CODES, ())]
     for cls in [*declared, *_ANYWHERE]:
         known = by_status.setdefault(str(cls.status), [])

@@ -54,7 +54,7 @@ async def waited(changes: Changes, request: Request, response: Response, task: T
 
 async def answered(
     changes: Changes, request: Request, response: Response, task: Task, default: float = 0.0
-) -> Accepted | TaskView:
+) -> TaskView | Accepted:
     """The answer to a request that made a task: 200 with the task when it ended in time, else 202."""
     task = await waited(changes, request, response, task, default)
     response.status_code = 200 if task.state.terminal else 202

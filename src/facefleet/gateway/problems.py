@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facefleet.errors import (
@@ -137,7 +138,7 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         refusal = MethodNotAllowed(f"{method} is not allowed at {path}.", method=method)
         answer = problem(refusal, request.scope)
-        answer.headers.update(error.headers or {})
+        answer.headers["Allow"] = ", ".join(_allowed(request))
         return answer
     return problem(RequestError(str(error.detail)), request.scope)
 
@@ -147,6 +148,13 @@ async def _validation(request: Request, error: Exception) -> Response:
     found = [{"field": _field(e["loc"]), "reason": e["msg"].removeprefix("Value error, ")} for e in error.errors()]
     reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in found)
     return problem(OptionInvalid(f"{reasons}.", **{FIELDS: found}), request.scope)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method of an address; the framework names those of the first of its routes only."""
+    scopes = {method.value: {**request.scope, "method": method.value} for method in HTTPMethod}
+    routes = request.app.routes
+    return [name for name, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]
 
 
 def _field(location: tuple[int | str, ...]) -> str:

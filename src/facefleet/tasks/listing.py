@@ -14,8 +14,9 @@ from facefleet.tasks.database import Database
 from facefleet.tasks.table import task_of, tasks
 from facefleet.tasks.task import Kind, State, Task
 
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ITEM = re.compile(r"[0-9]{1,9}")
+_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ITEM = r"[0-9]{1,9}"
+CURSOR = f"^({_ID}|{_ITEM})$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,6 @@ def _cursor_of(task: Task, wanted: Wanted) -> str:
 
 
 def _after(cursor: str, wanted: Wanted) -> ColumnElement[bool]:
-    if not (_ITEM if wanted.batch else _ID).fullmatch(cursor):
+    if not re.fullmatch(_ITEM if wanted.batch else _ID, cursor):
         raise OptionInvalid("The cursor is none that this list gave; begin without one.", field="cursor")
     return tasks.c.item > int(cursor) if wanted.batch else tasks.c.id < cursor

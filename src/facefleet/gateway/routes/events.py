@@ -18,16 +18,29 @@ from facefleet.gateway.principal import Principal
 from facefleet.gateway.views import view
 from facefleet.tasks.events import Event
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import Task
+from facefleet.tasks.task import State, Task
 
 BEAT_SECONDS = 15.0  # a comment at least this often: proxies cut what is silent, and we notice who is gone
 PLACE_SECONDS = 5.0  # between looks at the place of a queued task
 _RETRY_MS = 1_000  # when a reader whose stream broke comes back
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would keep events until its buffer is full
+_EVENT = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "the version"},
+        "event": {"type": "string", "enum": list(State)},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/TaskView"},
+        },
+    },
+}
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The stream: `id` is the version, `event` the status, `data` the task; it ends after the last",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"itemSchema": _EVENT}},
     },
     204: {"description": "The task has ended and the reader has seen its last event"},
 }

@@ -92,12 +92,12 @@ def router(intake: Intake, limits: Limits, changes: Changes) -> APIRouter:
     @routes.post(
         "/v1/fuse",
         status_code=202,
-        response_model=Accepted,
+        response_model=TaskView | Accepted,
         openapi_extra=_BODY,
         responses=_ANSWERS | _REFUSALS,
         tags=["fusion"],
     )
-    async def fuse(request: Request, response: Response) -> Accepted | TaskView:
+    async def fuse(request: Request, response: Response) -> TaskView | Accepted:
         """Fuse the face of `source` into `target`: answers at once with a task, or when it has ended (`Prefer`)."""
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         form = await read_form(request.headers.get("content-type", ""), request.stream(), limits)

@@ -12,7 +12,7 @@ from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.times import Time
 from facefleet.gateway.views import TaskView, view
-from facefleet.tasks.listing import Listing, Wanted
+from facefleet.tasks.listing import CURSOR, Listing, Wanted
 from facefleet.tasks.task import Kind, State
 
 MOST_TASKS = 100
@@ -28,7 +28,7 @@ class TaskQuery(BaseModel):
     created_after: Time | None = Field(None, description="RFC 3339, with its zone")
     created_before: Time | None = Field(None, description="RFC 3339, with its zone")
     batch: str | None = Field(None, max_length=36, pattern=r"^[0-9a-f-]+$", description="its items, in their order")
-    cursor: str | None = Field(None, max_length=64, description="`next_cursor` of the page before")
+    cursor: str | None = Field(None, pattern=CURSOR, description="`next_cursor` of the page before")
     limit: int = Field(20, ge=1, le=MOST_TASKS)
 
 

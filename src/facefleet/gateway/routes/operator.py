@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import NotPermitted, OptionInvalid, RecordsUncertain, RequeueRefused, TaskEnded, TaskNotFound
@@ -16,10 +16,11 @@ from facefleet.gateway.principal import Principal
 from facefleet.gateway.views import TaskView, view
 from facefleet.observability.logs import logger
 from facefleet.queue.control import Control, LaneStatus
-from facefleet.queue.lanes import STABLE
+from facefleet.queue.lanes import Lane
 from facefleet.tasks.task import State, Task
 
 MOST_TASKS = 1_000
+Track = Literal["stable"]
 _T = TypeVar("_T")
 
 _log = logger(__name__)
@@ -57,7 +58,7 @@ class Door(BaseModel):
 class HoldBody(BaseModel):
     """Whether a task is under legal hold."""
 
-    hold: bool
+    hold: StrictBool
 
 
 def require_operator(request: Request) -> None:
@@ -119,14 +120,16 @@ def router(control: Control) -> APIRouter:
         return await run_in_threadpool(control.lanes)
 
     @routes.put("/lanes/{lane}/pause", responses=refusals(OptionInvalid, RecordsUncertain))
-    async def pause(lane: str, request: Request, body: Reason | None = None, track: str = STABLE) -> list[LaneStatus]:
+    async def pause(
+        lane: Lane, request: Request, body: Reason | None = None, track: Track = "stable"
+    ) -> list[LaneStatus]:
         """Workers take nothing more from this lane; new work is accepted and waits."""
         reason = body.reason if body else ""
         await change(request, "pause", lambda: control.pause(lane, track, reason), lane=lane, reason=reason)
         return await run_in_threadpool(control.lanes)
 
     @routes.delete("/lanes/{lane}/pause", responses=refusals(OptionInvalid, RecordsUncertain))
-    async def resume(lane: str, request: Request, track: str = STABLE) -> list[LaneStatus]:
+    async def resume(lane: Lane, request: Request, track: Track = "stable") -> list[LaneStatus]:
         """Workers take from this lane again."""
         await change(request, "resume", lambda: control.resume(lane, track), lane=lane)
         return await run_in_threadpool(control.lanes)

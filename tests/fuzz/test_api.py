@@ -1,0 +1,96 @@
+"""Schemathesis, with all its checks, against a real gateway: no answer that OpenAPI does not promise."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from tests.gateway.conftest import Door, door, open_door
+
+from facefleet.config import environment
+from facefleet.errors import FacefleetError
+from facefleet.gateway.app import now
+from facefleet.storage.keys import result_key
+from facefleet.tasks.operations import Operations
+from facefleet.tasks.task import State, Task
+
+__all__ = ["door", "open_door"]
+
+HERE = Path(__file__).parent
+LEASE = timedelta(minutes=1)
+SHORT = ("--generation-deterministic", "--max-examples", "5")
+DOOR = "/v1/operator/maintenance"  # closed, it refuses what the other operations live on
+
+
+class Hands:
+    """Ends what is queued, as a worker would, so that nobody waits for ever."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._operations = Operations(door.parts.database, now)
+        self._stop = Event()
+        self._thread = Thread(target=self._run)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.1):
+            for task in self._operations.newest(100, State.QUEUED):
+                self._end(task)
+
+    def _end(self, task: Task) -> None:
+        records, store = self._door.parts.records, self._door.parts.store
+        try:
+            if run := records.claim(task.id, LEASE, {}):
+                key = result_key(run.tenant, run.id, run.fence)
+                store.put(key, b"a picture")
+                records.succeed(run, key, "image/png", {})
+        except FacefleetError as error:  # canceled or erased meanwhile
+            sys.stderr.write(f"{error.code}\n")
+
+
+def fuzz(door: Door, *arguments: str) -> None:
+    """Run it; fails with what was found."""
+    command = [
+        str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(HERE / "schemathesis.toml"),
+        "run", f"{door.client.base_url}/openapi.json", "--checks", "all", "--request-timeout", "20", "--no-color",
+        *arguments,
+    ]  # fmt: skip
+    variables = environment() | {"PYTHONPATH": str(HERE.parents[1]), "SCHEMATHESIS_HOOKS": "tests.fuzz.hooks"}
+    with Hands(door).at_work():
+        done = subprocess.run(command, capture_output=True, text=True, env=variables, cwd=door.settings.data)
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+    assert " passed" in done.stdout, "something was asked"
+
+
+def test_the_api_keeps_what_openapi_promises(door: Door) -> None:
+    fuzz(door, "--exclude-path", DOOR, "--max-examples", "5", "--generation-deterministic")
+    fuzz(
+        door,
+        "--include-path",
+        DOOR,
+        "--max-examples",
+        "3",
+        "--generation-deterministic",
+        "--phases",
+        "coverage,fuzzing",
+    )
+
+
+@pytest.mark.system
+@pytest.mark.timeout(900)
+def test_it_keeps_it_for_long(door: Door) -> None:
+    fuzz(door, "--exclude-path", DOOR, "--max-examples", "200", "--max-time", "300")
