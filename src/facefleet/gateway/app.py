@@ -15,6 +15,7 @@ from threading import Event, Thread
 import anyio.to_thread
 import uvicorn
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
@@ -31,10 +32,12 @@ from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
 from facefleet.gateway.routes import erasure, errors, events, fuse, health, listing, operator, tasks, usage
 from facefleet.gateway.server import Server, allow_connections
+from facefleet.gateway.traces import Traces
 from facefleet.gateway.uploads import MAX_TEXT_BYTES, ROLES, TEXTS
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.tracing import Tracer, open_tracer
 from facefleet.queue.app import build_app
 from facefleet.queue.backlog import Backlog
 from facefleet.queue.broker import Broker
@@ -54,6 +57,8 @@ from facefleet.tasks.usage import Usage
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
 _GRACEFUL_SECONDS = 10
+# The framework's own: it reads the environment, and its spans would say the same as ours.
+_UNUSED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 _log = logs.logger(__name__)
 
@@ -74,6 +79,7 @@ class Parts:
     submitter: Submitter
     waker: Waker
     metrics: Metrics
+    tracer: Tracer
 
     @classmethod
     def build(cls, settings: Settings) -> Parts:
@@ -103,6 +109,7 @@ class Parts:
             Submitter(celery, on_outage=broker_away),
             waker,
             metrics,
+            open_tracer(settings.tracing, "gateway", metrics.traced),
         )
 
     def close(self) -> None:
@@ -110,6 +117,7 @@ class Parts:
         self.waker.close()
         self.broker.close()
         self.database.close()
+        self.tracer.close()
 
 
 def create(settings: Settings, parts: Parts) -> FastAPI:
@@ -127,8 +135,8 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
         lifespan=_lifespan(settings, parts, retention, changes),
-        middleware=_middleware(settings, limits, parts.metrics),
-        docs_url=None, redoc_url=None, redirect_slashes=False,
+        middleware=_middleware(settings, limits, parts.metrics, parts.tracer),
+        docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=_UNUSED,
     )  # fmt: skip
     problems.install(app)
     openapi.describe(app)
@@ -154,10 +162,11 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     return app
 
 
-def _middleware(settings: Settings, limits: Limits, metrics: Metrics) -> list[Middleware]:
+def _middleware(settings: Settings, limits: Limits, metrics: Metrics, tracer: Tracer) -> list[Middleware]:
     """Outermost first: a failure anywhere is a problem document, and every request is logged and counted."""
     body = len(ROLES) * limits.max_bytes + len(TEXTS) * MAX_TEXT_BYTES + _FORM_OVERHEAD_BYTES
     return [
+        Middleware(Traces, tracer=tracer),
         Middleware(AccessLog),
         Middleware(Outcomes, kinds=fuse.KINDS, metrics=metrics),
         Middleware(problems.Problems),

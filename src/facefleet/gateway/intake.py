@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ from facefleet.gateway.admission import Admission
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import Form
 from facefleet.observability.logs import bound, logger
+from facefleet.observability.tracing import Side, context_of, span
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.queue.submit import Submitter
 from facefleet.safety.consent import attest
@@ -24,7 +24,6 @@ from facefleet.tasks.repository import Clock, TaskRepository
 from facefleet.tasks.task import Kind, Task, new_id
 
 _KEY = re.compile(r"[!-~]{1,255}")
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 _log = logger(__name__)
 
@@ -60,7 +59,10 @@ class Intake:
             RecordsUncertain: The database went away while it committed; the same key tells.
         """
         task = self._task(principal, request)
-        with bound(task_id=task.id, tenant=task.tenant):
+        with bound(task_id=task.id, tenant=task.tenant), span("accept") as accepting:
+            accepting.set(
+                task_id=task.id, tenant=task.tenant, kind=task.kind.value, lane=task.route.lane, bytes=task.bytes_in
+            )
             earlier = self.records.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
             kept = earlier or self._keep(task, request.form)
             if kept.id != task.id:
@@ -74,8 +76,11 @@ class Intake:
         self.admission.check(task.route)
         try:
             for role, key in task.inputs.items():
-                self.store.put(key, form.photos[role].data)
-            kept = self.records.add(task)
+                with span("store.put") as putting:
+                    putting.set(role=role, bytes=len(form.photos[role].data))
+                    self.store.put(key, form.photos[role].data)
+            with span("records.add"):
+                kept = self.records.add(task)
         except RecordsUncertain:  # a record may name these uploads; if none does, they go as orphans
             raise
         except Exception:
@@ -93,7 +98,7 @@ class Intake:
             inputs={role: input_key(principal.tenant, task_id, role) for role in form.photos},
             consent=attest(form.texts.get("consent"), subject=principal.subject, now=now),
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
-            request_digest=_digest(form, request.options), traceparent=_trace_context(request.traceparent),
+            request_digest=_digest(form, request.options), traceparent=context_of(request.traceparent),
             bytes_in=sum(len(photo.data) for photo in form.photos.values()),
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
@@ -101,7 +106,8 @@ class Intake:
     def _send(self, task: Task) -> None:
         """A 202 does not depend on the broker: what it does not take now, the sweeper sends later."""
         try:
-            self.submitter.send(task)
+            with span("queue.send", Side.PRODUCER):
+                self.submitter.send(task)
         except QueueUnavailable as away:
             _log.warning("task.not_sent", cause=away.detail.get("cause"))
             try:
@@ -141,10 +147,3 @@ def _digest(form: Form, options: Mapping[str, object]) -> str:
     photos = {role: hashlib.sha256(photo.data).hexdigest() for role, photo in form.photos.items()}
     canonical = json.dumps({"inputs": photos, "options": options}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _trace_context(traceparent: str | None) -> str:
-    """The caller's trace context (W3C Trace Context), or a new one."""
-    if traceparent and _TRACEPARENT.fullmatch(traceparent):
-        return traceparent
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"

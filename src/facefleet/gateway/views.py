@@ -23,6 +23,7 @@ from facefleet.assignments import (
 )
 from facefleet.errors import OptionInvalid
 from facefleet.gateway.outlook import MOST_AHEAD, Place
+from facefleet.observability.tracing import trace_id_of
 from facefleet.tasks.task import Kind, State, Task
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -118,6 +119,7 @@ class TaskView(BaseModel):
     timings_ms: dict[str, float] = Field(description="step to milliseconds of the run that succeeded")
     erased_at: datetime | None = Field(description="when photos and result were erased on request")
     error: Problem | None = Field(description="of a failed task, or of the attempt before the next")
+    trace_id: str | None = Field(description="of the trace of the request that made it")
     links: Links
 
 
@@ -177,5 +179,6 @@ def view(task: Task, place: Place | None = None) -> TaskView:
         erased_at=task.erased_at, options=dict(task.options),
         models=dict(task.models), timings_ms=dict(task.timings_ms),
         error=Problem(code=failure.code, message=failure.message, detail=dict(failure.detail)) if failure else None,
+        trace_id=trace_id_of(task.traceparent),
         links=links_of(task),
     )  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from facefleet.engine.types import FuseOptions, Fusion
 from facefleet.errors import FacefleetError, InternalError, OutageError, RecordsUnavailable, RecordsUncertain
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.tracing import Off, Side, Tracer, current, laps, span, trace_id_of
 from facefleet.queue.retries import RetryPolicy
 from facefleet.safety.labels import mark
 from facefleet.storage.keys import result_key
@@ -47,17 +49,27 @@ class Handler:
     models: Mapping[str, str]
     producer: str
     jitter: random.Random = field(default_factory=random.SystemRandom)
+    tracer: Tracer = field(default_factory=Off)
 
-    def __call__(self, task_id: str) -> None:
+    def __call__(self, task_id: str, traceparent: str | None = None) -> None:
         """Claim the task and bring this run to its end; the record has the outcome, whatever it is.
+
+        Args:
+            task_id: What the message says.
+            traceparent: The trace context that came with it.
 
         Raises:
             HandedBack: The worker leaves and the task was not claimed; the message must go back.
         """
-        with bound(task_id=task_id):
+        with (
+            bound(task_id=task_id, trace_id=trace_id_of(traceparent)),
+            self.tracer.open("task.handle", Side.CONSUMER, traceparent) as handling,
+        ):
+            handling.set(task_id=task_id)
             try:
                 self._run(task_id)
             except OutageError as error:  # the record is still queued, the sweeper sends it again
+                handling.fail(error.code)
                 _log.warning("task.claim_failed", code=error.code, cause=error.detail.get("cause"))
 
     def _run(self, task_id: str) -> None:
@@ -65,6 +77,7 @@ class Handler:
             if self._claimed(task_id, suspect=False):
                 return
         if not self.records.suspect(task_id):
+            current().event("duplicate")
             _log.info("task.duplicate")
             return
         with self.gate.alone():
@@ -72,9 +85,11 @@ class Handler:
 
     def _claimed(self, task_id: str, *, suspect: bool) -> bool:
         """Run the task to its end if it can be claimed."""
-        task = self.records.claim(task_id, self.leases.lease, self.models, suspect=suspect)
+        with span("claim"):
+            task = self.records.claim(task_id, self.leases.lease, self.models, suspect=suspect)
         if task is None:
             return False
+        current().set(tenant=task.tenant, kind=task.kind.value, fence=task.fence, lane=task.route.lane)
         with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task) as hold:
             self._attempt(hold, alone=suspect)
         return True
@@ -89,8 +104,10 @@ class Handler:
             with in_flight.track_inprogress():
                 outcome = self._settled(hold)
         except OutageError as error:  # not even the outcome could be written: the lease expires, the sweeper goes on
+            current().fail(error.code)
             _log.warning("task.outcome_not_written", code=error.code, cause=error.detail.get("cause"))
         finally:
+            current().set(outcome=outcome)
             self.metrics.process_seconds.labels(task.kind.value, outcome).observe(time.perf_counter() - started)
 
     def _settled(self, hold: Hold) -> str:
@@ -101,6 +118,7 @@ class Handler:
             _log.info("task.taken_away")
             return "fenced"
         except HandedBack:
+            current().event("handed_back")
             self.leases.release(task)
             return "handed_back"
         except (RecordsUnavailable, RecordsUncertain):  # only the last step needs the records, and it insisted
@@ -124,7 +142,9 @@ class Handler:
             roles = [role for role in SOURCE_ROLES if role in task.inputs]
             source, *more = (self.store.get(task.inputs[role]) for role in roles)
             target = self.store.get(task.inputs["target"])
-        fusion = self.engine.fuse(source, target, _options(task), more_sources=more, checkpoint=hold.check)
+        fusion = self.engine.fuse(
+            source, target, _options(task), more_sources=more, checkpoint=laps("engine", hold.check)
+        )
         self._count(fusion)
         timings |= fusion.timings_ms
         with _timed(timings, "mark"):
@@ -143,7 +163,9 @@ class Handler:
             self.store.put(key, image)
         rounded = {step: round(ms, 2) for step, ms in timings.items()}
         cost: dict[str, Any] = {"bytes_out": len(image), "seconds": round(time.perf_counter() - began, 3)}
-        if not hold.insist(lambda: self.records.succeed(task, key, media_type, rounded, **cost)):
+        with span("succeed"):
+            won = hold.insist(lambda: self.records.succeed(task, key, media_type, rounded, **cost))
+        if not won:
             self.store.delete(key)
             _log.warning("task.fenced_out")
             return "fenced"
@@ -152,15 +174,19 @@ class Handler:
 
     def _give_up_or_retry(self, hold: Hold, error: FacefleetError) -> str:
         task = hold.task
+        current().fail(error.code)
         failures = task.failures + 1
         verdict = self.retries.verdict(error, failures)
         if verdict is not None:
-            kept = hold.insist(lambda: self.records.fail(task, verdict))
+            with span("fail"):
+                kept = hold.insist(lambda: self.records.fail(task, verdict))
             _log.info("task.failed", code=verdict.code, reason=verdict.message, kept=kept)
             return "failed"
         delay = self.retries.delay(error, task.fence, self.jitter)
         run_at, spend = self.clock() + delay, self.retries.spends(error)
-        kept = hold.insist(lambda: self.records.retry(task, error, run_at, spend=spend))
+        current().event("retry", code=error.code, seconds=round(delay.total_seconds(), 2))
+        with span("retry"):
+            kept = hold.insist(lambda: self.records.retry(task, error, run_at, spend=spend))
         if kept:
             self.metrics.retries.labels(task.kind.value, error.code).inc()
         _log.info("task.retry", code=error.code, seconds=round(delay.total_seconds(), 2), kept=kept)
@@ -174,14 +200,10 @@ def _options(task: Task) -> FuseOptions:
     return FuseOptions(**options, faces=assignments)
 
 
-class _timed:  # noqa: N801 - reads as a word in a with statement
-    """Adds the ms of a block to the timings under its step."""
-
-    def __init__(self, timings: dict[str, float], step: str) -> None:
-        self._timings, self._step = timings, step
-
-    def __enter__(self) -> None:
-        self._started = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._timings[self._step] = (time.perf_counter() - self._started) * 1000
+@contextmanager
+def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
+    """Adds the ms of a block to the timings under its step, and a span of it to the trace."""
+    started = time.perf_counter()
+    with span(step):
+        yield
+    timings[step] = (time.perf_counter() - started) * 1000
