@@ -55,6 +55,7 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
         "facefusion_tasks": "gauge",
         "facefusion_lane_paused": "gauge",
         "facefusion_maintenance": "gauge",
+        "facefusion_spans": "counter",
     }
     value = metrics.registry.get_sample_value
     assert value("facefusion_requests_total", {"kind": "fuse", "outcome": "accepted"}) == 1

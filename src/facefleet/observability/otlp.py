@@ -37,6 +37,7 @@ except ModuleNotFoundError as missing:
 CLOSE_SECONDS = 2.0
 MAX_WAITING = 4_096  # spans; with the largest of ours about 4 MB
 _BATCH = 512
+_OF_A_BATCH = ("content-type", "content-encoding", "user-agent")
 _DELAY_MS = 1_000
 _KINDS = {
     Side.INTERNAL: trace.SpanKind.INTERNAL,
@@ -202,14 +203,26 @@ class _Counted(SpanExporter):
         self._exporter.shutdown()
 
 
+class _Session(requests.Session):
+    """Sends our headers and no others: the exporter would add those that the environment has for another receiver."""
+
+    def __init__(self, ours: Mapping[str, str]) -> None:
+        super().__init__()
+        self.trust_env = False
+        self._ours = ours
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        kept = {name: value for name, value in request.headers.items() if name.lower() in _OF_A_BATCH}
+        request.headers = {**kept, **self._ours}
+        return super().prepare_request(request)
+
+
 def _exporter(settings: Tracing) -> SpanExporter:
     """No proxy, password file or header of the environment: settings say it all."""
-    session = requests.Session()
-    session.trust_env = False
+    headers = {name.lower(): value.get_secret_value() for name, value in settings.headers.items()}
     return OTLPSpanExporter(
         endpoint=settings.endpoint,
-        headers={name: value.get_secret_value() for name, value in settings.headers.items()},
-        timeout=settings.timeout, compression=Compression.Gzip, session=session,
+        timeout=settings.timeout, compression=Compression.Gzip, session=_Session(headers),
         certificate_file=str(settings.ca_file or requests.utils.DEFAULT_CA_BUNDLE_PATH),
     )  # fmt: skip
 
