@@ -19,8 +19,10 @@ import pytest
 from tests.gateway.conftest import Door, Open, picture, served
 from tests.servers import ValkeyServer, wait_until
 
-from facefleet.errors import FaceNotFound
-from facefleet.gateway.app import create
+from facefleet.errors import FaceNotFound, RecordsUnavailable
+from facefleet.gateway.app import create, now
+from facefleet.gateway.routes import events
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 LEASE = timedelta(minutes=1)
@@ -106,9 +108,13 @@ def test_a_reader_hears_of_each_change_as_it_happens_and_the_stream_ends_with_th
 def test_a_queued_task_says_how_many_come_before_it_and_when_it_may_start(door: Door) -> None:
     first, second, third = (submitted(door) for _ in range(3))
     claim(door, first)
-    time.sleep(1.1)  # a place holds a second
-    view = door.client.get(f"/v1/tasks/{third}").json()
-    assert (view["position"], view["estimated_start"] > view["created_at"]) == (1, True)
+
+    def view() -> dict[str, Any]:
+        found: dict[str, Any] = door.client.get(f"/v1/tasks/{third}").json()
+        return found
+
+    wait_until(lambda: view()["position"] == 1 and view()["estimated_start"], "a place holds a second")
+    assert view()["estimated_start"] > view()["created_at"]
     running = door.client.get(f"/v1/tasks/{first}").json()
     assert (running["position"], running["estimated_start"]) == (None, None)
     with following(door, third) as reader:
@@ -137,7 +143,7 @@ def test_who_comes_back_is_sent_only_what_it_has_not_seen(door: Door) -> None:
     assert (reader.status, reader.events) == (204, []), "which a browser takes as the end"
 
 
-def test_the_events_of_a_task_come_from_any_gateway(open_door: Open, tmp_path: Path) -> None:
+def test_the_events_of_a_task_come_from_any_gateway(open_door: Open) -> None:
     queue = {"prefix": uuid4().hex}
     one, other = open_door(queue=queue), open_door(queue=queue)
     task_id = submitted(one)
@@ -161,6 +167,45 @@ def test_while_the_broker_is_away_readers_are_told_all_the_same(open_door: Open,
             broker.start()
             door.parts.records.fail(task, FaceNotFound("No face was found."))
         assert reader.names == ["queued", "running", "failed"]
+
+
+def test_a_change_that_nobody_told_of_is_found_by_a_look(door: Door) -> None:
+    task_id = submitted(door)
+    untold = TaskRepository(door.parts.database, now)
+    with following(door, task_id) as reader:
+        wait_until(lambda: reader.names == ["queued"], "what is")
+        untold.cancel("local", task_id)
+    assert reader.names == ["queued", "canceled"]
+
+
+def test_while_nothing_happens_a_reader_hears_that_the_gateway_is_there(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "PLACE_SECONDS", 0.05)
+    monkeypatch.setattr(events, "BEAT_SECONDS", 0.1)
+    task_id = submitted(door)
+    claim(door, task_id)
+    with following(door, task_id) as reader:
+        wait_until(lambda: reader.comments >= 3, "comments come")
+        assert reader.names == ["running"]
+        door.client.post(f"/v1/tasks/{task_id}/cancel")
+
+
+def test_a_stream_outlives_an_outage_of_the_records(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    task_id, met = submitted(door), []
+
+    def away(*_: object) -> list[Task]:
+        met.append(1)
+        raise RecordsUnavailable("The database did not answer; try again.")
+
+    with following(door, task_id) as reader:
+        wait_until(lambda: reader.names == ["queued"], "what is")
+        with monkeypatch.context() as patch:
+            patch.setattr(TaskRepository, "of_ids", away)
+            claim(door, task_id)
+            wait_until(lambda: bool(met), "the reader met the outage")
+        door.client.post(f"/v1/tasks/{task_id}/cancel")
+    assert reader.names == ["queued", "canceled"]
 
 
 def test_a_reader_that_hangs_up_is_forgotten_at_once(door: Door) -> None:

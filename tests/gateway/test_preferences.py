@@ -28,6 +28,7 @@ LEASE = timedelta(minutes=1)
         (["respond-async", "wait=7"], 7),
         (["wait=3, wait=9"], 3),
         (["wait=0"], 0),
+        (["wait=005"], 5),
         (["wait=31"], 30),
         (["wait=" + "9" * 5000], 30),
         (["wait=-1"], None),

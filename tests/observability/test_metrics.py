@@ -50,6 +50,8 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
         "facefusion_outages": "counter",
         "facefusion_sweeper_actions": "counter",
         "facefusion_deleted": "counter",
+        "facefusion_watchers": "gauge",
+        "facefusion_wakes": "counter",
         "facefusion_queue_depth": "gauge",
         "facefusion_queue_oldest_seconds": "gauge",
         "facefusion_tasks": "gauge",

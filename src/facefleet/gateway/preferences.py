@@ -10,6 +10,7 @@ from facefleet.tasks.task import Task
 
 LONGEST_WAIT_SECONDS = 30
 _WAIT = "wait"
+_MOST_DIGITS = 2  # a number of thousands of digits is refused by int(), and is more than the longest wait anyway
 
 
 def wait_of(headers: list[str]) -> int | None:
@@ -30,9 +31,8 @@ def _seconds(value: str) -> int | None:
         return LONGEST_WAIT_SECONDS
     if not (value.isascii() and value.isdigit()):
         return None
-    return (
-        LONGEST_WAIT_SECONDS if len(value) > len(str(LONGEST_WAIT_SECONDS)) else min(LONGEST_WAIT_SECONDS, int(value))
-    )
+    digits = value.lstrip("0") or "0"
+    return LONGEST_WAIT_SECONDS if len(digits) > _MOST_DIGITS else min(LONGEST_WAIT_SECONDS, int(digits))
 
 
 async def waited(changes: Changes, request: Request, response: Response, task: Task, default: float = 0.0) -> Task:
