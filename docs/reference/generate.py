@@ -65,6 +65,8 @@ def _default(field: FieldInfo) -> str:
     if isinstance(field.default, Path):  # differs by user and system
         return "the user's cache folder" if "fetched" in (field.description or "") else "the user's data folder"
     shown = getattr(field.default, "get_secret_value", lambda: field.default)()
+    if isinstance(shown, tuple):  # as a variable holds it
+        shown = list(shown)
     return "" if shown in (None, "") else f"`{shown}`"
 
 

@@ -118,6 +118,10 @@ class Gateway(_Section):
     upload_bytes: Count = Field(
         1 << 30, description="bytes of all request bodies held at once; beyond it the answer is `overloaded`"
     )
+    batch_bytes: Count = Field(2 << 30, description="bytes of the body of one batch, which is not held")
+    batch_timeout: Seconds = Field(
+        1800.0, description="s that the body of one batch may take to arrive; less than `retention.orphans`"
+    )
 
 
 class Worker(_Section):
@@ -137,6 +141,9 @@ class Tasks(_Section):
     max_failures: Count = Field(3, description="retryable failures before attempts_exhausted")
     retry_after: Seconds = Field(2.0, description="s before the first retry; doubles each time")
     deadline: Seconds = Field(900.0, description="s from creation until a task fails as deadline_exceeded")
+    batch_deadline: Seconds = Field(
+        86_400.0, description="s from creation until an item of a batch fails as deadline_exceeded"
+    )
     max_backlog: Count = Field(10_000, description="queued tasks of one lane from which on it is overloaded")
 
 
@@ -155,6 +162,24 @@ class Retention(_Section):
     rows: Seconds = Field(90 * 86400.0, description="s that the record is kept after its task has ended")
     interval: Seconds = Field(60.0, description="s between rounds of deletion")
     orphans: Seconds = Field(3600.0, description="s between searches for objects that no record names; also their age")
+
+
+class Webhooks(_Section):
+    """Telling other programs what became of their tasks."""
+
+    secrets: SecretStr = Field(
+        SecretStr(""),
+        description="`whsec_…` secrets that sign, separated by blanks, each of them in every request; "
+        "empty: one made beside an SQLite file of records, else no webhooks",
+    )
+    allow_http: bool = Field(False, description="also URLs of http://")
+    allow_private: bool = Field(False, description="also private and loopback addresses; link-local ones never")
+    ports: tuple[int, ...] = Field((80, 443, 8080, 8443), description="ports of URLs, a JSON list; empty: any")
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of a private certificate authority, besides the public ones"
+    )
+    concurrency: Count = Field(32, description="attempts that one gateway makes at once")
+    interval: Seconds = Field(0.5, description="s between looks for what is due")
 
 
 class Images(_Section):
@@ -236,6 +261,7 @@ class Settings(BaseSettings):
     tasks: Tasks = Tasks()
     sweeper: Sweeper = Sweeper()
     retention: Retention = Retention()
+    webhooks: Webhooks = Webhooks()
     images: Images = Images()
     engine: Engine = Engine()
     marks: Marks = Marks()

@@ -15,7 +15,8 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   ├── OptionInvalid         option_invalid            422
     │   │   ├── UploadMissing         upload_missing            422
     │   │   ├── UploadTooLarge        upload_too_large          413
-    │   │   └── ConsentRequired       consent_required          422
+    │   │   ├── ConsentRequired       consent_required          422
+    │   │   └── WebhookUrlRefused     webhook_url_refused       422
     │   ├── ImageError
     │   │   ├── ImageTypeUnsupported  image_type_unsupported    415
     │   │   ├── ImageTooLargeBytes    image_too_large_bytes     413
@@ -26,6 +27,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── FaceError
     │   │   ├── FaceNotFound          face_not_found            422
     │   │   ├── FaceIndexInvalid      face_index_invalid        422
+    │   │   ├── TemplateFaceNotFound  template_face_not_found   422
     │   │   ├── FaceTooSmall          face_too_small            422
     │   │   ├── FacePoseUnsupported   face_pose_unsupported     422
     │   │   ├── FaceOutOfFrame        face_out_of_frame         422
@@ -38,6 +40,11 @@ The class decides between retry and failure; nobody parses messages. Where each 
     ├── NotPermitted                  not_permitted             403
     ├── LookupFailed
     │   ├── TaskNotFound              task_not_found            404
+    │   ├── DeliveryNotFound          delivery_not_found        404
+    │   ├── TemplateNotFound          template_not_found        404
+    │   ├── TemplateNotReady          template_not_ready        409   retryable
+    │   ├── TemplateFailed            template_failed           409
+    │   ├── BatchNotFound             batch_not_found           404
     │   ├── RouteNotFound             route_not_found           404
     │   ├── MethodNotAllowed          method_not_allowed        405
     │   ├── TaskEnded                 task_ended                409
@@ -151,6 +158,14 @@ class ConsentRequired(RequestError):
     title = "Consent required"
 
 
+class WebhookUrlRefused(RequestError):
+    """Nothing is sent to this address: it is malformed, or not one of the public internet."""
+
+    code = "webhook_url_refused"
+    status = 422
+    title = "Webhook address refused"
+
+
 class ImageError(InputError):
     """A photo that cannot be used."""
 
@@ -219,6 +234,13 @@ class FaceIndexInvalid(FaceError):
 
     code = "face_index_invalid"
     title = "No face with this index"
+
+
+class TemplateFaceNotFound(FaceError):
+    """The template has no face with this index."""
+
+    code = "template_face_not_found"
+    title = "No such face in the template"
 
 
 class FaceTooSmall(FaceError):
@@ -306,6 +328,44 @@ class TaskNotFound(LookupFailed):
 
     code = "task_not_found"
     title = "Task not found"
+
+
+class DeliveryNotFound(LookupFailed):
+    """No delivery with this id for this task."""
+
+    code = "delivery_not_found"
+    title = "Delivery not found"
+
+
+class TemplateNotFound(LookupFailed):
+    """No template with this id for this tenant, or none any more."""
+
+    code = "template_not_found"
+    title = "Template not found"
+
+
+class TemplateNotReady(LookupFailed):
+    """The template is still being prepared."""
+
+    code = "template_not_ready"
+    status = 409
+    retryable = True
+    title = "Template not ready"
+
+
+class TemplateFailed(LookupFailed):
+    """The template could not be prepared, and will not be."""
+
+    code = "template_failed"
+    status = 409
+    title = "Template has failed"
+
+
+class BatchNotFound(LookupFailed):
+    """No batch with this id for this tenant."""
+
+    code = "batch_not_found"
+    title = "Batch not found"
 
 
 class RouteNotFound(LookupFailed):

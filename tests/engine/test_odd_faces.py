@@ -1,4 +1,4 @@
-"""Photos whose files are fine and whose faces are not what they should be: the exact outcome of each, as either photo."""
+"""Photos whose files are fine and whose faces are not what they should be: the outcome of each, as either photo."""
 
 from __future__ import annotations
 

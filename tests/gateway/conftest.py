@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -17,14 +18,25 @@ import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from tests.servers import ValkeyServer, wait_until
 
 from facefleet.config import Settings, load
-from facefleet.gateway.app import Parts, create, listen
+from facefleet.engine.fusion import Engine
+from facefleet.engine.types import ModelFiles
+from facefleet.gateway.app import Parts, create, listen, now
 from facefleet.gateway.server import Server
+from facefleet.observability.metrics import Metrics
+from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.store import Store
 from facefleet.tasks.database import Database
+from facefleet.tasks.listing import Listing, Wanted
+from facefleet.tasks.task import State
 from facefleet.tasks.upgrade import upgrade
+from facefleet.worker.gate import Gate
+from facefleet.worker.handlers import Handler
+from facefleet.worker.leases import Leases
+from facefleet.worker.works import build_works
 
 Upload = tuple[str, bytes]
 
@@ -37,8 +49,10 @@ class Door:
     parts: Parts
     settings: Settings
 
-    def submit(self, options: Any = None, consent: str | None = "true", **photos: bytes) -> httpx.Response:
-        data = {"options": json.dumps(options)} if options is not None else {}
+    def submit(
+        self, options: Any = None, consent: str | None = "true", texts: Mapping[str, str] | None = None, **photos: bytes
+    ) -> httpx.Response:
+        data = dict(texts or {}) | ({"options": json.dumps(options)} if options is not None else {})
         if consent is not None:
             data["consent"] = consent
         files = {name: (f"{name}.bin", photo) for name, photo in photos.items()}
@@ -106,3 +120,53 @@ def picture(width: int = 120, height: int = 90, extension: str = ".jpg", seed: i
 @pytest.fixture
 def photo() -> bytes:
     return picture()
+
+
+LEASE = timedelta(seconds=30)
+Work = Callable[[Door], int]
+
+
+@pytest.fixture(scope="module")
+def engine(models: Mapping[str, ModelFiles]) -> Engine:
+    built = Engine(models, cache_bytes=64 << 20)
+    built.warm()
+    return built
+
+
+@pytest.fixture
+def work(engine: Engine) -> Work:
+    """Runs everything that is queued, as a worker would; how many there were."""
+
+    def working(door: Door) -> int:
+        records, store, metrics = door.parts.records, door.parts.store, Metrics(CollectorRegistry())
+        handler = Handler(
+            records=records, store=store, works=build_works(store, engine, metrics, now, producer="acme"),
+            leases=Leases(records, LEASE, now, lambda _: None, metrics), gate=Gate(lambda: False),
+            retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics, clock=now, models=engine.versions,
+        )  # fmt: skip
+        waiting = Listing(door.parts.database).page("local", Wanted(state=State.QUEUED), None, 1000).tasks
+        for task in waiting:
+            handler(task.id)
+        return len(waiting)
+
+    return working
+
+
+@pytest.fixture(scope="module")
+def woman(samples: Mapping[str, Path]) -> bytes:
+    return samples["astronaut"].read_bytes()
+
+
+@pytest.fixture(scope="module")
+def admiral(samples: Mapping[str, Path]) -> bytes:
+    return samples["grace_hopper"].read_bytes()
+
+
+@pytest.fixture(scope="module")
+def pair(woman: bytes) -> bytes:
+    """Two faces beside each other."""
+    face = cv2.imdecode(np.frombuffer(woman, np.uint8), cv2.IMREAD_COLOR)
+    assert face is not None
+    done, data = cv2.imencode(".jpg", np.hstack([face, face]))
+    assert done
+    return data.tobytes()

@@ -15,8 +15,10 @@ from facefleet.observability.metrics import Metrics
 from facefleet.queue.retention import Retention, Terms
 from facefleet.storage.keys import input_key, result_key
 from facefleet.storage.store import ObjectStore, Store
+from facefleet.tasks.batches import Batches
 from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.task import State, Task, new_id
+from facefleet.tasks.templates import Templates
 
 LEASE = timedelta(minutes=1)
 HOUR, WEEK, QUARTER = timedelta(hours=1), timedelta(days=7), timedelta(days=90)
@@ -107,7 +109,8 @@ def test_what_the_store_would_not_delete_is_deleted_later(open_door: Open) -> No
 def retention(door: Door, clock: FakeClock, store: Store | None = None) -> Retention:
     terms = Terms(HOUR, WEEK, QUARTER, HOUR)
     keeping = Keeping(door.parts.database, clock)
-    return Retention(keeping, store or door.parts.store, Metrics(CollectorRegistry()), clock, terms)
+    templates, batches = Templates(door.parts.database, clock), Batches(door.parts.database, clock)
+    return Retention(keeping, templates, batches, store or door.parts.store, Metrics(CollectorRegistry()), clock, terms)
 
 
 def test_uploads_results_and_rows_go_when_their_time_is_over(door: Door) -> None:

@@ -5,11 +5,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from facefleet.observability.metrics import Depths, LaneSample, Metrics, RecordsSample
+from facefleet.observability.metrics import Depths, LaneSample, Metrics, RecordsSample, WebhookSample
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "metrics-and-logs.md"
 
@@ -23,6 +24,10 @@ def watching() -> RecordsSample:
     return RecordsSample([LaneSample("stable", "bulk", 7, 2, 12.5, paused=True)], maintenance=False)
 
 
+def pending() -> WebhookSample:
+    return WebhookSample(3, 1.5)
+
+
 def scraped(metrics: Metrics) -> str:
     return generate_latest(metrics.registry).decode()
 
@@ -31,6 +36,7 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
     """Dashboards and alerts name these; none may change alone."""
     metrics.watch_queue(dict)
     metrics.watch_records(watching)
+    metrics.watch_webhooks(pending)
     metrics.requests.labels("fuse", "accepted").inc()
     metrics.process_seconds.labels("fuse", "succeeded").observe(0.3)
     metrics.sweeps.labels("due").inc()
@@ -58,6 +64,10 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
         "facefusion_lane_paused": "gauge",
         "facefusion_maintenance": "gauge",
         "facefusion_spans": "counter",
+        "facefusion_webhook_attempts": "counter",
+        "facefusion_webhook_deliveries": "counter",
+        "facefusion_webhooks_pending": "gauge",
+        "facefusion_webhooks_late_seconds": "gauge",
     }
     value = metrics.registry.get_sample_value
     assert value("facefusion_requests_total", {"kind": "fuse", "outcome": "accepted"}) == 1
@@ -71,6 +81,7 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
 def test_the_reference_tells_every_metric_and_no_other(metrics: Metrics) -> None:
     metrics.watch_queue(dict)
     metrics.watch_records(watching)
+    metrics.watch_webhooks(pending)
     ours = {f"{f.name}_total" if f.type == "counter" else f.name for f in metrics.registry.collect()}
     assert set(re.findall(r"^\| `(facefusion_\w+)` \|", REFERENCE.read_text(), re.MULTILINE)) == ours
 
@@ -101,8 +112,10 @@ def test_what_the_records_say_is_read_at_every_scrape(metrics: Metrics) -> None:
 def test_what_cannot_be_read_has_no_sample(metrics: Metrics) -> None:
     metrics.watch_queue(lambda: None)
     metrics.watch_records(lambda: None)
+    metrics.watch_webhooks(lambda: None)
     samples = {sample.name for family in metrics.registry.collect() for sample in family.samples}
-    assert not samples & {"facefusion_queue_depth", "facefusion_tasks", "facefusion_maintenance"}
+    read = {"facefusion_queue_depth", "facefusion_tasks", "facefusion_maintenance", "facefusion_webhooks_pending"}
+    assert not samples & read
 
 
 def test_to_watch_a_part_does_not_ask_it(metrics: Metrics) -> None:
@@ -111,11 +124,12 @@ def test_to_watch_a_part_does_not_ask_it(metrics: Metrics) -> None:
     def away() -> Depths:
         raise AssertionError("asked")
 
-    def gone() -> RecordsSample:
+    def gone() -> NoReturn:
         raise AssertionError("asked")
 
     metrics.watch_queue(away)
     metrics.watch_records(gone)
+    metrics.watch_webhooks(gone)
 
 
 def test_two_programs_in_one_process_count_apart() -> None:

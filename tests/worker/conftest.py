@@ -27,6 +27,7 @@ from facefleet.tasks.upgrade import upgrade
 from facefleet.worker.gate import Gate
 from facefleet.worker.handlers import Handler
 from facefleet.worker.leases import Leases
+from facefleet.worker.works import build_works
 
 
 @dataclass
@@ -91,9 +92,10 @@ def build(engine: Engine) -> Iterator[Build]:
         clock, kept = FakeClock(), store or ObjectStore(MemoryStore())
         records, metrics = TaskRepository(database, clock), Metrics(CollectorRegistry())
         handler = Handler(
-            records=records, store=kept, engine=engine, leases=Leases(records, LEASE, clock, lambda _: None, metrics),
+            records=records, store=kept, works=build_works(kept, engine, metrics, clock, producer="acme studio"),
+            leases=Leases(records, LEASE, clock, lambda _: None, metrics),
             gate=Gate(lambda: False), retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics, clock=clock,
-            models=engine.versions, producer="acme studio", jitter=random.Random(1),
+            models=engine.versions, jitter=random.Random(1),
         )  # fmt: skip
         return Bench(handler, records, kept, clock, metrics)
 

@@ -15,6 +15,7 @@ from tests.servers import wait_until
 from tests.tasks.fakes import LEASE
 from tests.worker.conftest import Bench, Build
 
+from facefleet.engine.fusion import Engine
 from facefleet.errors import OutOfMemory, RecordsUnavailable, RecordsUncertain, StoreUnavailable
 from facefleet.media.sniff import ImageType, sniff
 from facefleet.observability import logs
@@ -179,7 +180,7 @@ def test_a_worker_back_from_the_dead_makes_no_second_result(build: Build, photos
 def test_a_bug_ends_the_task_and_not_the_worker(
     bench: Bench, photos: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(bench.handler.engine), "fuse", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr(Engine, "fuse", lambda *_, **__: 1 // 0)
     task = bench.queue(*photos)
     bench.handler(task.id)
     failure = bench.read(task).failure

@@ -25,6 +25,7 @@ def faces(
 ) -> None:
     """Find the faces of a photo, the largest first: box, head pose and five points, in px of the upright image."""
     from facefleet.media.sniff import sniff
+    from facefleet.worker.finding import document
     from facefleet.worker.runtime import build_engine, image_limits
 
     settings = start.settings()
@@ -39,26 +40,9 @@ def faces(
     if draw is not None:
         output.write_file(draw, engine.draw(data, tiles=tiles), force=force)
     if as_json:
-        size = {"width": found.width, "height": found.height}
-        output.document({"image": size, "faces": [as_row(face) for face in found.faces]})
+        output.document(dict(document(found)))
         return
     _print(found.faces, draw)
-
-
-def as_row(face: Face) -> dict[str, object]:
-    """One face as JSON: px with one decimal, degrees with one decimal."""
-    box, pose = face.box, face.pose
-    return {
-        "index": face.index,
-        "box": {side: _tenth(getattr(box, side)) for side in ("x", "y", "width", "height")},
-        "score": round(float(face.score), 4),
-        "pose": {"yaw": _tenth(pose.yaw), "pitch": _tenth(pose.pitch), "roll": _tenth(pose.roll)},
-        "landmarks5": [[_tenth(x), _tenth(y)] for x, y in face.landmarks5.tolist()],
-    }
-
-
-def _tenth(value: float) -> float:
-    return round(float(value), 1)
 
 
 def _print(found: tuple[Face, ...], draw: Path | None) -> None:

@@ -11,7 +11,6 @@ import typer
 from facefleet.assignments import check_sources
 from facefleet.cli import output, start
 from facefleet.cli.assign import Assign, MoreSources, Tiles, parse
-from facefleet.cli.faces import as_row
 
 if TYPE_CHECKING:
     from facefleet.engine.types import Fusion, TargetFace
@@ -80,7 +79,9 @@ def tell(out: Path, fusion: Fusion, done: str, *, as_json: bool) -> None:
     """Print what was done to which faces, and how long it took."""
     timings = {step: round(float(took), 2) for step, took in fusion.timings_ms.items()}
     if as_json:
-        rows = [as_row(face) for face in fusion.faces]
+        from facefleet.worker.finding import face_row
+
+        rows = [face_row(face) for face in fusion.faces]
         output.document({"output": str(out), "faces": rows, "timings_ms": timings, "models": dict(fusion.models)})
         return
     count = len(fusion.faces)

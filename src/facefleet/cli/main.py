@@ -38,6 +38,7 @@ from facefleet.cli import (
     submit,
     tasks,
     up,
+    webhooks,
     worker,
 )
 from facefleet.errors import ConfigInvalid, FacefleetError, FileUnwritable, InternalError, OptionInvalid, RequestError
@@ -62,6 +63,7 @@ app.command("migrate")(migrate.migrate)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(lanes.app, name="lanes")
 app.add_typer(maintenance.app, name="maintenance")
+app.add_typer(webhooks.app, name="webhooks")
 app.command("samples")(samples.samples)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

@@ -138,6 +138,7 @@ class Engine:
         options: FuseOptions = FuseOptions(),  # noqa: B008 - frozen
         *,
         more_sources: Sequence[bytes] = (),
+        keep_target: bool = False,
         checkpoint: Checkpoint | None = None,
     ) -> Fusion:
         """Put faces of one or more photos into another.
@@ -147,6 +148,7 @@ class Engine:
             target: File to put it into; its format is the result's.
             options: What the caller chose.
             more_sources: Sources 1, 2, … of the assignments.
+            keep_target: Many fusions into this target come soon: it is kept at its first sight.
             checkpoint: Called between steps.
 
         Raises:
@@ -158,13 +160,15 @@ class Engine:
         photos = (source, *more_sources)
         check_sources(options.faces, len(photos))
         with named_shortage():
-            return self._fuse(photos, target, options, Stopwatch(self._clock, checkpoint))
+            return self._fuse(photos, target, options, Stopwatch(self._clock, checkpoint), keep=keep_target)
 
-    def _fuse(self, sources: Sequence[bytes], target: bytes, options: FuseOptions, watch: Stopwatch) -> Fusion:
+    def _fuse(
+        self, sources: Sequence[bytes], target: bytes, options: FuseOptions, watch: Stopwatch, *, keep: bool
+    ) -> Fusion:
         assigned = max(1, len(options.faces))
         watch.expect((len(sources) + 1) * len(LOCATE_STEPS) + assigned * (_FACE_STEPS + 1) + 1)
         givers = self._sources(sources, options, watch)
-        taking = self._photos.target(target, watch, tiles=options.tiles)
+        taking = self._photos.target(target, watch, tiles=options.tiles, keep=keep)
         pairs = _pairs([giver.value for giver in givers], taking.faces, options)
         watch.expect(len(pairs) * (_FACE_STEPS + bool(options.age)) + 1)
         canvas, placed = self._fused(pairs, taking, options, watch)

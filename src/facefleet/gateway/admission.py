@@ -19,8 +19,8 @@ class Admission:
     switches: CachedSwitches
     backlog: Backlog
 
-    def check(self, route: Route) -> None:
-        """Let one more task in.
+    def check(self, route: Route, count: int = 1) -> None:
+        """Let so many more tasks in.
 
         Raises:
             Maintenance: Operators have closed the door.
@@ -34,4 +34,4 @@ class Admission:
                 f"No new work is taken for now{reason.rstrip('.')}; what was accepted goes on.",
                 since=closed.since.isoformat(), retry_after=MAINTENANCE_SECONDS,
             )  # fmt: skip
-        self.backlog.check(route)
+        self.backlog.check(route, count)

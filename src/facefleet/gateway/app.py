@@ -24,16 +24,34 @@ from facefleet.errors import ConfigInvalid
 from facefleet.gateway import gauges, openapi, problems
 from facefleet.gateway.access import AccessLog
 from facefleet.gateway.admission import Admission
+from facefleet.gateway.batching import BatchIntake
 from facefleet.gateway.events import Changes
 from facefleet.gateway.intake import Intake
-from facefleet.gateway.limits import BodyLimit
+from facefleet.gateway.limits import Allowance, BodyLimit
 from facefleet.gateway.outcomes import Outcomes
 from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.principal import LocalAuthentication, require_loopback
-from facefleet.gateway.routes import erasure, errors, events, fuse, health, listing, operator, tasks, usage
+from facefleet.gateway.routes import (
+    batches,
+    erasure,
+    errors,
+    events,
+    faces,
+    fuse,
+    health,
+    listing,
+    operator,
+    tasks,
+    templates,
+    usage,
+    webhooks,
+)
 from facefleet.gateway.server import Server, allow_connections
+from facefleet.gateway.targets import Targets
+from facefleet.gateway.telling import deliverer_of, resolver_of
 from facefleet.gateway.traces import Traces
-from facefleet.gateway.uploads import MAX_TEXT_BYTES, ROLES, TEXTS
+from facefleet.gateway.uploads import FUSION
+from facefleet.gateway.webhooks import WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics
@@ -48,12 +66,17 @@ from facefleet.queue.sweeper import Sweeper
 from facefleet.queue.wakes import Waker, heard
 from facefleet.storage.store import Store, open_store
 from facefleet.tasks import schema
+from facefleet.tasks.batches import Batches
 from facefleet.tasks.database import Database
+from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.listing import Listing
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import CachedSwitches, Switches
+from facefleet.tasks.templates import Templates
 from facefleet.tasks.usage import Usage
+from facefleet.webhooks.deliver import Deliverer
+from facefleet.webhooks.resolve import Resolver
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
 _GRACEFUL_SECONDS = 10
@@ -128,13 +151,19 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         parts: Opened by the caller, who closes them.
     """
     limits = Limits(**settings.images.model_dump())
-    retention = Retention(Keeping(parts.database, now, parts.waker), parts.store, parts.metrics, now, _terms(settings))
+    registered = Templates(parts.database, now)
+    together = Batches(parts.database, now, parts.waker)
+    keeping = Keeping(parts.database, now, parts.waker)
+    retention = Retention(keeping, registered, together, parts.store, parts.metrics, now, _terms(settings))
     queue = settings.queue
     wakes = partial(heard, queue.url.get_secret_value(), prefix=queue.prefix)
     changes = Changes(parts.records, wakes, parts.metrics, settings.gateway.watchers)
+    deliveries = Deliveries(parts.database, now)
+    resolver = resolver_of(settings.webhooks)
+    deliverer = deliverer_of(settings, deliveries, resolver, parts.metrics, now)
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
-        lifespan=_lifespan(settings, parts, retention, changes),
+        lifespan=_lifespan(settings, parts, retention, changes, resolver, deliverer),
         middleware=_middleware(settings, limits, parts.metrics, parts.tracer),
         docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=_UNUSED,
     )  # fmt: skip
@@ -143,17 +172,24 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     deadline = timedelta(seconds=settings.tasks.deadline)
     control = Control(parts.database, now, parts.waker)
     outlook = Outlook(control.tasks, now)
-    gauges.watch(parts.metrics, parts.broker, control)
+    gauges.watch(parts.metrics, parts.broker, control, deliveries, now)
     admission = Admission(
         CachedSwitches(Switches(parts.database, now).all), Backlog(control.tasks, settings.tasks.max_backlog, now)
     )
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
-    app.include_router(fuse.router(intake, limits, changes))
+    targets = Targets(registered)
+    told = WebhookIntake(resolver if deliverer else None)
+    app.include_router(fuse.router(intake, limits, told, changes, targets))
+    batch_intake = BatchIntake(intake, together, targets, limits, timedelta(seconds=settings.tasks.batch_deadline))
+    app.include_router(batches.router(batch_intake, together, parts.store, retention))
+    app.include_router(faces.router(intake, limits, changes))
+    app.include_router(templates.router(intake, limits, changes, registered, retention))
     app.include_router(tasks.router(parts.records, parts.store, changes, outlook))
     app.include_router(events.router(parts.records, changes, outlook))
     app.include_router(listing.router(Listing(parts.database), outlook))
     app.include_router(usage.router(Usage(parts.database), now))
     app.include_router(erasure.router(parts.records, retention))
+    app.include_router(webhooks.router(parts.records, deliveries))
     app.include_router(operator.router(control))
     app.include_router(errors.router())
     needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
@@ -164,7 +200,9 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
 
 def _middleware(settings: Settings, limits: Limits, metrics: Metrics, tracer: Tracer) -> list[Middleware]:
     """Outermost first: a failure anywhere is a problem document, and every request is logged and counted."""
-    body = len(ROLES) * limits.max_bytes + len(TEXTS) * MAX_TEXT_BYTES + _FORM_OVERHEAD_BYTES
+    body = sum(FUSION.photos.values()) * limits.max_bytes + FUSION.held_bytes + _FORM_OVERHEAD_BYTES
+    gateway = settings.gateway
+    batch = Allowance(gateway.batch_bytes, gateway.batch_timeout, held_bytes=2 * limits.max_bytes)
     return [
         Middleware(Traces, tracer=tracer),
         Middleware(AccessLog),
@@ -173,9 +211,9 @@ def _middleware(settings: Settings, limits: Limits, metrics: Metrics, tracer: Tr
         Middleware(LocalAuthentication),
         Middleware(
             BodyLimit,
-            max_bytes=body,
+            usual=Allowance(body, settings.gateway.upload_timeout),
             total_bytes=settings.gateway.upload_bytes,
-            seconds=settings.gateway.upload_timeout,
+            others={"/v1/batches": batch},
         ),
     ]
 
@@ -189,7 +227,12 @@ def _terms(settings: Settings) -> Terms:
 
 
 def _lifespan(
-    settings: Settings, parts: Parts, retention: Retention, changes: Changes
+    settings: Settings,
+    parts: Parts,
+    retention: Retention,
+    changes: Changes,
+    resolver: Resolver,
+    deliverer: Deliverer | None,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -201,15 +244,18 @@ def _lifespan(
             Thread(target=sweeper.run, args=(stop.wait, settings.sweeper.interval), name="sweeper", daemon=True),
             Thread(target=retention.run, args=(stop.wait, settings.retention.interval), name="retention", daemon=True),
         ]
+        if deliverer is not None:
+            threads.append(Thread(target=deliverer.run, args=(stop,), name="webhooks", daemon=True))
         for thread in threads:
             thread.start()
         waiting = asyncio.create_task(changes.run())
         yield
         waiting.cancel()
-        # Both stop before their parts are closed by whoever opened them.
+        # All stop before their parts are closed by whoever opened them.
         stop.set()
         for thread in threads:
             await asyncio.to_thread(thread.join, _GRACEFUL_SECONDS)
+        resolver.close()
 
     return lifespan
 

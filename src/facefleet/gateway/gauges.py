@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 
-from facefleet.observability.metrics import Depths, LaneSample, Metrics, RecordsSample
+from facefleet.observability.metrics import Depths, LaneSample, Metrics, RecordsSample, WebhookSample
 from facefleet.observability.reading import Reading
 from facefleet.queue.broker import Broker
 from facefleet.queue.control import Control
 from facefleet.queue.lanes import STABLE
+from facefleet.tasks.deliveries import Deliveries
+from facefleet.tasks.repository import Clock
 
 
-def watch(metrics: Metrics, broker: Broker, control: Control) -> None:
+def watch(metrics: Metrics, broker: Broker, control: Control, deliveries: Deliveries, clock: Clock) -> None:
     """Have every scrape read both; either may be away."""
     metrics.watch_queue(Reading(lambda: _depths(broker)))
     metrics.watch_records(Reading(lambda: _sample(control)))
+    metrics.watch_webhooks(Reading(lambda: _pending(deliveries, clock)))
 
 
 def _depths(broker: Broker) -> Depths:
@@ -30,3 +33,9 @@ def _sample(control: Control) -> RecordsSample:
         for s in control.lanes()
     ]
     return RecordsSample(lanes, control.maintenance() is not None)
+
+
+def _pending(deliveries: Deliveries, clock: Clock) -> WebhookSample:
+    found = deliveries.pending()
+    late = (clock() - found.due_since).total_seconds() if found.due_since else 0.0
+    return WebhookSample(found.count, max(0.0, late))

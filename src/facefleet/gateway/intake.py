@@ -1,13 +1,13 @@
-"""Accepting a fusion: consent → objects stored → record committed → message sent. Only then is there a 202."""
+"""Accepting a task: consent → objects stored → record committed → message sent. Only then is there a 202."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from facefleet.errors import IdempotencyConflict, OutageError, QueueUnavailable, RecordsUncertain, RequestError
 from facefleet.gateway.admission import Admission
@@ -18,24 +18,38 @@ from facefleet.observability.tracing import Side, context_of, span
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.queue.submit import Submitter
 from facefleet.safety.consent import attest
-from facefleet.storage.keys import input_key
+from facefleet.storage.keys import input_key, template_key
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock, TaskRepository
-from facefleet.tasks.task import Kind, Task, new_id
+from facefleet.tasks.task import Consent, Kind, Task, Webhook, new_id
+from facefleet.tasks.templates import Template, registered
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
 _log = logger(__name__)
 
 
+_LANES = {Kind.DETECT: Lane.INTERACTIVE}  # somebody waits for the answer; of all others see below
+
+
 @dataclass(frozen=True, slots=True)
-class FuseRequest:
-    """What a caller sent."""
+class TaskRequest:
+    """What a caller sent.
+
+    Attributes:
+        template: The target of a fusion, where it is a registered one.
+        kind: What is asked for.
+        name: Of the template to be.
+    """
 
     form: Form
     options: Mapping[str, object]
     idempotency_key: str | None = None
     traceparent: str | None = None
+    template: Template | None = None
+    kind: Kind = Kind.FUSE
+    name: str = ""
+    webhook: Webhook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,7 @@ class Intake:
     deadline: timedelta
     admission: Admission
 
-    def accept(self, principal: Principal, request: FuseRequest) -> Task:
+    def accept(self, principal: Principal, request: TaskRequest) -> Task:
         """Make the task of a request, or find the one that an earlier request with the same idempotency key made.
 
         Raises:
@@ -64,23 +78,24 @@ class Intake:
                 task_id=task.id, tenant=task.tenant, kind=task.kind.value, lane=task.route.lane, bytes=task.bytes_in
             )
             earlier = self.records.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
-            kept = earlier or self._keep(task, request.form)
+            kept = earlier or self._keep(task, request)
             if kept.id != task.id:
                 return _same(kept, task)
             _log.info("task.accepted", kind=task.kind.value, lane=task.route.lane, digest=task.request_digest)
-            self._send(task)
+            self.send([task])
         return task
 
-    def _keep(self, task: Task, form: Form) -> Task:
+    def _keep(self, task: Task, request: TaskRequest) -> Task:
         """Store the uploads and commit the record; of two concurrent twins one wins, and the loser's uploads go."""
         self.admission.check(task.route)
         try:
             for role, key in task.inputs.items():
                 with span("store.put") as putting:
-                    putting.set(role=role, bytes=len(form.photos[role].data))
-                    self.store.put(key, form.photos[role].data)
+                    putting.set(role=role, bytes=len(request.form.photos[role].data))
+                    self.store.put(key, request.form.photos[role].data)
+            beside = [registered(_template(task, request))] if task.kind is Kind.TEMPLATE else []
             with span("records.add"):
-                kept = self.records.add(task)
+                kept = self.records.add(task, *beside)
         except RecordsUncertain:  # a record may name these uploads; if none does, they go as orphans
             raise
         except Exception:
@@ -90,28 +105,35 @@ class Intake:
             self._forget(task)
         return kept
 
-    def _task(self, principal: Principal, request: FuseRequest) -> Task:
-        now, task_id, form = self.clock(), new_id(), request.form
+    def _task(self, principal: Principal, request: TaskRequest) -> Task:
+        now, task_id, form, kind = self.clock(), new_id(), request.form, request.kind
+        inputs = {role: input_key(principal.tenant, task_id, role) for role in form.photos}
+        template = request.template.id if request.template else None
+        if kind is Kind.TEMPLATE:  # the photo outlives its task
+            template = new_id()
+            inputs = {role: template_key(principal.tenant, template) for role in inputs}
         task = Task.new(
-            id=task_id, tenant=principal.tenant, subject=principal.subject, kind=Kind.FUSE,
-            lane=Lane.STANDARD, track=STABLE, options=request.options,
-            inputs={role: input_key(principal.tenant, task_id, role) for role in form.photos},
-            consent=attest(form.texts.get("consent"), subject=principal.subject, now=now),
+            id=task_id, tenant=principal.tenant, subject=principal.subject, kind=kind,
+            lane=_LANES.get(kind, Lane.STANDARD), track=STABLE, options=request.options, inputs=inputs,
+            consent=_consent(request, principal, now), template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
-            request_digest=_digest(form, request.options), traceparent=context_of(request.traceparent),
-            bytes_in=sum(len(photo.data) for photo in form.photos.values()),
+            request_digest=_digest(request), traceparent=context_of(request.traceparent),
+            webhook=request.webhook, bytes_in=sum(len(photo.data) for photo in form.photos.values()),
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
 
-    def _send(self, task: Task) -> None:
+    def send(self, tasks: Sequence[Task]) -> None:
         """A 202 does not depend on the broker: what it does not take now, the sweeper sends later."""
+        sent = 0
         try:
             with span("queue.send", Side.PRODUCER):
-                self.submitter.send(task)
+                for task in tasks:
+                    self.submitter.send(task)
+                    sent += 1
         except QueueUnavailable as away:
-            _log.warning("task.not_sent", cause=away.detail.get("cause"))
+            _log.warning("task.not_sent", cause=away.detail.get("cause"), count=len(tasks) - sent)
             try:
-                self.records.mark_unsent([task.id])
+                self.records.mark_unsent([task.id for task in tasks[sent:]])
             except OutageError as error:
                 _log.warning("task.not_marked_unsent", code=error.code)
 
@@ -143,7 +165,42 @@ def idempotency_key_of(header: str | None) -> str | None:
     return header
 
 
-def _digest(form: Form, options: Mapping[str, object]) -> str:
-    photos = {role: hashlib.sha256(photo.data).hexdigest() for role, photo in form.photos.items()}
-    canonical = json.dumps({"inputs": photos, "options": options}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+def _consent(request: TaskRequest, principal: Principal, now: datetime) -> Consent:
+    """The attestation; where nothing is made of a photo nobody attests, and the record names no subject."""
+    if request.kind is Kind.DETECT:
+        return Consent("", now)
+    return attest(request.form.texts.get("consent"), subject=principal.subject, now=now)
+
+
+def _template(task: Task, request: TaskRequest) -> Template:
+    """What a registration keeps beside its task."""
+    assert task.template is not None  # noqa: S101 - a registration has made it
+    photo = request.form.photos["image"]
+    return Template(
+        id=task.template, tenant=task.tenant, subject=task.subject, name=request.name, task=task.id,
+        object=task.inputs["image"], media_type=str(photo.header.type), width=photo.header.width,
+        height=photo.header.height, bytes=len(photo.data), digest=digest_of(photo.data),
+        consent=task.consent, created_at=task.created_at,
+    )  # fmt: skip
+
+
+def _digest(request: TaskRequest) -> str:
+    photos = {role: digest_of(photo.data) for role, photo in request.form.photos.items()}
+    if request.template is not None:
+        photos["target"] = request.template.digest
+    asked: dict[str, object] = {"inputs": photos, "options": request.options}
+    if request.kind is not Kind.FUSE:
+        asked |= {"kind": request.kind.value, "name": request.name}
+    if request.webhook is not None:
+        asked["webhook"] = [request.webhook.url, sorted(request.webhook.events)]
+    return canonical_digest(asked)
+
+
+def canonical_digest(asked: Mapping[str, object]) -> str:
+    """SHA-256 of what was asked for, the same however it was written."""
+    return digest_of(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode())
+
+
+def digest_of(data: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +12,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from facefleet.errors import Overloaded, UploadTimeout, UploadTooLarge
 
 _RETRY_SECONDS = 1  # an upload ends soon
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the body of a request may be.
+
+    Attributes:
+        max_bytes: Of one body.
+        seconds: From the request's headers to the last byte of its body.
+        held_bytes: Of it at once, where it is not held as a whole.
+    """
+
+    max_bytes: int
+    seconds: float
+    held_bytes: int | None = None
+
+    def room(self, size: int) -> int:
+        """What a body of this size takes of the room of all."""
+        return size if self.held_bytes is None else min(size, self.held_bytes)
 
 
 class BodyLimit:
@@ -20,16 +41,18 @@ class BodyLimit:
 
     Args:
         app: What reads the body.
-        max_bytes: Of one body.
+        usual: Of one body.
         total_bytes: Of all bodies at once, in this process.
-        seconds: From the request's headers to the last byte of its body.
+        others: Path → of a body that is sent there.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, total_bytes: int, seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, *, usual: Allowance, total_bytes: int, others: Mapping[str, Allowance] | None = None
+    ) -> None:
         self._app = app
-        self._max_bytes = max_bytes
+        self._usual = usual
         self._total_bytes = total_bytes
-        self._seconds = seconds
+        self._others = others or {}
         self._taken = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,9 +60,11 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        size = self._size(Headers(scope=scope))
-        self._check(size)
-        body = self._counted(receive)
+        allowed = self._others.get(scope["path"], self._usual)
+        announced = _size(Headers(scope=scope), allowed)
+        _check(announced, allowed)
+        size = allowed.room(announced)
+        body = _counted(receive, allowed)
         if self._taken and self._taken + size > self._total_bytes:
             while (await body()).get("more_body"):  # read and dropped: an answer in its middle would reach few clients
                 pass
@@ -52,35 +77,38 @@ class BodyLimit:
         finally:
             self._taken -= size
 
-    def _size(self, headers: Headers) -> int:
-        announced = headers.get("content-length", "")
-        if announced.isdigit():
-            return int(announced)
-        return self._max_bytes if "transfer-encoding" in headers else 0
 
-    def _counted(self, receive: Receive) -> Receive:
-        read, over = 0, False
-        until = asyncio.get_running_loop().time() + self._seconds
+def _size(headers: Headers, allowed: Allowance) -> int:
+    announced = headers.get("content-length", "")
+    if announced.isdigit():
+        return int(announced)
+    return allowed.max_bytes if "transfer-encoding" in headers else 0
 
-        async def counted() -> Message:
-            nonlocal read, over
-            if over:  # what comes after the body is the client's going away, and may take as long as the answer
-                return await receive()
-            try:
-                async with asyncio.timeout_at(until):
-                    message = await receive()
-            except TimeoutError:
-                raise UploadTimeout(
-                    f"The upload took longer than {self._seconds:g} s; {read:,} bytes came.",
-                    seconds=self._seconds, bytes=read,
-                ) from None  # fmt: skip
-            read += len(message.get("body", b""))
-            self._check(read)
-            over = not message.get("more_body", False)
-            return message
 
-        return counted
+def _counted(receive: Receive, allowed: Allowance) -> Receive:
+    read, over = 0, False
+    until = asyncio.get_running_loop().time() + allowed.seconds
 
-    def _check(self, count: int) -> None:
-        if count > self._max_bytes:
-            raise UploadTooLarge(f"The request is over {self._max_bytes:,} bytes.", max_bytes=self._max_bytes)
+    async def counted() -> Message:
+        nonlocal read, over
+        if over:  # what comes after the body is the client's going away, and may take as long as the answer
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            raise UploadTimeout(
+                f"The upload took longer than {allowed.seconds:g} s; {read:,} bytes came.",
+                seconds=allowed.seconds, bytes=read,
+            ) from None  # fmt: skip
+        read += len(message.get("body", b""))
+        _check(read, allowed)
+        over = not message.get("more_body", False)
+        return message
+
+    return counted
+
+
+def _check(count: int, allowed: Allowance) -> None:
+    if count > allowed.max_bytes:
+        raise UploadTooLarge(f"The request is over {allowed.max_bytes:,} bytes.", max_bytes=allowed.max_bytes)

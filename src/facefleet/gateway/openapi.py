@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,16 +10,28 @@ from fastapi.openapi.utils import get_openapi
 
 from facefleet.errors import (
     FacefleetError,
+    IdempotencyConflict,
+    ImageAnimated,
+    ImageDecodeFailed,
+    ImageTooLargeBytes,
+    ImageTooLargePixels,
+    ImageTooSmall,
+    ImageTypeUnsupported,
     InternalError,
+    Maintenance,
     OptionInvalid,
     Overloaded,
     RecordsUnavailable,
+    RecordsUncertain,
     RequestError,
+    StoreUnavailable,
+    UploadMissing,
     UploadTimeout,
     UploadTooLarge,
     tree,
 )
 from facefleet.gateway.problems import MEDIA_TYPE, ProblemDocument, document
+from facefleet.media.sniff import ImageType
 
 Refusal = type[FacefleetError]
 
@@ -52,6 +64,44 @@ PREFER = {
     "name": "Prefer", "in": "header", "required": False, "schema": {"type": "string"}, "example": "wait=10",
     "description": "`wait=N`: answer when the task has ended, or after N s, at most 30 (RFC 7240)",
 }  # fmt: skip
+
+PHOTO = {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP"}
+CONSENT = {"type": "string", "enum": ["true"], "description": "attests that the people shown agree"}
+TEMPLATE_ID = {"type": "string", "format": "uuid", "description": "a registered target, instead of `target`"}
+KEY = {
+    "name": "Idempotency-Key", "in": "header", "required": False, "example": "order-17",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "description": "a request that is sent again with the same key makes nothing a second time",
+}  # fmt: skip
+PHOTO_REFUSALS: tuple[Refusal, ...] = (
+    ImageAnimated, ImageDecodeFailed, ImageTooLargeBytes, ImageTooLargePixels, ImageTooSmall, ImageTypeUnsupported,
+    UploadMissing,
+)  # fmt: skip
+INTAKE_REFUSALS: tuple[Refusal, ...] = (IdempotencyConflict, Maintenance, RecordsUncertain, StoreUnavailable)
+"""What can befall anything that is taken in."""
+PICTURES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The picture",
+        "content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType},
+    },
+    307: {
+        "description": "Where the store has it, for a few minutes",
+        "headers": {"Location": {"description": "a signed link", "schema": {"type": "string"}}},
+    },
+}
+
+
+_JSON_FIELDS = ("options", "webhook_events")
+
+
+def form(properties: Mapping[str, Any], required: Sequence[str], *, parameters: Sequence[Any] = ()) -> dict[str, Any]:
+    """What a route says of the multipart form it reads."""
+    schema = {
+        "type": "object", "required": list(required), "additionalProperties": False, "properties": dict(properties),
+    }  # fmt: skip
+    encoding = {name: {"contentType": "application/json"} for name in _JSON_FIELDS if name in properties}
+    content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    return {"parameters": list(parameters), "requestBody": {"required": True, "content": content}}
 
 
 def refusals(*errors: Refusal) -> dict[int | str, dict[str, Any]]:

@@ -6,7 +6,9 @@ by its first bytes, and no more than the limits is ever held.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from python_multipart.exceptions import FormParserError
@@ -17,9 +19,6 @@ from facefleet.errors import FacefleetError, RequestError, UploadMissing
 from facefleet.media.sniff import HEAD_BYTES, Header, Limits, check_bytes, sniff, sniff_type
 
 MAX_TEXT_BYTES = 16_384
-PHOTOS = ("source", "target")  # fields
-ROLES = (*SOURCE_ROLES, "target")  # what they become: `source` may be there several times
-TEXTS = ("options", "consent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,52 @@ class Photo:
 
     data: bytes = field(repr=False)  # neither logs nor tracebacks show a photo
     header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One field of a form.
+
+    Attributes:
+        name: Of the field.
+        number: How many parts of this name came before it.
+        content: A photo, or a text.
+    """
+
+    name: str
+    number: int
+    content: Photo | str
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What a form may hold.
+
+    Attributes:
+        photos: Field → how often it may be there.
+        texts: Field → how often it may be there.
+        needed: Photos without which there is nothing to do.
+    """
+
+    photos: Mapping[str, int]
+    texts: Mapping[str, int]
+    needed: tuple[str, ...] = ()
+
+    def often(self, name: str) -> int:
+        """How often a field may be there; 0: there is none of this name."""
+        return self.photos.get(name, self.texts.get(name, 0))
+
+    @property
+    def held_bytes(self) -> int:
+        """What the texts of a form weigh at most."""
+        return sum(self.texts.values()) * MAX_TEXT_BYTES
+
+
+FUSION = Fields(
+    photos={"source": len(SOURCE_ROLES), "target": 1},
+    texts={"options": 1, "consent": 1, "template_id": 1, "webhook_url": 1, "webhook_events": 1},
+    needed=("source",),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,51 +85,86 @@ class Form:
     @property
     def sources(self) -> int:
         """How many source photos there are."""
-        return len(self.photos) - 1
+        return sum(role in SOURCE_ROLES for role in self.photos)
 
 
-async def read_form(content_type: str, stream: AsyncIterator[bytes], limits: Limits) -> Form:
-    """Read the form of a fusion request.
+async def read_form(content_type: str, stream: AsyncIterator[bytes], limits: Limits, fields: Fields) -> Form:
+    """Read a form of which a request may hold everything at once.
 
     Args:
         content_type: The request's header.
         stream: The body.
         limits: For each photo.
+        fields: What it may hold.
 
     Raises:
         RequestError: Not a multipart form, damaged, or with a field that is unknown or there too often.
-        UploadMissing: ``source`` or ``target`` is not there.
+        UploadMissing: A photo that is needed is not there.
         ImageError: A photo cannot be used.
     """
-    reader = _Reader(_boundary(content_type), limits)
-    refused: FacefleetError | None = None
+    photos, texts = dict[str, Photo](), dict[str, str]()
+    async for part in read_parts(content_type, stream, limits, fields):
+        if isinstance(part.content, str):
+            texts[part.name] = part.content
+        else:
+            photos[_role(part)] = part.content
+    for name in fields.needed:
+        if name not in photos:
+            raise missing(name)
+    return Form(photos, texts)
+
+
+async def read_parts(
+    content_type: str, stream: AsyncIterator[bytes], limits: Limits, fields: Fields
+) -> AsyncIterator[Part]:
+    """Read a form part by part; only the one that is arriving is held. Arguments and errors are those of a form."""
+    reader = _Reader(_boundary(content_type, fields), limits, fields)
     async for chunk in stream:
-        # After a refusal the rest is read and dropped: an answer in the middle of an upload would reach few clients.
-        if refused is None:
-            try:
-                reader.feed(chunk)
-            except FacefleetError as error:
-                refused = error
-    if refused is not None:
-        raise refused
-    return reader.finish()
+        try:
+            found = reader.feed(chunk)
+        except FacefleetError:
+            await drop(stream)
+            raise
+        for part in found:
+            yield part
+    reader.finish()
 
 
-def _boundary(content_type: str) -> bytes:
+async def drop(stream: AsyncIterator[bytes]) -> None:
+    """Read the rest and forget it: an answer in the middle of an upload would reach few clients."""
+    async for _ in stream:
+        pass
+
+
+def missing(name: str) -> UploadMissing:
+    """The refusal of a form without this photo."""
+    return UploadMissing(f"The field {name} is missing or empty; it holds a photo.", field=name)
+
+
+def _role(part: Part) -> str:
+    """Of several sources each has its own."""
+    return SOURCE_ROLES[part.number] if part.name == SOURCE_ROLES[0] else part.name
+
+
+def _boundary(content_type: str, fields: Fields) -> bytes:
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
-        raise RequestError("Send a multipart/form-data body with the fields source, target and consent.")
+        names = ", ".join([*fields.photos, *fields.texts])
+        raise RequestError(f"Send a multipart/form-data body; its fields are {names}.")
     return bytes(boundary)
 
 
 class _Reader:
     """The push parser's callbacks and what they gather."""
 
-    def __init__(self, boundary: bytes, limits: Limits) -> None:
+    def __init__(self, boundary: bytes, limits: Limits, fields: Fields) -> None:
         self._limits = limits
-        self._parts: dict[str, bytearray] = {}
+        self._fields = fields
+        self._counts: Counter[str] = Counter()
+        self._done: list[Part] = []
         self._name = ""
+        self._content = bytearray()
         self._header = b""
         self._disposition = b""
         self._ended = False
@@ -98,45 +178,42 @@ class _Reader:
                     "on_header_end": self._on_header_end,
                     "on_headers_finished": self._on_headers_finished,
                     "on_part_data": self._on_part_data,
+                    "on_part_end": self._on_part_end,
                     "on_end": self._on_end,
                 },
             )
         except FormParserError:
             raise RequestError("The multipart boundary is longer than 256 characters.") from None
 
-    def feed(self, chunk: bytes) -> None:
-        """Take the next bytes of the body."""
+    def feed(self, chunk: bytes) -> list[Part]:
+        """Take the next bytes of the body; the parts that end with them."""
         try:
             self._parser.write(chunk)
         except FormParserError:
             raise RequestError("The multipart body is damaged; its boundary or a part's headers are wrong.") from None
+        done, self._done = self._done, []
+        return done
 
-    def finish(self) -> Form:
-        """The form, when the body is over."""
+    def finish(self) -> None:
+        """The body is over."""
         if not self._ended:
             raise RequestError("The multipart body ends before its closing boundary.")
-        for name in ROLES:
-            if not self._parts.get(name, name not in PHOTOS):
-                raise UploadMissing(f"The field {name} is missing or empty; it holds a photo.", field=name)
-        photos = {role: self._photo(role) for role in ROLES if role in self._parts}
-        return Form(photos, {name: self._text(name) for name in TEXTS if name in self._parts})
 
-    def _photo(self, name: str) -> Photo:
-        data = bytes(self._parts.pop(name))
-        try:
-            return Photo(data, sniff(data, self._limits))
-        except FacefleetError as error:
-            error.detail["field"] = name
-            raise
+    def _photo(self) -> Photo:
+        data = bytes(self._content)
+        if not data:
+            raise missing(self._name)
+        return Photo(data, sniff(data, self._limits))
 
-    def _text(self, name: str) -> str:
+    def _text(self) -> str:
         try:
-            return self._parts[name].decode()
+            return self._content.decode()
         except UnicodeDecodeError:
-            raise RequestError(f"The field {name} is not UTF-8 text.", field=name) from None
+            raise RequestError(f"The field {self._name} is not UTF-8 text.") from None
 
     def _on_part_begin(self) -> None:
         self._name, self._header, self._disposition = "", b"", b""
+        self._content = bytearray()
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -151,36 +228,48 @@ class _Reader:
     def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
         name = options.get(b"name", b"").decode("utf-8", "replace")
-        if name not in PHOTOS + TEXTS:
-            known = [*PHOTOS, *TEXTS]
+        often = self._fields.often(name)
+        if not often:
+            known = [*self._fields.photos, *self._fields.texts]
             raise RequestError(f"There is no field {name[:64]!r} here.", field=name[:64], known=known)
-        self._name = self._free(name)
-        self._parts[self._name] = bytearray()
-
-    def _free(self, name: str) -> str:
-        """The role of a part: of several sources each has its own."""
-        roles = SOURCE_ROLES if name == SOURCE_ROLES[0] else (name,)
-        for role in roles:
-            if role not in self._parts:
-                return role
-        often = "twice" if len(roles) == 1 else f"more than {len(roles)} times"
-        raise RequestError(f"The field {name} is there {often}.", field=name)
+        if self._counts[name] >= often:
+            words = "twice" if often == 1 else f"more than {often} times"
+            raise RequestError(f"The field {name} is there {words}.", field=name)
+        self._name = name
+        self._counts[name] += 1
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        part = self._parts[self._name]
-        unknown = len(part) < HEAD_BYTES
-        part += data[start:end]
-        if self._name in TEXTS:
-            if len(part) > MAX_TEXT_BYTES:
-                raise RequestError(f"The field {self._name} is over {MAX_TEXT_BYTES:,} bytes.", field=self._name)
-            return
+        unknown = len(self._content) < HEAD_BYTES
+        self._content += data[start:end]
+        with self._naming():
+            if self._name in self._fields.texts:
+                if len(self._content) > MAX_TEXT_BYTES:
+                    raise RequestError(f"The field {self._name} is over {MAX_TEXT_BYTES:,} bytes.")
+                return
+            check_bytes(len(self._content), self._limits)
+            if unknown and len(self._content) >= HEAD_BYTES:
+                sniff_type(bytes(self._content[:HEAD_BYTES]))
+
+    def _on_part_end(self) -> None:
+        with self._naming():
+            content = self._text() if self._name in self._fields.texts else self._photo()
+        self._done.append(Part(self._name, self._number, content))
+        self._content = bytearray()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Says of an error which field it is about, and which of several."""
         try:
-            check_bytes(len(part), self._limits)
-            if unknown and len(part) >= HEAD_BYTES:
-                sniff_type(bytes(part[:HEAD_BYTES]))
+            yield
         except FacefleetError as error:
             error.detail["field"] = self._name
+            if self._fields.often(self._name) > 1:
+                error.detail["number"] = self._number
             raise
+
+    @property
+    def _number(self) -> int:
+        return self._counts[self._name] - 1
 
     def _on_end(self) -> None:
         self._ended = True

@@ -24,7 +24,7 @@ from facefleet.assignments import (
 from facefleet.errors import OptionInvalid
 from facefleet.gateway.outlook import MOST_AHEAD, Place
 from facefleet.observability.tracing import trace_id_of
-from facefleet.tasks.task import Kind, State, Task
+from facefleet.tasks.task import Failure, Kind, State, Task
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Years = Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]
@@ -94,6 +94,14 @@ class Problem(BaseModel):
     detail: dict[str, Any]
 
 
+class WebhookView(BaseModel):
+    """Who is told of a task."""
+
+    url: str
+    events: list[State]
+    deliveries: str = Field(description="link to what was sent, and what became of it")
+
+
 class TaskView(BaseModel):
     """A task."""
 
@@ -119,6 +127,12 @@ class TaskView(BaseModel):
     timings_ms: dict[str, float] = Field(description="step to milliseconds of the run that succeeded")
     erased_at: datetime | None = Field(description="when photos and result were erased on request")
     error: Problem | None = Field(description="of a failed task, or of the attempt before the next")
+    webhook: WebhookView | None = Field(description="who is told of this task")
+    template_id: str | None = Field(description="the registered target it uses, or registers")
+    batch_id: str | None = Field(description="the batch it is part of")
+    item: int | None = Field(description="its place in the batch, from 0")
+    output: dict[str, Any] | None = Field(description="what it found, of a kind whose outcome is no picture")
+    result_bytes: int | None = Field(description="of the result")
     trace_id: str | None = Field(description="of the trace of the request that made it")
     links: Links
 
@@ -167,6 +181,11 @@ def accepted(task: Task) -> Accepted:
     return Accepted(task_id=task.id, status=task.state, links=links_of(task))
 
 
+def problem_of(failure: Failure | None) -> Problem | None:
+    """Why something failed, as its owner sees it."""
+    return Problem(code=failure.code, message=failure.message, detail=dict(failure.detail)) if failure else None
+
+
 def view(task: Task, place: Place | None = None) -> TaskView:
     """The task as its owner sees it, and where it stands while it is queued."""
     failure = task.failure if task.state != State.SUCCEEDED else None
@@ -178,7 +197,16 @@ def view(task: Task, place: Place | None = None) -> TaskView:
         created_at=task.created_at, started_at=task.started_at, finished_at=task.finished_at,
         erased_at=task.erased_at, options=dict(task.options),
         models=dict(task.models), timings_ms=dict(task.timings_ms),
-        error=Problem(code=failure.code, message=failure.message, detail=dict(failure.detail)) if failure else None,
-        trace_id=trace_id_of(task.traceparent),
+        error=problem_of(failure), webhook=_webhook(task), trace_id=trace_id_of(task.traceparent),
+        template_id=task.template, batch_id=task.batch, item=task.item,
+        output=dict(task.output) if task.output is not None else None,
+        result_bytes=task.bytes_out if task.result is not None else None,
         links=links_of(task),
     )  # fmt: skip
+
+
+def _webhook(task: Task) -> WebhookView | None:
+    if task.webhook is None:
+        return None
+    events = [State(event) for event in task.webhook.events]
+    return WebhookView(url=task.webhook.url, events=events, deliveries=f"/v1/tasks/{task.id}/webhooks")

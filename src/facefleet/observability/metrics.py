@@ -46,6 +46,19 @@ class RecordsSample:
     maintenance: bool
 
 
+@dataclass(frozen=True, slots=True)
+class WebhookSample:
+    """What the records say of deliveries.
+
+    Attributes:
+        pending: Not at their end, those that wait for another attempt included.
+        late_seconds: How long the one that is due first has been due; 0 where none is.
+    """
+
+    pending: int
+    late_seconds: float
+
+
 def uncounted() -> None:
     """For a part whose outages nobody counts."""
 
@@ -95,6 +108,13 @@ class Metrics:
             "facefusion_deleted_total", "What retention and erasure deleted.", ["what"], registry=registry
         )
 
+        self.webhook_attempts = Counter(
+            "facefusion_webhook_attempts_total", "Attempts to deliver by their outcome.", ["outcome"], registry=registry
+        )
+        self.webhook_deliveries = Counter(
+            "facefusion_webhook_deliveries_total", "Deliveries that came to an end.",
+            ["event", "outcome"], registry=registry,
+        )  # fmt: skip
         self.watchers = Gauge(
             "facefusion_watchers", "Clients that wait for a task to change.",
             ["how"], multiprocess_mode="livesum", registry=registry,
@@ -122,6 +142,10 @@ class Metrics:
     def watch_records(self, sample: Callable[[], RecordsSample | None]) -> None:
         """Read what the records say at every scrape; none where they are away."""
         self.registry.register(_Read(lambda: _records(sample())))
+
+    def watch_webhooks(self, sample: Callable[[], WebhookSample | None]) -> None:
+        """Read what of the deliveries is pending at every scrape; none where the records are away."""
+        self.registry.register(_Read(lambda: _webhooks(sample())))
 
 
 class _Read(Collector):
@@ -160,3 +184,12 @@ def _records(sample: RecordsSample | None) -> Iterable[Metric]:
             oldest.add_metric(name, lane.oldest_seconds)
             paused.add_metric(name, lane.paused)
     return [tasks, oldest, paused, maintenance]
+
+
+def _webhooks(sample: WebhookSample | None) -> Iterable[Metric]:
+    pending = GaugeMetricFamily("facefusion_webhooks_pending", "Deliveries that have not come to an end.")
+    late = GaugeMetricFamily("facefusion_webhooks_late_seconds", "s that the delivery due first has been due.")
+    if sample is not None:
+        pending.add_metric((), sample.pending)
+        late.add_metric((), sample.late_seconds)
+    return [pending, late]

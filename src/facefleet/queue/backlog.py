@@ -55,19 +55,20 @@ class Backlog:
         self._lock = Lock()
         self._counts: dict[tuple[str, str], _Count] = {}
 
-    def check(self, route: Route) -> None:
-        """Let one more task into a lane.
+    def check(self, route: Route, more: int = 1) -> None:
+        """Let so many more tasks into a lane.
 
         Raises:
             Overloaded: The lane is full.
             RecordsUnavailable: The database does not answer.
         """
         count = self._count(route.track, route.lane)
-        if count.queued < self._limit:
+        if count.queued + more <= self._limit:
             return
-        seconds = retry_after(count.queued, self._limit, count.per_second)
+        seconds = retry_after(count.queued + more - 1, self._limit, count.per_second)
+        room = "which is its limit" if more == 1 else f"and {more:,} more are over its limit of {self._limit:,}"
         raise Overloaded(
-            f"{count.queued:,} tasks wait in the lane {route.lane}, which is its limit; try again in {seconds} s.",
+            f"{count.queued:,} tasks wait in the lane {route.lane}, {room}; try again in {seconds} s.",
             lane=route.lane, queued=count.queued, limit=self._limit,
             started_per_second=round(count.per_second, 3), retry_after=seconds,
         )  # fmt: skip

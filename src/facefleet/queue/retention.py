@@ -14,11 +14,13 @@ from uuid import UUID
 from facefleet.errors import FacefleetError
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
-from facefleet.storage.keys import ALL_TENANTS, Place, place_of, task_prefixes
+from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, task_prefixes
 from facefleet.storage.store import Store
-from facefleet.tasks.keeping import Keeping
+from facefleet.tasks.batches import Batch, Batches
+from facefleet.tasks.keeping import FORGOTTEN, Keeping
 from facefleet.tasks.repository import BATCH, Clock
 from facefleet.tasks.task import Task
+from facefleet.tasks.templates import Template, Templates
 
 _log = logger(__name__)
 
@@ -38,6 +40,8 @@ class Retention:
     """The deleter."""
 
     keeping: Keeping
+    templates: Templates
+    batches: Batches
     store: Store
     metrics: Metrics
     clock: Clock
@@ -63,11 +67,19 @@ class Retention:
         Raises:
             OutageError: Records or store are away; what was deleted so far is marked.
         """
+        self.templates.settle()
+        for template in self.templates.discarded(self.terms.inputs):
+            self.delete_template(template)
         for task in self.keeping.with_old_inputs(self.terms.inputs):
             self.delete_inputs(task)
+        for batch in self.batches.with_old_inputs(self.terms.inputs):
+            self._delete_shared(batch)
+            self.batches.inputs_deleted(batch)
         for task in self.keeping.with_old_results(self.terms.results):
             self.delete_results(task)
-        self._count("row", self.keeping.delete_rows(self.terms.rows))
+        rows = self.terms.rows
+        self._count("row", self.keeping.delete_rows(rows))
+        self._count("row", self.batches.delete_rows(rows) + self.templates.delete_rows(rows))
 
     def erase(self, task: Task) -> None:
         """Erase a task for its owner: the record first, so that a run under way has lost its fence.
@@ -81,10 +93,28 @@ class Retention:
         self.delete_results(task)
         _log.info("task.erased", task_id=task.id, tenant=task.tenant)
 
+    def erase_batch(self, batch: Batch) -> None:
+        """Erase all items of a batch for their owner; errors are those of ``erase``."""
+        self.batches.erase(batch, FORGOTTEN)
+        self._delete_shared(batch)
+        for task in self.batches.items(batch):
+            _, results = task_prefixes(task.tenant, task.id)
+            self._count("result", self._delete(self.store.list(results)))
+        self.batches.all_deleted(batch)
+        _log.info("batch.erased", batch_id=batch.id, tenant=batch.tenant)
+
+    def delete_template(self, template: Template) -> None:
+        """Delete the photo of a template that nobody uses any more."""
+        self._count("template", self._delete([template.object] if template.object else []))
+        self.templates.object_deleted(template)
+
     def delete_inputs(self, task: Task) -> None:
-        """Delete a task's uploads."""
+        """Delete a task's uploads; of an item of a batch, what it does not share."""
         inputs, _ = task_prefixes(task.tenant, task.id)
         self._count("input", self._delete(self.store.list(inputs)))
+        if task.batch is not None:
+            shared = self.batches.get(task.tenant, task.batch).inputs.values()
+            self._count("input", self._delete(key for key in task.inputs.values() if key not in shared))
         self.keeping.inputs_deleted(task)
 
     def delete_results(self, task: Task) -> None:
@@ -102,13 +132,26 @@ class Retention:
         before = self.clock() - self.terms.orphans
         found = self.store.delete_unfinished(before)
         places = (place for key in self.store.list(ALL_TENANTS) if (place := place_of(key)) is not None)
-        old = (place for place in places if _born(place.task_id) < before)
+        old = (place for place in places if _born(place.owner) < before)
         for some in _batches(old):
-            records = self.keeping.known({place.task_id for place in some})
-            orphans = [place.key for place in some if _is_orphan(place, records.get(place.task_id))]
-            found += self._delete(orphans)
+            found += self._delete(self._orphans(some))
         self._count("orphan", found)
         return found
+
+    def _orphans(self, places: list[Place]) -> list[str]:
+        owners = {place.owner for place in places}
+        kept = {Part.TEMPLATES: self.templates.kept(owners), Part.INPUTS: self.batches.kept(owners)}
+        known = self.keeping.known(owners)
+        orphans = []
+        for place in places:
+            named = kept.get(place.part, {}).get(place.owner) == place.tenant
+            if not named and _is_orphan(place, known.get(place.owner)):
+                orphans.append(place.key)
+        return orphans
+
+    def _delete_shared(self, batch: Batch) -> None:
+        inputs, _ = task_prefixes(batch.tenant, batch.id)
+        self._count("input", self._delete(self.store.list(inputs)))
 
     def _delete(self, keys: Iterable[str]) -> int:
         count = 0
@@ -128,7 +171,7 @@ def _is_orphan(place: Place, task: Task | None) -> bool:
         return True
     if not task.state.terminal or task.hold:
         return False
-    if place.is_result:
+    if place.part is Part.RESULTS:
         return place.key != task.result
     return not task.inputs_kept
 

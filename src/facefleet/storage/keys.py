@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 ALL_TENANTS = "tenants/"
-_PLACE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>inputs|results)/(?P<task>[0-9a-f-]{36})/[^/]+")
+_PLACE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>inputs|results)/(?P<owner>[0-9a-f-]{36})/[^/]+")
+_TEMPLATE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>templates)/(?P<owner>[0-9a-f-]{36})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -18,6 +20,16 @@ def input_key(tenant: str, task_id: str, role: str) -> str:
 def result_key(tenant: str, task_id: str, fence: int) -> str:
     """What the run with this fence made: ``tenants/<tenant>/results/<task>/<fence>``."""
     return f"{tenant_prefix(tenant)}results/{_name(task_id)}/{fence:d}"
+
+
+def batch_key(tenant: str, batch_id: str, field: str, number: int) -> str:
+    """A photo of a batch: ``tenants/<tenant>/inputs/<batch>/<field>-<number>``."""
+    return input_key(tenant, batch_id, f"{field}-{number:04d}")
+
+
+def template_key(tenant: str, template_id: str) -> str:
+    """The photo of a template: ``tenants/<tenant>/templates/<id>``."""
+    return f"{tenant_prefix(tenant)}templates/{_name(template_id)}"
 
 
 def task_prefixes(tenant: str, task_id: str) -> tuple[str, str]:
@@ -36,19 +48,31 @@ def _name(part: str) -> str:
     return part
 
 
+class Part(StrEnum):
+    """What an object is to its owner."""
+
+    INPUTS = "inputs"
+    RESULTS = "results"
+    TEMPLATES = "templates"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Whose object a key is."""
+    """Whose object a key is.
+
+    Attributes:
+        owner: Id of a task, of a batch (inputs), or of a template.
+    """
 
     key: str
     tenant: str
-    task_id: str
-    is_result: bool
+    owner: str
+    part: Part
 
 
 def place_of(key: str) -> Place | None:
-    """What a key says; none where it is no key of a task."""
-    found = _PLACE.fullmatch(key)
+    """What a key says; none where it is no key of ours."""
+    found = _PLACE.fullmatch(key) or _TEMPLATE.fullmatch(key)
     if found is None:
         return None
-    return Place(key, found["tenant"], found["task"], found["kind"] == "results")
+    return Place(key, found["tenant"], found["owner"], Part(found["kind"]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, false, or_, select, update
 
@@ -11,10 +12,15 @@ from facefleet.errors import TaskHeld
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.repository import BATCH, Clock
-from facefleet.tasks.table import task_of, tasks
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.table import deliveries, task_of, tasks
+from facefleet.tasks.task import Kind, State, Task
 
 _OPEN = (State.QUEUED, State.RUNNING)
+FORGOTTEN: Mapping[str, Any] = {
+    "options": {}, "output": None, "error_message": None, "error_detail": None, "webhook_url": None,
+    "lease_until": None, "step": None, "version": tasks.c.version + 1,
+}  # fmt: skip
+"""What an erasure changes in a record."""
 
 
 class Keeping:
@@ -40,11 +46,11 @@ class Keeping:
         now = self._clock()
         with self._database.write() as connection:
             forgotten = connection.execute(
-                update(tasks).where(mine, tasks.c.hold == false(), tasks.c.erased_at.is_(None)).values(
-                    erased_at=now, options={}, error_message=None, error_detail=None, webhook_url=None,
-                    lease_until=None, step=None, version=tasks.c.version + 1,
-                ).returning(tasks.c.version)
+                update(tasks).where(mine, tasks.c.hold == false(), tasks.c.erased_at.is_(None))
+                .values(erased_at=now, **FORGOTTEN).returning(tasks.c.version)
             ).scalar()  # fmt: skip
+            if forgotten is not None:
+                connection.execute(delete(deliveries).where(deliveries.c.task == task.id))
             open_ = and_(mine, tasks.c.erased_at.is_not(None), tasks.c.state.in_(_OPEN))
             connection.execute(update(tasks).where(open_).values(state=State.CANCELED, finished_at=now))
             held = connection.execute(select(tasks.c.hold).where(mine)).scalar()
@@ -54,8 +60,8 @@ class Keeping:
             raise TaskHeld("The task is under legal hold; ask the operator.", task_id=task.id)
 
     def with_old_inputs(self, age: timedelta) -> list[Task]:
-        """Ended tasks whose uploads have outlived their time, or were erased."""
-        return self._ended(age, tasks.c.inputs_kept)
+        """Ended tasks whose uploads have outlived their time, were erased, or were only to be looked at."""
+        return self._ended(age, tasks.c.inputs_kept, or_at_once=tasks.c.kind == Kind.DETECT)
 
     def with_old_results(self, age: timedelta) -> list[Task]:
         """Ended tasks whose result has outlived its time, or was erased."""
@@ -70,12 +76,13 @@ class Keeping:
         self._set(task, result_kept=False, result=None)
 
     def delete_rows(self, age: timedelta) -> int:
-        """Delete records that have outlived their time and have no object left; how many."""
+        """Delete records that have outlived their time and have no object left, with their deliveries; how many."""
         old = and_(
             self._due(age), tasks.c.inputs_kept == false(), tasks.c.result_kept == false(), tasks.c.hold == false()
         )
-        batch = select(tasks.c.id).where(old).limit(BATCH)
         with self._database.write() as connection:
+            batch = connection.scalars(select(tasks.c.id).where(old).limit(BATCH)).all()
+            connection.execute(delete(deliveries).where(deliveries.c.task.in_(batch)))
             return connection.execute(delete(tasks).where(tasks.c.id.in_(batch))).rowcount
 
     def known(self, task_ids: Collection[str]) -> dict[str, Task]:
@@ -84,8 +91,10 @@ class Keeping:
             rows = connection.execute(select(tasks).where(tasks.c.id.in_(task_ids))).mappings()
             return {row["id"]: task_of(row) for row in rows}
 
-    def _ended(self, age: timedelta, kept: ColumnElement[bool]) -> list[Task]:
-        gone = or_(self._due(age), tasks.c.erased_at.is_not(None))
+    def _ended(
+        self, age: timedelta, kept: ColumnElement[bool], or_at_once: ColumnElement[bool] | None = None
+    ) -> list[Task]:
+        gone = or_(self._due(age), tasks.c.erased_at.is_not(None), false() if or_at_once is None else or_at_once)
         found = select(tasks).where(kept, tasks.c.hold == false(), tasks.c.state.not_in(_OPEN), gone)
         with self._database.read() as connection:
             return [task_of(row) for row in connection.execute(found.limit(BATCH)).mappings()]

@@ -12,11 +12,10 @@ from sqlalchemy import ColumnElement, and_, select
 from facefleet.errors import OptionInvalid
 from facefleet.tasks.database import Database
 from facefleet.tasks.table import task_of, tasks
-from facefleet.tasks.task import Kind, State, Task
+from facefleet.tasks.task import ID, Kind, State, Task
 
-_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _ITEM = r"[0-9]{1,9}"
-CURSOR = f"^({_ID}|{_ITEM})$"
+CURSOR = f"^({ID}|{_ITEM})$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +92,6 @@ def _cursor_of(task: Task, wanted: Wanted) -> str:
 
 
 def _after(cursor: str, wanted: Wanted) -> ColumnElement[bool]:
-    if not re.fullmatch(_ITEM if wanted.batch else _ID, cursor):
+    if not re.fullmatch(_ITEM if wanted.batch else ID, cursor):
         raise OptionInvalid("The cursor is none that this list gave; begin without one.", field="cursor")
     return tasks.c.item > int(cursor) if wanted.batch else tasks.c.id < cursor

@@ -119,7 +119,7 @@ class Operations:
             run_at=now, deadline_at=now + (before.deadline_at - before.created_at),
             sent_at=None, sent_epoch=None, lease_until=None, progress=0.0, step=None,
             error_code=None, error_message=None, error_detail=None, started_at=None, finished_at=None,
-            result_kept=True,
+            result_kept=True, told="",
         )  # fmt: skip
         with self._database.write() as connection:
             done = connection.execute(fresh).rowcount

@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.sql.dml import Insert, ReturningUpdate, Update
 
 from facefleet.errors import FacefleetError, TaskEnded, TaskNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.table import row_of, task_of, tasks
-from facefleet.tasks.task import SUSPECT_LOST, Failure, Route, State, Task
+from facefleet.tasks.task import SUSPECT_LOST, Failure, Json, Kind, Route, State, Task
 
 Clock = Callable[[], datetime]
 BATCH = 500  # records one round of the sweeper looks at
@@ -31,7 +31,8 @@ _LIST = (tasks.c.track, tasks.c.lane, tasks.c.shard)
 
 def _claim(kind: ColumnElement[bool]) -> ReturningUpdate[Any]:
     due = and_(tasks.c.id == bindparam("due_id"), tasks.c.state == State.QUEUED, tasks.c.run_at <= bindparam("now"))
-    return update(tasks).where(due, kind).values(
+    known = tasks.c.kind.in_(bindparam("known_kinds", expanding=True))
+    return update(tasks).where(due, kind, known).values(
         state=State.RUNNING, fence=tasks.c.fence + 1, version=tasks.c.version + 1,
         lease_until=bindparam("until"), started_at=func.coalesce(tasks.c.started_at, bindparam("now")),
         models=bindparam("of_models"), progress=0.0, step=None,
@@ -45,7 +46,7 @@ _SUCCEED = update(tasks).where(
 ).values(
     state=State.SUCCEEDED, version=tasks.c.version + 1, lease_until=None, progress=1.0, step=None,
     finished_at=bindparam("now"), result=bindparam("key"), result_type=bindparam("media_type"),
-    timings_ms=bindparam("timings"), bytes_out=bindparam("size"), seconds=bindparam("took"),
+    timings_ms=bindparam("timings"), bytes_out=bindparam("size"), seconds=bindparam("took"), output=bindparam("found"),
 ).returning(tasks.c.version)  # fmt: skip
 _GET = select(tasks).where(tasks.c.id == bindparam("task_id"), tasks.c.tenant == bindparam("owner"))
 
@@ -73,8 +74,12 @@ class TaskRepository:
 
     # ── the gateway ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def add(self, task: Task) -> Task:
+    def add(self, task: Task, *beside: Insert) -> Task:
         """Commit a new record, unless its idempotency key is taken.
+
+        Args:
+            task: Queued.
+            beside: What is true only together with it: committed with it or not at all.
 
         Returns:
             The record that has the key: this one, or its earlier twin, and then nothing was changed.
@@ -82,6 +87,8 @@ class TaskRepository:
         try:
             with self._database.write() as connection:
                 connection.execute(insert(tasks), row_of(task))  # as parameters: the statement is compiled once
+                for statement in beside:
+                    connection.execute(statement)
         except IntegrityError:
             twin = self.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
             if twin is None:
@@ -158,8 +165,9 @@ class TaskRepository:
     # ── the worker ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def claim(
-        self, task_id: str, lease: timedelta, models: Mapping[str, str], *, suspect: bool | None = None
-    ) -> Task | None:
+        self, task_id: str, lease: timedelta, models: Mapping[str, str], *,
+        suspect: bool | None = None, kinds: Collection[Kind] = tuple(Kind),
+    ) -> Task | None:  # fmt: skip
         """Take a queued task whose time has come.
 
         Args:
@@ -167,13 +175,16 @@ class TaskRepository:
             lease: How long the claim holds without a heartbeat.
             models: Name → version of what this run will use.
             suspect: Only one that has, or has not, lost ``SUSPECT_LOST`` workers; any where not given.
+            kinds: What this worker knows how to do; the rest is left to others.
 
         Returns:
             The record under its new fence; none when it is not there, not queued or not due (a duplicate message), or
             not of the kind asked for.
         """
         now = self._clock()
-        values = {"due_id": task_id, "now": now, "until": now + lease, "of_models": dict(models)}
+        values = {
+            "due_id": task_id, "now": now, "until": now + lease, "of_models": dict(models), "known_kinds": list(kinds),
+        }  # fmt: skip
         with self._database.write() as connection:
             row = connection.execute(_CLAIMS[suspect], values).mappings().one_or_none()
         return self._told(row)
@@ -218,29 +229,35 @@ class TaskRepository:
         return self._told(row)
 
     def succeed(
-        self, task: Task, result: str, result_type: str, timings_ms: Mapping[str, float], *,
-        bytes_out: int = 0, seconds: float = 0.0,
+        self, task: Task, result: str | None, result_type: str | None, timings_ms: Mapping[str, float], *,
+        bytes_out: int = 0, seconds: float = 0.0, output: Json | None = None, beside: Sequence[Update] = (),
     ) -> bool:  # fmt: skip
         """Name the winner; false when this run no longer holds the task. To say it twice is to say it once.
 
         Args:
             task: As claimed.
-            result: Object key.
+            result: Object key; none of a kind whose outcome is words.
             result_type: Media type.
             timings_ms: Step → ms.
             bytes_out: Of the result.
             seconds: s that this run took.
+            output: The words.
+            beside: What becomes true with the success, in the same commit.
         """
         values = {
             "held_id": task.id, "held_fence": task.fence, "now": self._clock(),
             "key": result, "media_type": result_type, "timings": dict(timings_ms), "size": bytes_out, "took": seconds,
+            "found": output,
         }  # fmt: skip
         with self._database.write() as connection:
             version = connection.execute(_SUCCEED, values).scalar()
+            for statement in beside if version is not None else ():
+                connection.execute(statement)
         if version is not None:
             self._tell(Wake(task.id, version))
             return True
-        return bool(self._select(and_(tasks.c.id == task.id, tasks.c.result == result)))
+        won = and_(tasks.c.id == task.id, tasks.c.fence == task.fence, tasks.c.state == State.SUCCEEDED)
+        return bool(self._select(won))
 
     def fail(self, task: Task, error: FacefleetError) -> bool:
         """End the task with an error; false when this run no longer holds it."""

@@ -22,12 +22,16 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
     true,
 )
 
 from facefleet.tasks.task import Consent, Failure, Kind, Route, State, Task, Webhook
 
 metadata = MetaData()
+
+# Whose state has changed since somebody was told, if there is somebody: few, however many have ended.
+_UNTOLD = text("webhook_url IS NOT NULL AND told <> state")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -100,6 +104,9 @@ tasks = Table(
     Column("bytes_in", BigInteger, nullable=False, server_default="0"),
     Column("bytes_out", BigInteger, nullable=False, server_default="0"),
     Column("seconds", Float, nullable=False, server_default="0"),
+    Column(
+        "told", String(16), nullable=False, server_default=text("''")
+    ),  # the state that deliveries were last made for
     UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
     Index("ix_tasks_tenant", "tenant", "id"),
     Index("ix_tasks_state_lease", "state", "lease_until"),
@@ -109,6 +116,7 @@ tasks = Table(
     Index("ix_tasks_tenant_created", "tenant", "created_at"),
     Index("ix_tasks_lane_started", "lane", "started_at"),
     Index("ix_tasks_state_sent", "state", "track", "lane", "shard", "sent_at"),
+    Index("ix_tasks_untold", "told", "id", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
 )
 
 # What operators switched off or on; the name says what (``maintenance``, ``pause:<track>.<lane>``).
@@ -179,11 +187,12 @@ deliveries = Table(
     Column("event", String(32), nullable=False),
     Column("version", Integer, nullable=False),
     Column("url", String, nullable=False),
+    Column("host", String(255), nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("log", JSON, nullable=False),
     Column("next_at", UtcDateTime),
-    Column("created_at", UtcDateTime, nullable=False),
+    Column("happened_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime),
     UniqueConstraint("task", "event", "version", name="uq_deliveries_event"),
     Index("ix_deliveries_next", "state", "next_at"),

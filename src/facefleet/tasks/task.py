@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ import uuid_utils.compat
 SHARDS = 8
 SUSPECT_LOST = 2  # a task that has lost its worker this often may be what crashes it, and runs alone
 Json = Mapping[str, object]
+ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # how an id is written
 
 
 class Kind(StrEnum):
@@ -184,14 +186,15 @@ class Task:
         cls, *, id: str, tenant: str, subject: str, kind: Kind, lane: str, track: str, options: Json,  # noqa: A002
         inputs: Mapping[str, str], consent: Consent, now: datetime, deadline: timedelta,
         idempotency_key: str | None = None, request_digest: str | None = None, traceparent: str | None = None,
-        bytes_in: int = 0,
+        webhook: Webhook | None = None, bytes_in: int = 0, template: str | None = None,
+        batch: str | None = None, item: int | None = None,
     ) -> Task:  # fmt: skip
         """A queued task that may run at once."""
         return cls(
             id=id, tenant=tenant, subject=subject, kind=kind, route=Route(track, lane, shard_of(tenant)),
             options=options, inputs=inputs, consent=consent, created_at=now, run_at=now, deadline_at=now + deadline,
             idempotency_key=idempotency_key, request_digest=request_digest, traceparent=traceparent,
-            bytes_in=bytes_in,
+            webhook=webhook, bytes_in=bytes_in, template=template, batch=batch, item=item,
         )  # fmt: skip
 
     def sent(self, at: datetime, epoch: str | None) -> Task:
@@ -211,3 +214,8 @@ def new_id() -> str:
 def shard_of(tenant: str) -> int:
     """The tenant's shard; the same on every machine and in every release."""
     return int.from_bytes(hashlib.sha256(tenant.encode()).digest()[:4], "big") % SHARDS
+
+
+def is_id(text: str) -> bool:
+    """Whether a text can be an id at all; what cannot is asked of no database."""
+    return re.fullmatch(ID, text) is not None

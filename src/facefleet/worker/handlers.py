@@ -1,29 +1,26 @@
-"""One message, top to bottom: claim → load → fuse → mark → store → complete."""
+"""One message, top to bottom: claim → the work of its kind → store → complete."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from facefleet.assignments import SOURCE_ROLES, FaceAssignment
-from facefleet.engine.fusion import Engine
-from facefleet.engine.types import FuseOptions, Fusion
 from facefleet.errors import FacefleetError, InternalError, OutageError, RecordsUnavailable, RecordsUncertain
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
-from facefleet.observability.tracing import Off, Side, Tracer, current, laps, span, trace_id_of
+from facefleet.observability.tracing import Off, Side, Tracer, current, span, trace_id_of
 from facefleet.queue.retries import RetryPolicy
-from facefleet.safety.labels import mark
 from facefleet.storage.keys import result_key
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock, TaskRepository
-from facefleet.tasks.task import Task
+from facefleet.tasks.task import Kind, Task
 from facefleet.worker.gate import Gate
 from facefleet.worker.leases import HandedBack, Hold, Leases, TakenAway
+from facefleet.worker.outcome import Outcome, Timings, Work
+
+_ENDED = ("succeeded", "failed")
 
 _log = logger(__name__)
 
@@ -33,21 +30,20 @@ class Handler:
     """Runs the task of a message.
 
     Attributes:
+        works: What this worker knows how to do; a task of another kind is left to others.
         gate: Who may run beside whom.
         models: Name → version of what this worker has loaded.
-        producer: Provider's name in the marks.
     """
 
     records: TaskRepository
     store: Store
-    engine: Engine
+    works: Mapping[Kind, Work]
     leases: Leases
     gate: Gate
     retries: RetryPolicy
     metrics: Metrics
     clock: Clock
     models: Mapping[str, str]
-    producer: str
     jitter: random.Random = field(default_factory=random.SystemRandom)
     tracer: Tracer = field(default_factory=Off)
 
@@ -86,7 +82,9 @@ class Handler:
     def _claimed(self, task_id: str, *, suspect: bool) -> bool:
         """Run the task to its end if it can be claimed."""
         with span("claim"):
-            task = self.records.claim(task_id, self.leases.lease, self.models, suspect=suspect)
+            task = self.records.claim(
+                task_id, self.leases.lease, self.models, suspect=suspect, kinds=self.works.keys()
+            )  # fmt: skip
         if task is None:
             return False
         current().set(tenant=task.tenant, kind=task.kind.value, fence=task.fence, lane=task.route.lane)
@@ -103,6 +101,8 @@ class Handler:
         try:
             with in_flight.track_inprogress():
                 outcome = self._settled(hold)
+                if outcome in _ENDED and task.kind is Kind.DETECT:
+                    self._discard(task)
         except OutageError as error:  # not even the outcome could be written: the lease expires, the sweeper goes on
             current().fail(error.code)
             _log.warning("task.outcome_not_written", code=error.code, cause=error.detail.get("cause"))
@@ -113,7 +113,7 @@ class Handler:
     def _settled(self, hold: Hold) -> str:
         task = hold.task
         try:
-            return self._fuse(hold)
+            return self._work(hold)
         except TakenAway:
             _log.info("task.taken_away")
             return "fenced"
@@ -130,46 +130,42 @@ class Handler:
             cause = type(error).__name__
             return self._give_up_or_retry(hold, InternalError("The worker met an internal error.", cause=cause))
 
-    def _fuse(self, hold: Hold) -> str:
-        """The work itself.
+    def _work(self, hold: Hold) -> str:
+        """What the task is for.
 
         Returns:
             ``succeeded``, or ``fenced`` when another run took the task over meanwhile.
         """
-        task, began = hold.task, time.perf_counter()
-        timings = {"queued": (self.clock() - task.created_at).total_seconds() * 1000}
-        with _timed(timings, "load"):
-            roles = [role for role in SOURCE_ROLES if role in task.inputs]
-            source, *more = (self.store.get(task.inputs[role]) for role in roles)
-            target = self.store.get(task.inputs["target"])
-        fusion = self.engine.fuse(
-            source, target, _options(task), more_sources=more, checkpoint=laps("engine", hold.check)
-        )
-        self._count(fusion)
-        timings |= fusion.timings_ms
-        with _timed(timings, "mark"):
-            image = mark(fusion.image, fusion.media_type, producer=self.producer, content_id=task.id)
-        return self._complete(hold, fusion, image, timings, began)
+        task, began, timings = hold.task, time.perf_counter(), Timings()
+        timings.ms["queued"] = (self.clock() - task.created_at).total_seconds() * 1000
+        outcome = self.works[task.kind](hold, timings)
+        key = None
+        if outcome.image is not None:
+            key = result_key(task.tenant, task.id, task.fence)
+            with timings.timed("store"):
+                self.store.put(key, outcome.image)
+        return self._complete(hold, key, outcome, timings.rounded(), round(time.perf_counter() - began, 3))
 
-    def _count(self, fusion: Fusion) -> None:
-        for role, known in fusion.known.items():
-            photo = "target" if role == "target" else "source"
-            self.metrics.prepared.labels(photo, "hit" if known else "miss").inc()
+    def _complete(
+        self, hold: Hold, key: str | None, outcome: Outcome, timings_ms: dict[str, float], seconds: float
+    ) -> str:
+        task, size = hold.task, len(outcome.image or b"")
+        media_type = str(outcome.media_type) if outcome.media_type else None
 
-    def _complete(self, hold: Hold, fusion: Fusion, image: bytes, timings: dict[str, float], began: float) -> str:
-        task, media_type = hold.task, str(fusion.media_type)
-        key = result_key(task.tenant, task.id, task.fence)
-        with _timed(timings, "store"):
-            self.store.put(key, image)
-        rounded = {step: round(ms, 2) for step, ms in timings.items()}
-        cost: dict[str, Any] = {"bytes_out": len(image), "seconds": round(time.perf_counter() - began, 3)}
+        def tell() -> bool:
+            return self.records.succeed(
+                task, key, media_type, timings_ms,
+                bytes_out=size, seconds=seconds, output=outcome.output, beside=outcome.beside,
+            )  # fmt: skip
+
         with span("succeed"):
-            won = hold.insist(lambda: self.records.succeed(task, key, media_type, rounded, **cost))
+            won = hold.insist(tell)
         if not won:
-            self.store.delete(key)
+            if key is not None:
+                self.store.delete(key)
             _log.warning("task.fenced_out")
             return "fenced"
-        _log.info("task.succeeded", bytes=len(image), timings_ms=rounded)
+        _log.info("task.succeeded", bytes=size, timings_ms=timings_ms)
         return "succeeded"
 
     def _give_up_or_retry(self, hold: Hold, error: FacefleetError) -> str:
@@ -192,18 +188,7 @@ class Handler:
         _log.info("task.retry", code=error.code, seconds=round(delay.total_seconds(), 2), kept=kept)
         return "retried"
 
-
-def _options(task: Task) -> FuseOptions:
-    """The record's options; one of a gateway that knew fewer has fewer."""
-    options: dict[str, Any] = dict(task.options)
-    assignments = tuple(FaceAssignment(**one) for one in options.pop("faces", ()))
-    return FuseOptions(**options, faces=assignments)
-
-
-@contextmanager
-def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
-    """Adds the ms of a block to the timings under its step, and a span of it to the trace."""
-    started = time.perf_counter()
-    with span(step):
-        yield
-    timings[step] = (time.perf_counter() - started) * 1000
+    def _discard(self, task: Task) -> None:
+        """Delete uploads that were only to be looked at; those of a run that died here go with the next deletions."""
+        for key in task.inputs.values():
+            self.store.delete(key)

@@ -42,6 +42,7 @@ from facefleet.worker.leases import HandedBack, Leases
 from facefleet.worker.lifecycle import Lifecycle
 from facefleet.worker.probe import Probe
 from facefleet.worker.runtime import build_engine
+from facefleet.worker.works import build_works
 
 _log = logs.logger(__name__)
 
@@ -114,17 +115,17 @@ def _build_handler(
 ) -> Handler:
     engine = build_engine(settings, interpreters=settings.worker.threads)
     engine.warm()
+    store = open_store(settings.objects_url, settings.objects, on_outage=metrics.outage("store"))
     return Handler(
         records=records,
-        store=open_store(settings.objects_url, settings.objects, on_outage=metrics.outage("store")),
-        engine=engine,
+        store=store,
+        works=build_works(store, engine, metrics, now, producer=settings.marks.producer),
         leases=leases,
         gate=gate,
         retries=RetryPolicy(settings.tasks.max_failures, timedelta(seconds=settings.tasks.retry_after)),
         metrics=metrics,
         clock=now,
         models=engine.versions,
-        producer=settings.marks.producer,
         tracer=tracer,
     )
 

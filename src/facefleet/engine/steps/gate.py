@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.engine.types import Face, Faces, TargetFace
 from facefleet.errors import (
@@ -17,6 +20,28 @@ MIN_FACE_PX = 34  # short side of the box; below, the landmark model guesses
 MAX_SOURCE_YAW = 35.0  # degrees; a source in profile has no second half to show
 MAX_TARGET_YAW = 50.0  # degrees
 MAX_OUTSIDE = 0.12  # share of the landmarks beyond the edge
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """What a face can be used for.
+
+    Attributes:
+        source: It can be taken.
+        target: It can be replaced.
+        reasons: Codes of what speaks against either, each once.
+    """
+
+    source: bool
+    target: bool
+    reasons: tuple[str, ...]
+
+
+def fitness(face: Face, faces: Faces) -> Fitness:
+    """What a face of a photo can be used for; a fusion decides by the same rules."""
+    source = [error.code for error in _objections(face, faces, "source", MAX_SOURCE_YAW)]
+    target = [error.code for error in _objections(face, faces, "target", MAX_TARGET_YAW)]
+    return Fitness(not source, not target, tuple(dict.fromkeys(source + target)))
 
 
 def choose_source(faces: Faces, index: int | None, number: int = 0) -> Face:
@@ -49,7 +74,7 @@ def choose_targets(faces: Faces, which: TargetFace) -> tuple[Face, ...]:
         _check(face, faces, "target", MAX_TARGET_YAW)
         return (face,)
     first = _pick(faces, None, "target")
-    fit = tuple(face for face in faces.faces if _fits(face, faces))
+    fit = tuple(face for face in faces.faces if fitness(face, faces).target)
     if not fit:
         _check(first, faces, "target", MAX_TARGET_YAW)
     return fit
@@ -66,29 +91,27 @@ def _pick(faces: Faces, index: int | None, image: str) -> Face:
     return faces.faces[index or 0]
 
 
-def _fits(face: Face, faces: Faces) -> bool:
-    try:
-        _check(face, faces, "target", MAX_TARGET_YAW)
-    except FaceError:
-        return False
-    return True
-
-
 def _check(face: Face, faces: Faces, image: str, max_yaw: float) -> None:
+    for objection in _objections(face, faces, image, max_yaw):
+        raise objection
+
+
+def _objections(face: Face, faces: Faces, image: str, max_yaw: float) -> Iterator[FaceError]:
+    """What speaks against a face, the gravest first."""
     if face.box.short_side < MIN_FACE_PX:
         size = round(face.box.short_side)
-        raise FaceTooSmall(
+        yield FaceTooSmall(
             f"Face {face.index} of the {image} photo is {size} px; it must be at least {MIN_FACE_PX} px.",
             image=image, index=face.index, size=size, min_size=MIN_FACE_PX,
         )  # fmt: skip
     outside = _outside(face, faces)
     if outside > MAX_OUTSIDE:
-        raise FaceOutOfFrame(
+        yield FaceOutOfFrame(
             f"Face {face.index} of the {image} photo is cut by its edge ({outside:.0%} of it is outside).",
             image=image, index=face.index, outside=round(outside, 3), max_outside=MAX_OUTSIDE,
         )  # fmt: skip
     if abs(face.pose.yaw) > max_yaw:
-        raise FacePoseUnsupported(
+        yield FacePoseUnsupported(
             f"Face {face.index} of the {image} photo is turned {abs(face.pose.yaw):.0f}°; the limit is {max_yaw:.0f}°.",
             image=image, index=face.index, yaw=round(face.pose.yaw, 1), max_yaw=max_yaw,
         )  # fmt: skip

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import (
@@ -17,8 +14,9 @@ from facefleet.errors import (
     TaskEnded,
     TaskNotFound,
 )
+from facefleet.gateway.downloads import download
 from facefleet.gateway.events import Changes
-from facefleet.gateway.openapi import APPLIED, PREFER, refusals
+from facefleet.gateway.openapi import APPLIED, PICTURES, PREFER, refusals
 from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.preferences import waited
 from facefleet.gateway.principal import Principal
@@ -27,19 +25,6 @@ from facefleet.media.sniff import ImageType
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
-
-_LINK_SECONDS = 300.0  # enough to begin a download; it goes on after that
-_PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
-_PICTURES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The picture",
-        "content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType},
-    },
-    307: {
-        "description": "Where the store has it, for a few minutes",
-        "headers": {"Location": {"description": "a signed link", "schema": {"type": "string"}}},
-    },
-}
 
 
 def router(records: TaskRepository, store: Store, changes: Changes, outlook: Outlook) -> APIRouter:
@@ -60,7 +45,7 @@ def router(records: TaskRepository, store: Store, changes: Changes, outlook: Out
     @routes.head("/{task_id}/result", include_in_schema=False)
     @routes.get(
         "/{task_id}/result", response_class=Response,
-        responses=_PICTURES | refusals(TaskNotFound, ResultNotReady, ResultUnavailable, StoreUnavailable),
+        responses=PICTURES | refusals(TaskNotFound, ResultNotReady, ResultUnavailable, StoreUnavailable),
     )  # fmt: skip
     async def result(task_id: str, request: Request) -> Response:
         """The fused photo of a task that succeeded; where the store gives links, a redirect to it."""
@@ -82,19 +67,11 @@ def _result(records: TaskRepository, store: Store, principal: Principal, task_id
     task = records.get(principal.tenant, task_id)
     if task.result is None or task.result_type is None:
         raise _absence(task)
+    name = f"{task.id}{ImageType(task.result_type).extension}"
     try:
-        # A signed link is good for one method, and that is GET.
-        link = store.link(task.result, _LINK_SECONDS) if method == "GET" else None
-        if link is not None:
-            return RedirectResponse(link, headers=_PRIVATE)
-        found = store.stream(task.result)
+        return download(store, task.result, task.result_type, name, method)
     except ObjectMissing:
         raise ResultUnavailable("The result has been deleted.", task_id=task.id) from None
-    name = f"{task.id}{ImageType(task.result_type).extension}"
-    headers = _PRIVATE | {"Content-Disposition": f'inline; filename="{name}"', "Content-Length": str(found.size)}
-    if method == "HEAD":
-        return Response(media_type=task.result_type, headers=headers)
-    return StreamingResponse(found.chunks, media_type=task.result_type, headers=headers)
 
 
 def _absence(task: Task) -> ResultNotReady | ResultUnavailable:

@@ -10,6 +10,8 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+_UNTOLD = sa.text("webhook_url IS NOT NULL AND told <> state")
+
 
 def upgrade() -> None:
     op.add_column("tasks", sa.Column("batch", sa.String(36)))
@@ -19,8 +21,10 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("bytes_in", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("tasks", sa.Column("bytes_out", sa.BigInteger, nullable=False, server_default="0"))
     op.add_column("tasks", sa.Column("seconds", sa.Float, nullable=False, server_default="0"))
+    op.add_column("tasks", sa.Column("told", sa.String(16), nullable=False, server_default=sa.text("''")))
     op.create_index("ix_tasks_batch", "tasks", ["batch", "item"])
     op.create_index("ix_tasks_tenant_created", "tasks", ["tenant", "created_at"])
+    op.create_index("ix_tasks_untold", "tasks", ["told", "id"], sqlite_where=_UNTOLD, postgresql_where=_UNTOLD)
     _create_templates()
     _create_batches()
     _create_deliveries()
@@ -84,11 +88,12 @@ def _create_deliveries() -> None:
         sa.Column("event", sa.String(32), nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("url", sa.String, nullable=False),
+        sa.Column("host", sa.String(255), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("log", sa.JSON, nullable=False),
         sa.Column("next_at", UtcDateTime),
-        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("happened_at", UtcDateTime, nullable=False),
         sa.Column("ended_at", UtcDateTime),
         sa.UniqueConstraint("task", "event", "version", name="uq_deliveries_event"),
     )
@@ -98,8 +103,9 @@ def _create_deliveries() -> None:
 def downgrade() -> None:
     for table in ("deliveries", "batches", "templates"):
         op.drop_table(table)
+    op.drop_index("ix_tasks_untold", "tasks")
     op.drop_index("ix_tasks_tenant_created", "tasks")
     op.drop_index("ix_tasks_batch", "tasks")
     with op.batch_alter_table("tasks") as batch:
-        for name in ("seconds", "bytes_out", "bytes_in", "output", "template", "item", "batch"):
+        for name in ("told", "seconds", "bytes_out", "bytes_in", "output", "template", "item", "batch"):
             batch.drop_column(name)

@@ -1,0 +1,230 @@
+"""Accepting a batch: photos go to the store as they arrive, all is checked, then all records are committed at once.
+
+What was stored of a batch that is refused is deleted; what a gateway that dies leaves is found as orphans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+
+from facefleet.errors import FacefleetError, IdempotencyConflict, OutageError, RecordsUncertain, RequestError
+from facefleet.gateway.intake import Intake, canonical_digest, digest_of
+from facefleet.gateway.principal import Principal
+from facefleet.gateway.targets import Targets
+from facefleet.gateway.uploads import Fields, Part, drop, missing, read_parts
+from facefleet.gateway.views import parse_options
+from facefleet.media.sniff import Limits
+from facefleet.observability.logs import bound, logger
+from facefleet.observability.tracing import context_of
+from facefleet.queue.lanes import STABLE, Lane
+from facefleet.safety.consent import attest
+from facefleet.storage.keys import batch_key
+from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
+from facefleet.tasks.task import Consent, Kind, Route, Task, new_id, shard_of
+from facefleet.tasks.templates import Template
+
+FIELDS = Fields(
+    photos={"source": MAX_ITEMS, "target": MAX_ITEMS},
+    texts={"options": 1, "consent": 1, "template_id": MAX_ITEMS},
+)
+
+_log = logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRequest:
+    """What a caller sends, its body still on the way."""
+
+    content_type: str
+    stream: AsyncIterator[bytes]
+    idempotency_key: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A photo that is in the store."""
+
+    key: str
+    digest: str
+    bytes: int
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A batch as far as it has arrived."""
+
+    id: str
+    tenant: str
+    photos: dict[str, list[_Stored]] = field(default_factory=lambda: {"source": [], "target": []})
+    template_ids: list[str] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def inputs(self) -> tuple[dict[str, str], list[Mapping[str, _Stored]]]:
+        """What all items share, and what each has for itself.
+
+        Raises:
+            UploadMissing: There is no source, or nothing to fuse into.
+            RequestError: It is neither one source for many targets nor one target for many sources.
+        """
+        sources, targets = self.photos["source"], self.photos["target"]
+        if not sources:
+            raise missing("source")
+        if not targets and not self.template_ids:
+            raise missing("target")
+        if targets and self.template_ids:
+            raise RequestError("Send either target or template_id, not both.", field="template_id")
+        if len(sources) == 1:
+            own: list[Mapping[str, _Stored]] = [{"target": target} for target in targets]
+            return {"source": sources[0].key}, own or [{} for _ in self.template_ids]
+        if len(targets) + len(self.template_ids) > 1:
+            raise RequestError(
+                "A batch is one source for many targets, or one target for many sources.",
+                sources=len(sources), targets=len(targets) + len(self.template_ids),
+            )  # fmt: skip
+        shared = {"target": targets[0].key} if targets else {}
+        return shared, [{"source": source} for source in sources]
+
+    def stored(self) -> Iterator[str]:
+        """Of every photo that is in the store."""
+        return (stored.key for photos in self.photos.values() for stored in photos)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchIntake:
+    """The door through which batches come in; it holds one photo at a time."""
+
+    intake: Intake
+    batches: Batches
+    targets: Targets
+    limits: Limits
+    deadline: timedelta
+
+    async def accept(self, principal: Principal, request: BatchRequest) -> Batch:
+        """Make a batch, or find the one that an earlier request with the same idempotency key made.
+
+        Raises:
+            FacefleetError: What a fusion can be refused for, of any item: ``field`` and ``number`` say which.
+        """
+        draft = _Draft(new_id(), principal.tenant)
+        with bound(batch_id=draft.id, tenant=principal.tenant):
+            try:
+                earlier = await run_in_threadpool(self._begin, draft, request.idempotency_key)
+                async for part in read_parts(request.content_type, request.stream, self.limits, FIELDS):
+                    await run_in_threadpool(self._take, draft, part, store=earlier is None)
+                return await run_in_threadpool(self._finish, principal, draft, request, earlier)
+            except RecordsUncertain:  # records may name these uploads; if none does, they go as orphans
+                raise
+            except Exception as error:
+                await run_in_threadpool(self._forget, draft)
+                if isinstance(error, FacefleetError):
+                    await drop(request.stream)
+                raise
+
+    def _begin(self, draft: _Draft, key: str | None) -> Batch | None:
+        earlier = self.batches.of_key(draft.tenant, key) if key else None
+        if earlier is None:
+            self.intake.admission.check(_route(draft.tenant))
+        return earlier
+
+    def _take(self, draft: _Draft, part: Part, *, store: bool) -> None:
+        if isinstance(part.content, str):
+            if part.name == "template_id":
+                draft.template_ids.append(part.content)
+            else:
+                draft.texts[part.name] = part.content
+            return
+        data = part.content.data
+        key = batch_key(draft.tenant, draft.id, part.name, part.number)
+        draft.photos[part.name].append(_Stored(key, digest_of(data), len(data)))
+        if store:
+            self.intake.store.put(key, data)
+
+    def _finish(self, principal: Principal, draft: _Draft, request: BatchRequest, earlier: Batch | None) -> Batch:
+        batch, items = self._made(principal, draft, request)
+        if earlier is None:
+            self.intake.admission.check(items[0].route, len(items))
+            kept = self.batches.add(batch, items)
+        else:
+            kept = earlier
+        if kept.id != batch.id:
+            self._forget(draft)
+            return _same(kept, batch)
+        _log.info("batch.accepted", items=len(items), digest=batch.request_digest)
+        self.intake.send(items)
+        return kept
+
+    def _made(self, principal: Principal, draft: _Draft, request: BatchRequest) -> tuple[Batch, list[Task]]:
+        """The records, when everything that can be checked is right."""
+        now = self.intake.clock()
+        consent = attest(draft.texts.get("consent"), subject=principal.subject, now=now)
+        options = parse_options(draft.texts.get("options"))
+        shared, own = draft.inputs()
+        templates = self._templates(principal, draft, options)
+        one = templates[0] if len(templates) == 1 else None
+        batch = Batch(
+            id=draft.id, tenant=principal.tenant, subject=principal.subject, total=len(own), options=options,
+            inputs=shared, created_at=now, template=one.id if one else None,
+            idempotency_key=request.idempotency_key, request_digest=_digest(draft, templates, options),
+        )  # fmt: skip
+        trace = context_of(request.traceparent)
+        items = []
+        for number, photos in enumerate(own):
+            template = one or (templates[number] if templates else None)
+            item = self._item(batch, number, photos, template, consent, trace)
+            items.append(item.sent(now, self.intake.submitter.epoch))
+        return batch, items
+
+    def _item(
+        self, batch: Batch, number: int, photos: Mapping[str, _Stored], template: Template | None, consent: Consent,
+        trace: str,
+    ) -> Task:  # fmt: skip
+        return Task.new(
+            id=new_id(), tenant=batch.tenant, subject=batch.subject, kind=Kind.FUSE, lane=Lane.BULK, track=STABLE,
+            options=batch.options, inputs=dict(batch.inputs) | {role: photo.key for role, photo in photos.items()},
+            consent=consent, now=batch.created_at, deadline=self.deadline, traceparent=trace,
+            bytes_in=sum(photo.bytes for photo in photos.values()), batch=batch.id, item=number,
+            template=template.id if template else None,
+        )  # fmt: skip
+
+    def _templates(self, principal: Principal, draft: _Draft, options: Mapping[str, Any]) -> list[Template]:
+        found: dict[str, Template] = {}
+        for number, template_id in enumerate(draft.template_ids):
+            try:
+                if template_id not in found:
+                    found[template_id] = self.targets.ready(principal, template_id, options)
+            except FacefleetError as error:
+                error.detail |= {"field": "template_id", "number": number}
+                raise
+        return [found[template_id] for template_id in draft.template_ids]
+
+    def _forget(self, draft: _Draft) -> None:
+        for key in draft.stored():
+            try:
+                self.intake.store.delete(key)
+            except OutageError as error:  # the sweeper removes orphans
+                _log.warning("upload.not_deleted", code=error.code)
+                return
+
+
+def _route(tenant: str) -> Route:
+    return Route(STABLE, Lane.BULK, shard_of(tenant))
+
+
+def _digest(draft: _Draft, templates: Sequence[Template], options: Mapping[str, object]) -> str:
+    photos = {name: [photo.digest for photo in photos] for name, photos in draft.photos.items()}
+    return canonical_digest({"photos": photos, "templates": [one.digest for one in templates], "options": options})
+
+
+def _same(earlier: Batch, batch: Batch) -> Batch:
+    if earlier.request_digest != batch.request_digest:
+        raise IdempotencyConflict(
+            "This Idempotency-Key was used with other photos or options; send a new key.", batch_id=earlier.id
+        )
+    _log.info("batch.repeated", earlier=earlier.id)
+    return earlier

@@ -1,0 +1,223 @@
+"""``/v1/batches``: one face into many photos, or many faces into one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from facefleet.errors import (
+    BatchNotFound,
+    ConsentRequired,
+    OptionInvalid,
+    RecordsUncertain,
+    StoreUnavailable,
+    TaskHeld,
+    TemplateFaceNotFound,
+    TemplateFailed,
+    TemplateNotFound,
+    TemplateNotReady,
+)
+from facefleet.gateway.archive import archive
+from facefleet.gateway.batching import BatchIntake, BatchRequest
+from facefleet.gateway.downloads import PRIVATE
+from facefleet.gateway.intake import idempotency_key_of
+from facefleet.gateway.openapi import (
+    CONSENT,
+    INTAKE_REFUSALS,
+    KEY,
+    LOCATION,
+    PHOTO,
+    PHOTO_REFUSALS,
+    TEMPLATE_ID,
+    form,
+    refusals,
+)
+from facefleet.gateway.principal import Principal
+from facefleet.gateway.routes.paging import PageQuery
+from facefleet.gateway.views import options_schema
+from facefleet.observability.logs import logger
+from facefleet.queue.retention import Retention
+from facefleet.storage.store import Store
+from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
+from facefleet.tasks.task import State
+
+_log = logger(__name__)
+
+
+class BatchStatus(StrEnum):
+    """Where a batch is."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+    CANCELED = "canceled"
+
+
+class BatchCounts(BaseModel):
+    """How many of its items are where."""
+
+    queued: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    canceled: int = 0
+
+
+class BatchLinks(BaseModel):
+    """Where to go on."""
+
+    self: str
+    tasks: str
+    results: str
+    cancel: str
+
+
+class BatchView(BaseModel):
+    """A batch."""
+
+    batch_id: str
+    total: int
+    status: BatchStatus = Field(description="canceled: what had not ended was; the rest has its results")
+    counts: BatchCounts
+    created_at: datetime
+    erased_at: datetime | None
+    template_id: str | None = Field(description="the registered target that all items share")
+    links: BatchLinks
+
+
+class BatchPageView(BaseModel):
+    """Some batches, the newest first."""
+
+    batches: list[BatchView]
+    next_cursor: str | None = Field(description="for the page after this one; null: there is none")
+
+
+class BatchReceipt(BaseModel):
+    """What stays of an erased batch."""
+
+    batch_id: str
+    erased_at: datetime | None
+    status: Literal["erased", "erasing"] = Field(description="erasing: the store was away; the sweeper goes on")
+
+
+def _many(what: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": what, "maxItems": MAX_ITEMS}
+
+
+_BODY = form(
+    {
+        "source": _many(PHOTO), "target": _many(PHOTO), "template_id": _many(TEMPLATE_ID),
+        "consent": CONSENT, "options": options_schema(),
+    },
+    required=("source", "consent"), parameters=(KEY,),
+)  # fmt: skip
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    202: {"description": "Every item is safe, whatever dies now", "headers": LOCATION}
+}
+_REFUSALS = refusals(
+    *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, OptionInvalid, TemplateNotFound, TemplateNotReady,
+    TemplateFailed, TemplateFaceNotFound,
+)  # fmt: skip
+_ZIP: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "`0007.jpg` of every item that has succeeded, and `results.json` of all",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+def router(intake: BatchIntake, batches: Batches, store: Store, retention: Retention) -> APIRouter:
+    """The routes of batches."""
+    routes = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+    @routes.post("", status_code=202, response_model=BatchView, openapi_extra=_BODY, responses=_ANSWERS | _REFUSALS)
+    async def submit(request: Request, response: Response) -> BatchView:
+        """Fuse one source into many targets, or many sources into one: one task each, in the lane `bulk`."""
+        key = idempotency_key_of(request.headers.get("idempotency-key"))
+        kind, trace = request.headers.get("content-type", ""), request.headers.get("traceparent")
+        principal: Principal = request.state.principal
+        shown = view(await intake.accept(principal, BatchRequest(kind, request.stream(), key, trace)))
+        response.headers["Location"] = shown.links.self
+        return shown
+
+    @routes.get("", response_model=BatchPageView)
+    async def newest(request: Request, query: Annotated[PageQuery, Query()]) -> BatchPageView:
+        """Your batches, the newest first."""
+        principal: Principal = request.state.principal
+        page = await run_in_threadpool(batches.page, principal.tenant, query.cursor, query.limit)
+        return BatchPageView(batches=[view(one) for one in page.batches], next_cursor=page.next_cursor)
+
+    @routes.get("/{batch_id}", response_model=BatchView, responses=refusals(BatchNotFound))
+    async def show(batch_id: str, request: Request) -> BatchView:
+        """The batch as it stands."""
+        principal: Principal = request.state.principal
+        return view(await run_in_threadpool(batches.get, principal.tenant, batch_id))
+
+    @routes.get(
+        "/{batch_id}/results", response_class=Response,
+        responses=_ZIP | refusals(BatchNotFound, StoreUnavailable),
+    )  # fmt: skip
+    async def results(batch_id: str, request: Request) -> Response:
+        """What has succeeded so far, as one ZIP file."""
+        principal: Principal = request.state.principal
+        batch = await run_in_threadpool(batches.get, principal.tenant, batch_id)
+        await run_in_threadpool(store.check)  # once the answer has begun it is too late to say so
+        headers = PRIVATE | {"Content-Disposition": f'attachment; filename="{batch.id}.zip"'}
+        return StreamingResponse(archive(batches.items(batch), store), media_type="application/zip", headers=headers)
+
+    @routes.post("/{batch_id}/cancel", response_model=BatchView, responses=refusals(BatchNotFound, RecordsUncertain))
+    async def cancel(batch_id: str, request: Request) -> BatchView:
+        """End every item that has not ended; to cancel it again changes nothing."""
+        principal: Principal = request.state.principal
+        return view(await run_in_threadpool(batches.cancel, principal.tenant, batch_id))
+
+    @routes.delete(
+        "/{batch_id}", response_model=BatchReceipt, responses=refusals(BatchNotFound, TaskHeld, RecordsUncertain)
+    )
+    async def erase(batch_id: str, request: Request) -> BatchReceipt:
+        """Erase the photos and results of every item now; to erase it again changes nothing."""
+        principal: Principal = request.state.principal
+        return await run_in_threadpool(_erase, batches, retention, principal, batch_id)
+
+    return routes
+
+
+def view(batch: Batch) -> BatchView:
+    """The batch as its owner sees it."""
+    here = f"/v1/batches/{batch.id}"
+    return BatchView(
+        batch_id=batch.id, total=batch.total, status=_status(batch), created_at=batch.created_at,
+        counts=BatchCounts(**{state.value: count for state, count in batch.counts.items()}),
+        erased_at=batch.erased_at, template_id=batch.template,
+        links=BatchLinks(
+            self=here, tasks=f"/v1/tasks?batch={batch.id}", results=f"{here}/results", cancel=f"{here}/cancel"
+        ),
+    )  # fmt: skip
+
+
+def _status(batch: Batch) -> BatchStatus:
+    if batch.canceled_at is not None or batch.erased_at is not None:
+        return BatchStatus.CANCELED
+    queued = batch.counts.get(State.QUEUED, 0)
+    if queued == batch.total:
+        return BatchStatus.QUEUED
+    return BatchStatus.RUNNING if queued or batch.counts.get(State.RUNNING) else BatchStatus.ENDED
+
+
+def _erase(batches: Batches, retention: Retention, principal: Principal, batch_id: str) -> BatchReceipt:
+    batch = batches.get(principal.tenant, batch_id)
+    status: Literal["erased", "erasing"] = "erased"
+    try:
+        retention.erase_batch(batch)
+    except StoreUnavailable as error:
+        status = "erasing"
+        _log.warning("batch.erasing", batch_id=batch.id, code=error.code)
+    return BatchReceipt(
+        batch_id=batch.id, erased_at=batches.get(principal.tenant, batch_id).erased_at, status=status
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""``POST /v1/faces``: the faces of a photo, to choose from; nothing is made of it, and nothing of it is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from facefleet.errors import OptionInvalid
+from facefleet.gateway.events import Changes
+from facefleet.gateway.intake import Intake, TaskRequest, idempotency_key_of
+from facefleet.gateway.openapi import (
+    APPLIED,
+    INTAKE_REFUSALS,
+    KEY,
+    LOCATION,
+    PHOTO,
+    PHOTO_REFUSALS,
+    PREFER,
+    form,
+    refusals,
+)
+from facefleet.gateway.preferences import answered
+from facefleet.gateway.principal import Principal
+from facefleet.gateway.uploads import Fields, read_form
+from facefleet.gateway.views import Accepted, TaskView, links_of
+from facefleet.media.sniff import Limits
+from facefleet.tasks.task import Kind
+
+FIELDS = Fields(photos={"image": 1}, texts={"options": 1}, needed=("image",))
+WAIT_SECONDS = 10.0  # where the caller does not say; it takes a tenth of one
+
+
+class FacesOptionsBody(BaseModel):
+    """Options of a search for faces."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    tiles: bool = Field(False, description="find small faces beside large ones, too; as in a fusion")
+
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The faces, in the `output` of the task", "model": TaskView, "headers": LOCATION | APPLIED,
+    },
+    202: {"description": "It takes longer; ask the task", "model": Accepted, "headers": LOCATION | APPLIED},
+}  # fmt: skip
+_BODY = form(
+    {"image": PHOTO, "options": FacesOptionsBody.model_json_schema()}, required=("image",), parameters=(PREFER, KEY)
+)
+_REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS, OptionInvalid)
+
+
+def router(intake: Intake, limits: Limits, changes: Changes) -> APIRouter:
+    """The route of faces."""
+    routes = APIRouter(tags=["faces"])
+
+    @routes.post(
+        "/v1/faces", status_code=202, response_model=TaskView | Accepted, openapi_extra=_BODY,
+        responses=_ANSWERS | _REFUSALS,
+    )  # fmt: skip
+    async def faces(request: Request, response: Response) -> TaskView | Accepted:
+        """Find the faces of a photo: boxes, pose, and what each can be used for. No face is no error."""
+        key = idempotency_key_of(request.headers.get("idempotency-key"))
+        sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FIELDS)
+        options = _options(sent.texts.get("options"))
+        wanted = TaskRequest(sent, options, key, request.headers.get("traceparent"), kind=Kind.DETECT)
+        principal: Principal = request.state.principal
+        task = await run_in_threadpool(intake.accept, principal, wanted)
+        response.headers["Location"] = links_of(task).self
+        return await answered(changes, request, response, task, WAIT_SECONDS)
+
+    return routes
+
+
+def _options(text: str | None) -> dict[str, object]:
+    try:
+        return FacesOptionsBody.model_validate_json(text or "{}").model_dump()
+    except ValidationError:
+        raise OptionInvalid("options has one option: tiles, true or false.", field="options") from None

@@ -1,0 +1,219 @@
+"""``/v1/templates``: targets that are registered once and fused into many times."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from facefleet.errors import (
+    ConsentRequired,
+    ObjectMissing,
+    OptionInvalid,
+    RecordsUncertain,
+    StoreUnavailable,
+    TaskEnded,
+    TaskNotFound,
+    TemplateNotFound,
+)
+from facefleet.gateway.downloads import download
+from facefleet.gateway.events import Changes
+from facefleet.gateway.intake import Intake, TaskRequest, idempotency_key_of
+from facefleet.gateway.openapi import (
+    APPLIED,
+    CONSENT,
+    INTAKE_REFUSALS,
+    KEY,
+    LOCATION,
+    PHOTO,
+    PHOTO_REFUSALS,
+    PICTURES,
+    PREFER,
+    form,
+    refusals,
+)
+from facefleet.gateway.preferences import waited
+from facefleet.gateway.principal import Principal
+from facefleet.gateway.routes.paging import PageQuery
+from facefleet.gateway.uploads import Fields, Form, read_form
+from facefleet.gateway.views import Problem, problem_of
+from facefleet.media.sniff import ImageType, Limits
+from facefleet.observability.logs import logger
+from facefleet.queue.retention import Retention
+from facefleet.storage.store import Store
+from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.task import Kind
+from facefleet.tasks.templates import Template, Templates, TemplateState
+
+FIELDS = Fields(photos={"image": 1}, texts={"name": 1, "consent": 1}, needed=("image",))
+MAX_NAME = 255
+
+_log = logger(__name__)
+
+
+class TemplateLinks(BaseModel):
+    """Where to go on."""
+
+    self: str
+    image: str
+    task: str
+
+
+class TemplateView(BaseModel):
+    """A registered target."""
+
+    template_id: str
+    name: str
+    status: TemplateState
+    width: int = Field(description="px of the upright image")
+    height: int = Field(description="px of the upright image")
+    media_type: str
+    bytes: int
+    faces: list[dict[str, Any]] | None = Field(description="as those of `/v1/faces`; null until it is ready")
+    error: Problem | None = Field(description="of a failed template")
+    created_at: datetime
+    ready_at: datetime | None
+    task_id: str = Field(description="the task that prepares it")
+    links: TemplateLinks
+
+
+class TemplatePageView(BaseModel):
+    """Some templates, the newest first."""
+
+    templates: list[TemplateView]
+    next_cursor: str | None = Field(description="for the page after this one; null: there is none")
+
+
+class TemplateReceipt(BaseModel):
+    """What stays of a deleted template."""
+
+    template_id: str
+    deleted_at: datetime
+    status: Literal["deleted", "deleting"] = Field(description="deleting: the store was away; the sweeper goes on")
+
+
+_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "description": "in your own words; not unique"}
+_BODY = form(
+    {"image": PHOTO, "name": _NAME, "consent": CONSENT}, required=("image", "consent"), parameters=(PREFER, KEY)
+)
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "It is prepared, or has failed", "model": TemplateView, "headers": LOCATION | APPLIED},
+    202: {"description": "It will be prepared", "model": TemplateView, "headers": LOCATION | APPLIED},
+}
+_REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, OptionInvalid, TemplateNotFound)
+
+
+def router(
+    intake: Intake, limits: Limits, changes: Changes, templates: Templates, retention: Retention
+) -> APIRouter:  # fmt: skip
+    """The routes of templates."""
+    routes = APIRouter(prefix="/v1/templates", tags=["templates"])
+
+    @routes.post("", status_code=202, response_model=TemplateView, openapi_extra=_BODY, responses=_ANSWERS | _REFUSALS)
+    async def register(request: Request, response: Response) -> TemplateView:
+        """Register a target; a worker finds its faces. It is kept until you delete it."""
+        key = idempotency_key_of(request.headers.get("idempotency-key"))
+        sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FIELDS)
+        trace = request.headers.get("traceparent")
+        wanted = TaskRequest(sent, {}, key, trace, kind=Kind.TEMPLATE, name=_name(sent))
+        principal: Principal = request.state.principal
+        task = await run_in_threadpool(intake.accept, principal, wanted)
+        task = await waited(changes, request, response, task)
+        shown = view(await run_in_threadpool(templates.of_task, task.tenant, task.id))
+        response.status_code = 200 if task.state.terminal else 202
+        response.headers["Location"] = shown.links.self
+        return shown
+
+    @routes.get("", response_model=TemplatePageView)
+    async def newest(request: Request, query: Annotated[PageQuery, Query()]) -> TemplatePageView:
+        """Your templates, the newest first."""
+        principal: Principal = request.state.principal
+        page = await run_in_threadpool(templates.page, principal.tenant, query.cursor, query.limit)
+        return TemplatePageView(templates=[view(one) for one in page.templates], next_cursor=page.next_cursor)
+
+    @routes.get("/{template_id}", response_model=TemplateView, responses=refusals(TemplateNotFound))
+    async def show(template_id: str, request: Request) -> TemplateView:
+        """The template as it stands."""
+        principal: Principal = request.state.principal
+        return view(await run_in_threadpool(templates.get, principal.tenant, template_id))
+
+    @routes.head("/{template_id}/image", include_in_schema=False)
+    @routes.get(
+        "/{template_id}/image", response_class=Response,
+        responses=PICTURES | refusals(TemplateNotFound, StoreUnavailable),
+    )  # fmt: skip
+    async def image(template_id: str, request: Request) -> Response:
+        """The photo of a template; where the store gives links, a redirect to it."""
+        principal: Principal = request.state.principal
+
+        def load() -> Response:
+            return _image(intake.store, templates.get(principal.tenant, template_id), request.method)
+
+        return await run_in_threadpool(load)
+
+    @routes.delete(
+        "/{template_id}", response_model=TemplateReceipt, responses=refusals(TemplateNotFound, RecordsUncertain)
+    )
+    async def delete(template_id: str, request: Request) -> TemplateReceipt:
+        """Delete a template and its photo now; tasks that still want to use it fail. To delete it again is no error."""
+        principal: Principal = request.state.principal
+        return await run_in_threadpool(_delete, templates, intake.records, retention, principal, template_id)
+
+    return routes
+
+
+def view(template: Template) -> TemplateView:
+    """The template as its owner sees it."""
+    here = f"/v1/templates/{template.id}"
+    return TemplateView(
+        template_id=template.id, name=template.name, status=template.state, width=template.width,
+        height=template.height, media_type=template.media_type, bytes=template.bytes,
+        faces=[dict(face) for face in template.faces] if template.faces is not None else None,
+        error=problem_of(template.failure), created_at=template.created_at, ready_at=template.ready_at,
+        task_id=template.task,
+        links=TemplateLinks(self=here, image=f"{here}/image", task=f"/v1/tasks/{template.task}"),
+    )  # fmt: skip
+
+
+def _name(sent: Form) -> str:
+    name = sent.texts.get("name")
+    if name is None:
+        return ""
+    if not 1 <= len(name) <= MAX_NAME or "\0" in name:
+        raise OptionInvalid(f"name must have 1 to {MAX_NAME} characters, none of them NUL.", field="name")
+    return name
+
+
+def _image(store: Store, template: Template, method: str) -> Response:
+    name = f"{template.id}{ImageType(template.media_type).extension}"
+    try:
+        if not template.object:
+            raise ObjectMissing("A failed template has no photo any more.")
+        return download(store, template.object, template.media_type, name, method)
+    except ObjectMissing:
+        raise TemplateNotFound("The photo of the template is gone.", template_id=template.id) from None
+
+
+def _delete(
+    templates: Templates, records: TaskRepository, retention: Retention, principal: Principal, template_id: str
+) -> TemplateReceipt:
+    template = templates.delete(principal.tenant, template_id)
+    status: Literal["deleted", "deleting"] = "deleted"
+    _cancel(records, template)
+    try:
+        retention.delete_template(template)
+    except StoreUnavailable as error:
+        status = "deleting"
+        _log.warning("template.deleting", template_id=template.id, code=error.code)
+    assert template.deleted_at is not None  # noqa: S101 - it was just deleted
+    return TemplateReceipt(template_id=template.id, deleted_at=template.deleted_at, status=status)
+
+
+def _cancel(records: TaskRepository, template: Template) -> None:
+    """Nobody waits for its preparation any more."""
+    with suppress(TaskEnded, TaskNotFound):
+        records.cancel(template.tenant, template.task)

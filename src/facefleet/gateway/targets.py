@@ -1,0 +1,76 @@
+"""The target of a fusion: a photo of the form, or a template that was registered before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from facefleet.errors import OptionInvalid, RequestError, TemplateFaceNotFound, TemplateFailed, TemplateNotReady
+from facefleet.gateway.principal import Principal
+from facefleet.gateway.uploads import Form, missing
+from facefleet.tasks.templates import Template, Templates, TemplateState
+
+_PREPARING_SECONDS = 1  # it takes less, once a worker has it
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Looks templates up for those who want to fuse into them."""
+
+    templates: Templates
+
+    def of_form(self, principal: Principal, form: Form, options: Mapping[str, Any]) -> Template | None:
+        """The template that a form names; none where it brings a photo.
+
+        Raises:
+            UploadMissing: There is neither.
+            RequestError: There are both.
+            LookupFailed: The template is not there, not ready, or has failed.
+            TemplateFaceNotFound: The options name a face that it does not have.
+            OptionInvalid: The options would number its faces anew.
+        """
+        template_id = form.texts.get("template_id")
+        if template_id is None:
+            if "target" not in form.photos:
+                raise missing("target")
+            return None
+        if "target" in form.photos:
+            raise RequestError("Send either target or template_id, not both.", field="template_id")
+        return self.ready(principal, template_id, options)
+
+    def ready(self, principal: Principal, template_id: str, options: Mapping[str, Any]) -> Template:
+        """A template to fuse into; errors as above."""
+        template = self.templates.get(principal.tenant, template_id)
+        if template.state is TemplateState.PREPARING:
+            raise TemplateNotReady(
+                "The template is being prepared; try again.", template_id=template.id, retry_after=_PREPARING_SECONDS
+            )
+        if template.state is TemplateState.FAILED:
+            reason = f": {template.failure.message}" if template.failure else "."
+            cause = template.failure.code if template.failure else None
+            raise TemplateFailed(f"The template has failed{reason}", template_id=template.id, cause=cause)
+        _check_faces(template, options)
+        return template
+
+
+def _check_faces(template: Template, options: Mapping[str, Any]) -> None:
+    if options.get("tiles"):
+        raise OptionInvalid(
+            "tiles cannot be combined with template_id: its faces are numbered as it was registered.",
+            field="options.tiles",
+        )
+    count = len(template.faces or ())
+    for face in _named(options):
+        if face >= count:
+            raise TemplateFaceNotFound(
+                f"The template has no face {face}: it has {count}, counted from 0.",
+                template_id=template.id, index=face, faces=count, field="options",
+            )  # fmt: skip
+
+
+def _named(options: Mapping[str, Any]) -> Iterator[int]:
+    """The target's faces that the options name."""
+    if isinstance(options.get("target_face"), int):
+        yield options["target_face"]
+    yield from (one["target_face"] for one in options.get("faces", ()))

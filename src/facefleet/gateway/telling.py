@@ -1,0 +1,64 @@
+"""Puts together what tells other programs of their tasks: the judge of addresses, the signer, the deliverer."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import Mapping
+from importlib.metadata import version
+
+import httpx
+
+from facefleet.config import Settings, Webhooks
+from facefleet.errors import ConfigInvalid
+from facefleet.gateway.views import view
+from facefleet.observability.metrics import Metrics
+from facefleet.tasks.deliveries import Deliveries
+from facefleet.tasks.repository import Clock
+from facefleet.tasks.task import Task
+from facefleet.webhooks.address import Policy
+from facefleet.webhooks.deliver import Deliverer
+from facefleet.webhooks.post import Poster
+from facefleet.webhooks.resolve import Resolver
+from facefleet.webhooks.sign import Signer, secrets_of
+
+
+def resolver_of(settings: Webhooks) -> Resolver:
+    """What judges addresses by the settings."""
+    return Resolver(Policy(settings.allow_http, settings.allow_private, frozenset(settings.ports)))
+
+
+def deliverer_of(
+    settings: Settings, deliveries: Deliveries, resolver: Resolver, metrics: Metrics, clock: Clock
+) -> Deliverer | None:
+    """What sends; none where there is no secret to sign with.
+
+    Raises:
+        ConfigInvalid: A secret or the file of authorities cannot be used.
+    """
+    secrets = secrets_of(settings)
+    if secrets is None:
+        return None
+    return Deliverer(
+        deliveries=deliveries, poster=Poster(resolver, _trust(settings.webhooks), clock), signer=Signer.of(secrets),
+        render=_render, metrics=metrics, clock=clock, random=random.random,
+        user_agent=f"facefleet/{version('facefleet')}",
+        slots=settings.webhooks.concurrency, interval=settings.webhooks.interval,
+    )  # fmt: skip
+
+
+def _render(task: Task) -> Mapping[str, object]:
+    return view(task).model_dump(mode="json")
+
+
+def _trust(settings: Webhooks) -> ssl.SSLContext:
+    context = httpx.create_ssl_context(trust_env=False)
+    if settings.ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=settings.ca_file)
+        except (ssl.SSLError, OSError) as error:
+            raise ConfigInvalid(
+                f"webhooks.ca_file {settings.ca_file} cannot be used: {error.strerror or type(error).__name__}.",
+                setting="webhooks.ca_file",
+            ) from None
+    return context

@@ -1,0 +1,88 @@
+"""The form fields by which any request for a task says whom to tell of it: ``webhook_url`` and ``webhook_events``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from facefleet.errors import OptionInvalid, WebhookUrlRefused
+from facefleet.tasks.task import State, Webhook
+from facefleet.webhooks.address import MAX_URL_LENGTH, read_url
+from facefleet.webhooks.resolve import Resolver
+
+LOOKUP_SECONDS = 0.5  # a name that is slow to resolve is judged at the delivery, as every name is again
+
+_ENDS = tuple(state.value for state in State if state.terminal)
+_EVENTS = tuple(state.value for state in State)
+
+WEBHOOK_FIELDS: Mapping[str, Any] = {
+    "webhook_url": {
+        "type": "string",
+        "format": "uri",
+        "maxLength": MAX_URL_LENGTH,
+        "description": "address of a public server that is told of the task",
+        "examples": ["https://hooks.example.com/facefleet"],
+    },
+    "webhook_events": {
+        "type": "array",
+        "items": {"type": "string", "enum": list(_EVENTS)},
+        "minItems": 1,
+        "uniqueItems": True,
+        "default": list(_ENDS),
+        "description": "JSON list of what it is told; the ends of the task where not given",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookIntake:
+    """Takes or refuses a webhook before anything of a request is kept.
+
+    Attributes:
+        resolver: Judges addresses; none where nothing can be signed.
+    """
+
+    resolver: Resolver | None
+
+    async def read(self, texts: Mapping[str, str]) -> Webhook | None:
+        """The webhook of a form; none where it has none.
+
+        Raises:
+            OptionInvalid: The events are not a list of states, or there is no URL.
+            WebhookUrlRefused: The address may not be told.
+        """
+        url, events = texts.get("webhook_url"), texts.get("webhook_events")
+        if url is None:
+            if events is not None:
+                raise OptionInvalid("webhook_events needs a webhook_url.", field="webhook_events")
+            return None
+        wanted = _parse_events(events)
+        await self._judge(url)
+        return Webhook(url, wanted)
+
+    async def _judge(self, url: str) -> None:
+        """What can be known now; a name that does not resolve today may do so when there is something to tell."""
+        if self.resolver is None:
+            raise WebhookUrlRefused(
+                "This service signs no webhooks; its operator sets FACEFLEET_WEBHOOKS__SECRETS.",
+                field="webhook_url", reason="no secret",
+            )  # fmt: skip
+        target = read_url(url, self.resolver.policy)
+        try:
+            await self.resolver.addresses(target, LOOKUP_SECONDS)
+        except OSError:  # TimeoutError among them
+            return
+
+
+def _parse_events(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return _ENDS
+    try:
+        events = json.loads(text)
+    except (ValueError, RecursionError):
+        events = None
+    if not isinstance(events, list) or not events or any(event not in _EVENTS for event in events):
+        raise OptionInvalid(f"webhook_events is a JSON list of some of: {', '.join(_EVENTS)}.", field="webhook_events")
+    return tuple(dict.fromkeys(events))

@@ -1,0 +1,257 @@
+"""Many tasks that were asked for at once: how they stand together, and what they share.
+
+A batch has no state of its own but that it was canceled or erased: the rest follows from its items, the task records.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, insert, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
+
+from facefleet.errors import BatchNotFound, OptionInvalid, TaskHeld
+from facefleet.tasks.database import Database
+from facefleet.tasks.events import Tell, Wake, nobody
+from facefleet.tasks.table import batches, row_of, task_of, tasks
+from facefleet.tasks.task import Json, State, Task, is_id
+
+MAX_ITEMS = 1000
+PAGE = 100  # items read at once
+_ROUND = 500  # records one round of the deleter looks at
+_OPEN = (State.QUEUED, State.RUNNING)
+Clock = Callable[[], datetime]
+Counts = Mapping[State, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch.
+
+    Attributes:
+        id: UUIDv7, so ids sort by time.
+        inputs: Role → object key of what all items share.
+        template: The target they share, where it is a registered one.
+        counts: State → items; what retention has deleted is not among them.
+        inputs_kept: Uploads have not been deleted yet.
+    """
+
+    id: str
+    tenant: str
+    subject: str
+    total: int
+    options: Json
+    inputs: Mapping[str, str]
+    created_at: datetime
+    template: str | None = None
+    idempotency_key: str | None = None
+    request_digest: str | None = None
+    inputs_kept: bool = True
+    canceled_at: datetime | None = None
+    erased_at: datetime | None = None
+    counts: Counts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """Some batches, and the cursor of the next ones; none: there are no more."""
+
+    batches: list[Batch]
+    next_cursor: str | None
+
+
+class Batches:
+    """The batches of one database.
+
+    Every method raises ``RecordsUnavailable`` when the database does not answer.
+    """
+
+    def __init__(self, database: Database, clock: Clock, tell: Tell = nobody) -> None:
+        self._database = database
+        self._clock = clock
+        self._tell = tell
+
+    def add(self, batch: Batch, items: Sequence[Task]) -> Batch:
+        """Commit a batch with all its items, or nothing; its twin where the idempotency key is taken."""
+        try:
+            with self._database.write() as connection:
+                connection.execute(insert(batches), _row_of(batch))
+                connection.execute(insert(tasks), [row_of(task) for task in items])
+        except IntegrityError:
+            twin = self.of_key(batch.tenant, batch.idempotency_key) if batch.idempotency_key else None
+            if twin is None:
+                raise
+            return twin
+        return self.get(batch.tenant, batch.id)
+
+    def of_key(self, tenant: str, key: str) -> Batch | None:
+        """The batch with this idempotency key."""
+        found = self._select(and_(batches.c.tenant == tenant, batches.c.idempotency_key == key), limit=1)
+        return found[0] if found else None
+
+    def get(self, tenant: str, batch_id: str) -> Batch:
+        """The batch.
+
+        Raises:
+            BatchNotFound: None of this id for this tenant.
+        """
+        found = self._select(_of(tenant, batch_id), limit=1) if is_id(batch_id) else []
+        if not found:
+            raise BatchNotFound(f"There is no batch {batch_id[:64]!r}.", batch_id=batch_id[:64])
+        return found[0]
+
+    def page(self, tenant: str, cursor: str | None, limit: int) -> BatchPage:
+        """The batches after the cursor, the newest first.
+
+        Raises:
+            OptionInvalid: The cursor is none that we gave.
+        """
+        wanted = [batches.c.tenant == tenant]
+        if cursor is not None:
+            if not is_id(cursor):
+                raise OptionInvalid("The cursor is none that this list gave; begin without one.", field="cursor")
+            wanted.append(batches.c.id < cursor)
+        found = self._select(and_(*wanted), limit=limit + 1)
+        return BatchPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    def items(self, batch: Batch) -> Iterator[Task]:
+        """The items in their order, read in pages: each as it stands when its page is read."""
+        after = -1
+        while True:
+            mine = and_(tasks.c.batch == batch.id, tasks.c.tenant == batch.tenant, tasks.c.item > after)
+            with self._database.read() as connection:
+                rows = connection.execute(select(tasks).where(mine).order_by(tasks.c.item).limit(PAGE)).mappings()
+                found = [task_of(row) for row in rows]
+            yield from found
+            if len(found) < PAGE:
+                return
+            after = found[-1].item or 0
+
+    def cancel(self, tenant: str, batch_id: str) -> Batch:
+        """End every item that has not ended; to cancel it again changes nothing.
+
+        Raises:
+            BatchNotFound: None of this id for this tenant.
+        """
+        batch, now = self.get(tenant, batch_id), self._clock()
+        with self._database.write() as connection:
+            ended = connection.execute(
+                update(tasks).where(_items(batch), tasks.c.state.in_(_OPEN)).values(
+                    state=State.CANCELED, finished_at=now, lease_until=None, step=None, version=tasks.c.version + 1
+                ).returning(tasks.c.id, tasks.c.version)
+            ).all()  # fmt: skip
+            if ended:
+                never = and_(_of(tenant, batch_id), batches.c.canceled_at.is_(None))
+                connection.execute(update(batches).where(never).values(canceled_at=now))
+        self._wake(ended)
+        return self.get(tenant, batch_id)
+
+    # ── the deleter ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def erase(self, batch: Batch, forgotten: Mapping[str, Any]) -> None:
+        """Make the records of a batch and of its items the receipts of an erasure.
+
+        Args:
+            batch: Which.
+            forgotten: The columns of an erased task.
+
+        Raises:
+            TaskHeld: An item is under legal hold; nothing is changed.
+        """
+        now, mine = self._clock(), _of(batch.tenant, batch.id)
+        with self._database.write() as connection:
+            if held := connection.execute(select(tasks.c.id).where(_items(batch), tasks.c.hold == true())).scalar():
+                raise TaskHeld("An item of the batch is under legal hold; ask the operator.", task_id=held)
+            connection.execute(
+                update(tasks).where(_items(batch), tasks.c.state.in_(_OPEN), tasks.c.erased_at.is_(None))
+                .values(state=State.CANCELED, finished_at=now)
+            )  # fmt: skip
+            done = connection.execute(
+                update(tasks).where(_items(batch), tasks.c.erased_at.is_(None))
+                .values(erased_at=now, **forgotten).returning(tasks.c.id, tasks.c.version)
+            ).all()  # fmt: skip
+            connection.execute(
+                update(batches).where(mine, batches.c.erased_at.is_(None)).values(erased_at=now, options={})
+            )
+        self._wake(done)
+
+    def all_deleted(self, batch: Batch) -> None:
+        """Uploads and results of every item are gone from the store."""
+        gone = {"inputs_kept": False, "result_kept": False, "result": None}
+        with self._database.write() as connection:
+            connection.execute(update(tasks).where(_items(batch)).values(gone))
+            connection.execute(update(batches).where(batches.c.id == batch.id).values(inputs_kept=False))
+
+    def with_old_inputs(self, age: timedelta) -> list[Batch]:
+        """Batches all of whose items ended so long ago, none of them held."""
+        needs = or_(tasks.c.state.in_(_OPEN), tasks.c.hold == true(), tasks.c.finished_at >= self._clock() - age)
+        needed = exists(select(tasks.c.id).where(tasks.c.batch == batches.c.id, needs).correlate(batches))
+        return self._select(and_(batches.c.inputs_kept == true(), ~needed), limit=_ROUND)
+
+    def inputs_deleted(self, batch: Batch) -> None:
+        """The uploads are gone from the store."""
+        with self._database.write() as connection:
+            connection.execute(update(batches).where(batches.c.id == batch.id).values(inputs_kept=False))
+
+    def delete_rows(self, age: timedelta) -> int:
+        """Delete old batches none of whose items has a record any more; how many."""
+        items = exists(select(tasks.c.id).where(tasks.c.batch == batches.c.id).correlate(batches))
+        old = and_(batches.c.created_at < self._clock() - age, ~batches.c.inputs_kept, ~items)
+        some = select(batches.c.id).where(old).limit(_ROUND)
+        with self._database.write() as connection:
+            return connection.execute(delete(batches).where(batches.c.id.in_(some))).rowcount
+
+    def kept(self, batch_ids: Collection[str]) -> dict[str, str]:
+        """Those of these ids whose uploads must stay → tenant."""
+        with self._database.read() as connection:
+            stays = and_(batches.c.id.in_(batch_ids), batches.c.inputs_kept == true())
+            return {row.id: row.tenant for row in connection.execute(select(batches).where(stays))}
+
+    def _wake(self, changed: Sequence[Any]) -> None:
+        for task_id, version in changed:
+            self._tell(Wake(task_id, version))
+
+    def _select(self, condition: ColumnElement[bool], *, limit: int) -> list[Batch]:
+        newest_first = select(batches).where(condition).order_by(batches.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            rows = connection.execute(newest_first).mappings().all()
+            grouped = (
+                select(tasks.c.batch, tasks.c.state, func.count())
+                .where(tasks.c.batch.in_([row["id"] for row in rows]))
+                .group_by(tasks.c.batch, tasks.c.state)
+            )
+            counts: dict[str, dict[State, int]] = defaultdict(dict)
+            for batch_id, state, count in connection.execute(grouped) if rows else ():
+                counts[batch_id][State(state)] = count
+        return [_batch_of(row, counts[row["id"]]) for row in rows]
+
+
+def _of(tenant: str, batch_id: str) -> ColumnElement[bool]:
+    return and_(batches.c.tenant == tenant, batches.c.id == batch_id)
+
+
+def _items(batch: Batch) -> ColumnElement[bool]:
+    return and_(tasks.c.batch == batch.id, tasks.c.tenant == batch.tenant)
+
+
+def _row_of(batch: Batch) -> dict[str, Any]:
+    return {
+        "id": batch.id, "tenant": batch.tenant, "subject": batch.subject, "total": batch.total,
+        "options": dict(batch.options), "inputs": dict(batch.inputs), "template": batch.template,
+        "idempotency_key": batch.idempotency_key, "request_digest": batch.request_digest,
+        "inputs_kept": batch.inputs_kept, "created_at": batch.created_at,
+        "canceled_at": batch.canceled_at, "erased_at": batch.erased_at,
+    }  # fmt: skip
+
+
+def _batch_of(row: RowMapping, counts: Counts) -> Batch:
+    return Batch(
+        id=row["id"], tenant=row["tenant"], subject=row["subject"], total=row["total"], options=row["options"],
+        inputs=row["inputs"], created_at=row["created_at"], template=row["template"],
+        idempotency_key=row["idempotency_key"], request_digest=row["request_digest"], inputs_kept=row["inputs_kept"],
+        canceled_at=row["canceled_at"], erased_at=row["erased_at"], counts=counts,
+    )  # fmt: skip

@@ -1,0 +1,231 @@
+"""Deliveries: one row for each event of a task that somebody wants to hear of, made from the record, never beside it.
+
+A record's ``told`` is the state that deliveries were last made for, so whoever died between a change and its telling,
+the next look finds it. A delivery is claimed by one conditional UPDATE that counts the attempt and moves ``next_at``
+past the attempt's longest time; the count is the fence of whoever writes the outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, update
+
+from facefleet.errors import DeliveryNotFound
+from facefleet.tasks.database import Database
+from facefleet.tasks.repository import BATCH, Clock
+from facefleet.tasks.table import deliveries, task_of, tasks
+from facefleet.tasks.task import State, Task, new_id
+
+LOG_LENGTH = 30  # attempts that are remembered: a day of retries, and replays
+
+_UNTOLD = and_(tasks.c.webhook_url.is_not(None), tasks.c.told != tasks.c.state)
+# In an order that no other index has: PostgreSQL, which cannot know how rare these are, would read the whole table.
+_LOOK = select(tasks.c.id).where(_UNTOLD).order_by(tasks.c.told, tasks.c.id).limit(1)
+# A record that another gateway tells of, or that a worker changes, is left for the next look: nobody waits for a lock.
+_TO_TELL = (
+    select(tasks).where(_UNTOLD).order_by(tasks.c.told, tasks.c.id).limit(BATCH).with_for_update(skip_locked=True)
+)
+_TELL = update(tasks).where(tasks.c.id == bindparam("task_id")).values(told=bindparam("told_state"))
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery is in its life."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try.
+
+    Attributes:
+        at: UTC.
+        status: HTTP status of the answer; none where there was none.
+        error: Why it does not count as delivered.
+        ms: How long it took.
+    """
+
+    at: datetime
+    status: int | None
+    error: str | None
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one address.
+
+    Attributes:
+        id: The same in every attempt: receivers know a repetition by it.
+        event: The state the task had come to.
+        version: Of the record when the event was noticed.
+        host: Of the URL.
+        attempts: Begun so far.
+        log: The last attempts whose outcome is known, oldest first.
+        next_at: When it is due; while an attempt is under way, when that counts as lost.
+        happened_at: When the task came to this state, as far as the record tells.
+        ended_at: When it was delivered or given up.
+    """
+
+    id: str
+    tenant: str
+    task: str
+    event: State
+    version: int
+    url: str
+    host: str
+    state: DeliveryState
+    attempts: int
+    log: tuple[Attempt, ...]
+    next_at: datetime | None
+    happened_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What has not come to an end.
+
+    Attributes:
+        count: Deliveries.
+        due_since: When the one that is due first was, or will be; none where there is none.
+    """
+
+    count: int
+    due_since: datetime | None
+
+
+class Deliveries:
+    """The deliveries of one database.
+
+    Every method raises ``RecordsUnavailable`` when the database does not answer.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    # ── the deliverer ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def announce(self) -> int:
+        """Make the deliveries of what has changed since the last look, of whichever gateway; how many."""
+        with self._database.read() as connection:  # a look takes no lock when there is nothing to do
+            if connection.execute(_LOOK).first() is None:
+                return 0
+        with self._database.write() as connection:
+            changed = [task_of(row) for row in connection.execute(_TO_TELL).mappings()]
+            made = [row for task in changed if (row := self._row_of(task)) is not None]
+            if changed:
+                connection.execute(_TELL, [{"task_id": task.id, "told_state": task.state} for task in changed])
+            if made:
+                connection.execute(insert(deliveries), made)
+        return len(made)
+
+    def due(self, limit: int, busy_hosts: Collection[str]) -> list[Delivery]:
+        """Those whose time has come, the most overdue first, without those to certain hosts."""
+        c = deliveries.c
+        due = and_(c.state == DeliveryState.PENDING, c.next_at <= self._clock(), c.host.not_in(busy_hosts))
+        with self._database.read() as connection:
+            rows = connection.execute(select(deliveries).where(due).order_by(c.next_at).limit(limit)).mappings()
+            return [delivery_of(row) for row in rows]
+
+    def claim(self, found: Sequence[Delivery], lease: timedelta) -> list[Delivery]:
+        """Begin an attempt of each; those that another gateway began meanwhile are left out."""
+        won = []
+        with self._database.write() as connection:
+            for delivery in found:
+                begun = {"attempts": delivery.attempts + 1, "next_at": self._clock() + lease}
+                claim = update(deliveries).where(_same_attempt(delivery)).values(begun).returning(deliveries)
+                row = connection.execute(claim).mappings().one_or_none()
+                if row is not None:
+                    won.append(delivery_of(row))
+        return won
+
+    def record(self, delivery: Delivery, attempt: Attempt, state: DeliveryState, next_at: datetime | None) -> bool:
+        """Write the outcome of a claimed attempt; false when it was lost to another, or the task was erased."""
+        log = [_log_entry(past) for past in (*delivery.log, attempt)][-LOG_LENGTH:]
+        ended_at = None if state is DeliveryState.PENDING else self._clock()
+        changes = {"state": state, "log": log, "next_at": next_at, "ended_at": ended_at}
+        with self._database.write() as connection:
+            done = connection.execute(update(deliveries).where(_same_attempt(delivery)).values(changes))
+            return bool(done.rowcount)
+
+    def task_of(self, delivery: Delivery) -> Task | None:
+        """The record that a delivery tells of; none when it was deleted or erased."""
+        with self._database.read() as connection:
+            row = connection.execute(select(tasks).where(tasks.c.id == delivery.task)).mappings().one_or_none()
+        task = None if row is None else task_of(row)
+        return None if task is None or task.erased_at is not None else task
+
+    # ── the owner of the task, and whoever watches ───────────────────────────────────────────────────────────────
+
+    def of_task(self, task: Task) -> list[Delivery]:
+        """All deliveries of a task, oldest first."""
+        mine = and_(deliveries.c.task == task.id, deliveries.c.tenant == task.tenant)
+        with self._database.read() as connection:
+            rows = connection.execute(select(deliveries).where(mine).order_by(deliveries.c.id)).mappings()
+            return [delivery_of(row) for row in rows]
+
+    def replay(self, task: Task, delivery_id: str) -> Delivery:
+        """Make a delivery due now, whatever became of it; what is left of its retries follows.
+
+        Raises:
+            DeliveryNotFound: The task has none of this id.
+        """
+        if not any(delivery.id == delivery_id for delivery in self.of_task(task)):
+            raise _not_found(delivery_id)
+        anew = {"state": DeliveryState.PENDING, "next_at": self._clock(), "ended_at": None}
+        again = update(deliveries).where(deliveries.c.id == delivery_id).values(anew)
+        with self._database.write() as connection:
+            row = connection.execute(again.returning(deliveries)).mappings().one_or_none()
+        if row is None:  # erased meanwhile
+            raise _not_found(delivery_id)
+        return delivery_of(row)
+
+    def pending(self) -> Pending:
+        """How many are pending, and since when the first is due."""
+        what = select(func.count(), func.min(deliveries.c.next_at)).where(deliveries.c.state == DeliveryState.PENDING)
+        with self._database.read() as connection:
+            return Pending(*connection.execute(what).one())
+
+    def _row_of(self, task: Task) -> dict[str, Any] | None:
+        if task.webhook is None or task.state not in task.webhook.events:
+            return None
+        happened_at = {State.QUEUED: task.created_at, State.RUNNING: task.started_at}.get(task.state, task.finished_at)
+        return {
+            "id": new_id(), "tenant": task.tenant, "task": task.id, "event": task.state.value, "version": task.version,
+            "url": task.webhook.url, "host": urlsplit(task.webhook.url).hostname or "",
+            "state": DeliveryState.PENDING.value, "attempts": 0, "log": [], "next_at": self._clock(),
+            "happened_at": happened_at or self._clock(), "ended_at": None,
+        }  # fmt: skip
+
+
+def _same_attempt(delivery: Delivery) -> Any:
+    c = deliveries.c
+    return and_(c.id == delivery.id, c.attempts == delivery.attempts, c.state == DeliveryState.PENDING)
+
+
+def delivery_of(row: RowMapping) -> Delivery:
+    """The delivery of a row."""
+    values = dict(row) | {
+        "event": State(row["event"]),
+        "state": DeliveryState(row["state"]),
+        "log": tuple(Attempt(**entry | {"at": datetime.fromisoformat(entry["at"])}) for entry in row["log"]),
+    }
+    return Delivery(**values)
+
+
+def _log_entry(attempt: Attempt) -> dict[str, Any]:
+    return asdict(attempt) | {"at": attempt.at.isoformat()}
+
+
+def _not_found(delivery_id: str) -> DeliveryNotFound:
+    return DeliveryNotFound(f"There is no delivery {delivery_id[:64]!r} of this task.", delivery_id=delivery_id[:64])

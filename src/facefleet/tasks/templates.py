@@ -1,0 +1,261 @@
+"""Registered targets. Ready is written with the success of the registering task; failed is read from how it ended.
+
+So no template is stuck: whoever dies between two writes, its state follows from the two records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Select, Update, and_, delete, exists, insert, or_, select, update
+from sqlalchemy.sql.dml import Insert
+
+from facefleet.errors import OptionInvalid, TemplateNotFound
+from facefleet.tasks.database import Database
+from facefleet.tasks.table import tasks, templates
+from facefleet.tasks.task import Consent, Failure, Json, State, Task, is_id
+
+_ROUND = 500  # records one round of the deleter looks at
+Clock = Callable[[], datetime]
+
+
+class TemplateState(StrEnum):
+    """Where a template is in its life."""
+
+    PREPARING = "preparing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One registered target.
+
+    Attributes:
+        id: UUIDv7, so ids sort by time.
+        tenant: Whose photo this is.
+        subject: Who registered it.
+        task: The task that prepares it.
+        object: Key of the photo; empty when it has been deleted.
+        digest: SHA-256 of the photo.
+        faces: As the task found them; none before.
+        failure: Why it failed.
+        deleted_at: UTC; what is left is the receipt.
+    """
+
+    id: str
+    tenant: str
+    subject: str
+    name: str
+    task: str
+    object: str
+    media_type: str
+    width: int
+    height: int
+    bytes: int
+    digest: str
+    consent: Consent
+    created_at: datetime
+    state: TemplateState = TemplateState.PREPARING
+    faces: Sequence[Json] | None = None
+    failure: Failure | None = field(default=None)
+    ready_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TemplatePage:
+    """Some templates, and the cursor of the next ones; none: there are no more."""
+
+    templates: list[Template]
+    next_cursor: str | None
+
+
+def registered(template: Template) -> Insert:
+    """The statement that keeps a new template, to be committed with its task."""
+    return insert(templates).values(
+        id=template.id, tenant=template.tenant, subject=template.subject, name=template.name,
+        state=template.state.value, task=template.task, object=template.object, media_type=template.media_type,
+        width=template.width, height=template.height, bytes=template.bytes, digest=template.digest,
+        consent_subject=template.consent.subject, consent_at=template.consent.at, created_at=template.created_at,
+    )  # fmt: skip
+
+
+def made_ready(task: Task, output: Json, at: datetime) -> Update:
+    """The statement that makes a template ready, to be committed with the success of its task."""
+    mine = and_(templates.c.id == task.template, templates.c.tenant == task.tenant, templates.c.deleted_at.is_(None))
+    return update(templates).where(mine).values(
+        state=TemplateState.READY.value, faces=output["faces"], ready_at=at,
+        error_code=None, error_message=None, error_detail=None,
+    )  # fmt: skip
+
+
+class Templates:
+    """The templates of one database.
+
+    Every method raises ``RecordsUnavailable`` when the database does not answer.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def get(self, tenant: str, template_id: str) -> Template:
+        """The template.
+
+        Raises:
+            TemplateNotFound: None of this id for this tenant, or it was deleted.
+        """
+        found = self._select(_of(tenant, template_id), limit=1) if is_id(template_id) else []
+        if not found or found[0].deleted_at is not None:
+            raise _not_found(template_id)
+        return found[0]
+
+    def of_task(self, tenant: str, task_id: str) -> Template:
+        """The template that a task registered; errors are those of ``get``."""
+        found = self._select(and_(templates.c.tenant == tenant, templates.c.task == task_id), limit=1)
+        if not found or found[0].deleted_at is not None:
+            raise _not_found(task_id)
+        return found[0]
+
+    def page(self, tenant: str, cursor: str | None, limit: int) -> TemplatePage:
+        """The templates after the cursor, the newest first.
+
+        Raises:
+            OptionInvalid: The cursor is none that we gave.
+        """
+        wanted = [templates.c.tenant == tenant, templates.c.deleted_at.is_(None)]
+        if cursor is not None:
+            if not is_id(cursor):
+                raise OptionInvalid("The cursor is none that this list gave; begin without one.", field="cursor")
+            wanted.append(templates.c.id < cursor)
+        found = self._select(and_(*wanted), limit=limit + 1)
+        return TemplatePage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+    def delete(self, tenant: str, template_id: str) -> Template:
+        """Make a record the receipt of a deletion: name, faces and error are forgotten. To delete it again is no error.
+
+        Its photo is deleted after this, never before.
+
+        Raises:
+            TemplateNotFound: None of this id for this tenant.
+        """
+        if not is_id(template_id):
+            raise _not_found(template_id)
+        with self._database.write() as connection:
+            connection.execute(
+                update(templates).where(_of(tenant, template_id), templates.c.deleted_at.is_(None))
+                .values(deleted_at=self._clock(), name="", faces=None, error_message=None, error_detail=None)
+            )  # fmt: skip
+        found = self._select(_of(tenant, template_id), limit=1)
+        if not found:
+            raise _not_found(template_id)
+        return found[0]
+
+    # ── the deleter ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def settle(self) -> None:
+        """Write down what is only read from tasks so far, before their records go."""
+        ended = and_(templates.c.state == TemplateState.PREPARING.value, or_(tasks.c.id.is_(None), _over()))
+        for template in self._select(ended, limit=_ROUND):
+            failure = template.failure
+            if failure is not None:
+                self._set(
+                    template, state=TemplateState.FAILED.value, error_code=failure.code,
+                    error_message=failure.message, error_detail=dict(failure.detail),
+                )  # fmt: skip
+
+    def discarded(self, age: timedelta) -> list[Template]:
+        """Templates whose photo is of no use any more: deleted, or failed so long ago."""
+        failed = and_(templates.c.state == TemplateState.FAILED.value, ~_retryable(self._clock() - age))
+        gone = or_(templates.c.deleted_at.is_not(None), failed)
+        return self._select(and_(templates.c.object != "", gone), limit=_ROUND)
+
+    def object_deleted(self, template: Template) -> None:
+        """The photo is gone from the store."""
+        self._set(template, object="")
+
+    def delete_rows(self, age: timedelta) -> int:
+        """Delete the receipts of deletions that have outlived their time; how many."""
+        old = and_(templates.c.deleted_at < self._clock() - age, templates.c.object == "")
+        some = select(templates.c.id).where(old).limit(_ROUND)
+        with self._database.write() as connection:
+            return connection.execute(delete(templates).where(templates.c.id.in_(some))).rowcount
+
+    def kept(self, template_ids: Collection[str]) -> dict[str, str]:
+        """Those of these ids whose photo must stay → tenant."""
+        stays = and_(templates.c.id.in_(template_ids), templates.c.object != "")
+        with self._database.read() as connection:
+            return {row.id: row.tenant for row in connection.execute(select(templates).where(stays))}
+
+    def _set(self, template: Template, **values: Any) -> None:
+        same = and_(templates.c.id == template.id)
+        with self._database.write() as connection:
+            connection.execute(update(templates).where(same).values(values))
+
+    def _select(self, condition: ColumnElement[bool], *, limit: int) -> list[Template]:
+        with self._database.read() as connection:
+            return [_template_of(row) for row in connection.execute(_joined(condition).limit(limit)).mappings()]
+
+
+def _joined(condition: ColumnElement[bool]) -> Select[Any]:
+    """Templates beside how their tasks stand, the newest first."""
+    of_task = (
+        tasks.c.state.label("task_state"), tasks.c.error_code.label("task_code"),
+        tasks.c.error_message.label("task_message"), tasks.c.error_detail.label("task_detail"),
+    )  # fmt: skip
+    beside = templates.outerjoin(tasks, tasks.c.id == templates.c.task)
+    return select(templates, *of_task).select_from(beside).where(condition).order_by(templates.c.id.desc())
+
+
+def _over() -> ColumnElement[bool]:
+    return tasks.c.state.in_((State.FAILED, State.CANCELED, State.SUCCEEDED))
+
+
+def _retryable(since: datetime) -> ColumnElement[bool]:
+    """Whether an operator may still queue the task again."""
+    recent = and_(tasks.c.id == templates.c.task, or_(~_over(), tasks.c.finished_at >= since))
+    return exists(select(tasks.c.id).where(recent).correlate(templates))
+
+
+def _of(tenant: str, template_id: str) -> ColumnElement[bool]:
+    return and_(templates.c.tenant == tenant, templates.c.id == template_id)
+
+
+def _not_found(template_id: str) -> TemplateNotFound:
+    return TemplateNotFound(f"There is no template {template_id[:64]!r}.", template_id=template_id[:64])
+
+
+def _template_of(row: RowMapping) -> Template:
+    stored = Template(
+        id=row["id"], tenant=row["tenant"], subject=row["subject"], name=row["name"], task=row["task"],
+        object=row["object"], media_type=row["media_type"], width=row["width"], height=row["height"],
+        bytes=row["bytes"], digest=row["digest"], consent=Consent(row["consent_subject"], row["consent_at"]),
+        created_at=row["created_at"], state=TemplateState(row["state"]), faces=row["faces"],
+        failure=_failure(row["error_code"], row["error_message"], row["error_detail"]),
+        ready_at=row["ready_at"], deleted_at=row["deleted_at"],
+    )  # fmt: skip
+    return _derived(stored, row)
+
+
+def _derived(template: Template, row: RowMapping) -> Template:
+    """A template that is not ready stands as its task does."""
+    if template.state is TemplateState.READY:
+        return template
+    state = row["task_state"]
+    if state in (State.QUEUED, State.RUNNING):  # for the first time, or again by an operator's hand
+        return replace(template, state=TemplateState.PREPARING, failure=None)
+    if template.state is TemplateState.FAILED:
+        return template
+    failure = _failure(row["task_code"], row["task_message"], row["task_detail"])
+    if failure is None or state != State.FAILED:
+        failure = Failure("template_failed", "Its registration was canceled.")
+    return replace(template, state=TemplateState.FAILED, failure=failure)
+
+
+def _failure(code: str | None, message: str | None, detail: Mapping[str, object] | None) -> Failure | None:
+    return Failure(code, message or "", detail or {}) if code is not None else None

@@ -1,0 +1,1 @@
+"""Telling others what became of a task: addresses that may be told, signatures, attempts, retries."""

@@ -1,0 +1,70 @@
+"""The addresses behind a name, each of them judged; the system's resolver blocks, so it runs in threads of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_address
+
+from facefleet.errors import WebhookUrlRefused
+from facefleet.webhooks.address import Address, Policy, Target, check
+
+Lookup = Callable[[str, int], list[str]]  # (name, port) → addresses; raises OSError
+
+_THREADS = 16
+
+
+def system_lookup(name: str, port: int) -> list[str]:
+    """What the system says, in its order of preference.
+
+    Raises:
+        OSError: The name has no address, or nobody answered.
+    """
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class Resolver:
+    """Asks for addresses without holding up an event loop.
+
+    Args:
+        policy: By which addresses are judged.
+        lookup: Who is asked.
+    """
+
+    def __init__(self, policy: Policy, lookup: Lookup = system_lookup) -> None:
+        self.policy = policy
+        self._lookup = lookup
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="webhook-names")
+
+    async def addresses(self, target: Target, seconds: float) -> list[Address]:
+        """The addresses of a target: at least one, and all of them allowed.
+
+        Raises:
+            WebhookUrlRefused: One of them is not allowed: a name with two faces is not trusted with either.
+            OSError: There is none.
+            TimeoutError: Nobody answered in time.
+        """
+        if target.address is not None:
+            check(target.address, self.policy)
+            return [target.address]
+        asked = asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, target.host, target.port)
+        found = await asyncio.wait_for(asked, seconds)
+        try:
+            addresses = [ip_address(text) for text in found]
+        except ValueError:  # with a zone: link-local
+            raise WebhookUrlRefused(
+                "The webhook's host has a link-local address; name a server of the public internet.",
+                field="webhook_url", reason="link-local",
+            ) from None  # fmt: skip
+        for address in addresses:
+            check(address, self.policy)
+        if not addresses:
+            raise OSError("no address")
+        return addresses
+
+    def close(self) -> None:
+        """Ask nothing more; who waits for an answer gives up."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,130 @@
+"""Signatures by Standard Webhooks: HMAC-SHA256 over id, time and body, one for each secret, so that secrets can change.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from facefleet.config import Settings
+from facefleet.errors import ConfigInvalid
+from facefleet.tasks.database import file_of
+
+_PREFIX = "whsec_"
+_KEY_BYTES = 32
+_SHORTEST, _LONGEST = 24, 64  # bytes of a key, by the standard
+_FILE = "webhook.secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Signs with every secret in force.
+
+    Attributes:
+        keys: At least one, the newest first.
+    """
+
+    keys: tuple[bytes, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, text: str) -> Signer:
+        """From ``whsec_…`` secrets separated by blanks.
+
+        Raises:
+            ConfigInvalid: There is none, or one is not base64 of 24 to 64 bytes.
+        """
+        keys = tuple(_key(secret, number) for number, secret in enumerate(text.split(), 1))
+        if not keys:
+            raise _invalid("there is none")
+        return cls(keys)
+
+    def headers(self, message_id: str, timestamp: int, body: bytes) -> Mapping[str, str]:
+        """What a receiver needs to know that a message is ours and fresh.
+
+        Args:
+            message_id: The same in every attempt.
+            timestamp: s since 1970, of this attempt.
+            body: As it is sent.
+        """
+        signed = f"{message_id}.{timestamp}.".encode() + body
+        macs = (base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode() for key in self.keys)
+        return {
+            "webhook-id": message_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": " ".join(f"v1,{mac}" for mac in macs),
+        }
+
+
+def secrets_of(settings: Settings) -> str | None:
+    """The secrets in force, separated by blanks; none where nobody has set any and gateways would each make their own.
+
+    Raises:
+        ConfigInvalid: The one of an embedded service cannot be read or made.
+    """
+    given = settings.webhooks.secrets.get_secret_value()
+    if given.strip():
+        return given
+    records = file_of(settings.records_url)
+    return None if records is None else secret_beside(records)
+
+
+def secret_beside(records: Path) -> str:
+    """The secret of an embedded service, kept beside its records; made when it is asked for first.
+
+    Raises:
+        ConfigInvalid: It cannot be read or made.
+    """
+    path = records.parent / _FILE
+    try:
+        if not path.exists():
+            _make(path)
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigInvalid(
+            f"The webhook secret {path} cannot be used: {type(error).__name__}; set FACEFLEET_WEBHOOKS__SECRETS.",
+            path=str(path),
+        ) from None
+
+
+def _make(path: Path) -> None:
+    """Whole or not at all, and once: of two gateways that start together, the second reads what the first has made."""
+    part = path.with_name(f".{path.name}-{uuid4().hex[:12]}")
+    secret = _PREFIX + base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secret + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        path.hardlink_to(part)
+    except FileExistsError:
+        pass
+    finally:
+        part.unlink()
+
+
+def _key(secret: str, number: int) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not secret.startswith(_PREFIX) or not _SHORTEST <= len(key) <= _LONGEST:
+        raise _invalid(f"number {number} is not")
+    return key
+
+
+def _invalid(what: str) -> ConfigInvalid:
+    return ConfigInvalid(
+        f"webhooks.secrets holds secrets of the form {_PREFIX}<base64 of {_SHORTEST} to {_LONGEST} bytes>; {what}.",
+        setting="webhooks.secrets",
+    )

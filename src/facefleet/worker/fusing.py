@@ -1,0 +1,75 @@
+"""``fuse``: load the photos, fuse them, mark the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from facefleet.assignments import SOURCE_ROLES, FaceAssignment
+from facefleet.engine.fusion import Engine
+from facefleet.engine.types import FuseOptions
+from facefleet.errors import ObjectMissing, TemplateNotFound
+from facefleet.observability.metrics import Metrics
+from facefleet.observability.tracing import laps
+from facefleet.safety.labels import mark
+from facefleet.storage.keys import template_key
+from facefleet.storage.store import Store
+from facefleet.tasks.task import Task
+from facefleet.worker.leases import Hold
+from facefleet.worker.outcome import Outcome, Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Fusing:
+    """Fuses.
+
+    Attributes:
+        producer: Provider's name in the marks.
+    """
+
+    store: Store
+    engine: Engine
+    metrics: Metrics
+    producer: str
+
+    def __call__(self, hold: Hold, timings: Timings) -> Outcome:
+        """The work of a fusion."""
+        task = hold.task
+        with timings.timed("load"):
+            source, *more = (self.store.get(task.inputs[role]) for role in SOURCE_ROLES if role in task.inputs)
+            target = load_template(self.store, task) if task.template else self.store.get(task.inputs["target"])
+        fusion = self.engine.fuse(
+            source, target, _options(task), more_sources=more, keep_target=task.template is not None,
+            checkpoint=laps("engine", hold.check),
+        )  # fmt: skip
+        self._count(fusion.known)
+        timings.ms |= fusion.timings_ms
+        with timings.timed("mark"):
+            image = mark(fusion.image, fusion.media_type, producer=self.producer, content_id=task.id)
+        return Outcome(image, fusion.media_type)
+
+    def _count(self, known: Mapping[str, bool]) -> None:
+        for role, hit in known.items():
+            photo = "target" if role == "target" else "source"
+            self.metrics.prepared.labels(photo, "hit" if hit else "miss").inc()
+
+
+def load_template(store: Store, task: Task) -> bytes:
+    """The photo of the template that a task names.
+
+    Raises:
+        TemplateNotFound: It was deleted meanwhile.
+    """
+    assert task.template is not None  # noqa: S101 - its callers have looked
+    try:
+        return store.get(template_key(task.tenant, task.template))
+    except ObjectMissing:
+        raise TemplateNotFound("The template was deleted meanwhile.", template_id=task.template) from None
+
+
+def _options(task: Task) -> FuseOptions:
+    """The record's options; one of a gateway that knew fewer has fewer."""
+    options: dict[str, Any] = dict(task.options)
+    assignments = tuple(FaceAssignment(**one) for one in options.pop("faces", ()))
+    return FuseOptions(**options, faces=assignments)
