@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import redis
 from tests.gateway.conftest import Door, Open, picture
 from tests.receiver import Received, Receiver
@@ -19,13 +18,6 @@ from tests.servers import wait_until
 from facefleet.config import Settings
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    opened = Receiver()
-    yield opened
-    opened.close()
 
 
 @contextmanager

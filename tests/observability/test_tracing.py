@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -23,13 +22,6 @@ from facefleet.observability.otlp import CLOSE_SECONDS, MAX_WAITING
 from facefleet.observability.tracing import NOTHING, Side, context_of, current, laps, open_tracer, span, trace_id_of
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    opened = Receiver()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
