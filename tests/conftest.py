@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from tests.receiver import Receiver
 from tests.servers import PostgresServer, SeaweedServer, ValkeyServer
 
 from facefleet import config
@@ -50,3 +51,11 @@ def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]
     """One for all tests that leave it alive; each has a prefix of its own."""
     with SeaweedServer(tmp_path_factory.mktemp("seaweed")) as server:
         yield server
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Takes spans over OTLP; one for each test."""
+    opened = Receiver()
+    yield opened
+    opened.close()

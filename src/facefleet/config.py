@@ -229,6 +229,23 @@ class Logs(_Section):
     )
 
 
+class Tracing(_Section):
+    """Where spans go."""
+
+    endpoint: str = Field(
+        "", description="OTLP over HTTP: `http://collector:4318/v1/traces`; empty: off", pattern=r"^(https?://[^\s@?#]+)?$"
+    )  # fmt: skip
+    sample: float = Field(1.0, ge=0, le=1, description="share of traces kept; a caller's `traceparent` decides its own")
+    service: str = Field("facefleet", min_length=1, max_length=64, description="first part of `service.name`")
+    headers: dict[str, SecretStr] = Field(
+        {}, description='sent with every batch, as JSON: `{"authorization":"Bearer …"}`'
+    )
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of the authority that signed the receiver's certificate"
+    )
+    timeout: Seconds = Field(5.0, description="s until a receiver that does not take a batch has lost it")
+
+
 class Settings(BaseSettings):
     """Everything an operator can set."""
 
@@ -251,6 +268,7 @@ class Settings(BaseSettings):
     marks: Marks = Marks()
     client: Client = Client()
     logs: Logs = Logs()
+    tracing: Tracing = Tracing()
 
     @classmethod
     def settings_customise_sources(

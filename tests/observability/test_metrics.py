@@ -63,6 +63,7 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
         "facefusion_tasks": "gauge",
         "facefusion_lane_paused": "gauge",
         "facefusion_maintenance": "gauge",
+        "facefusion_spans": "counter",
         "facefusion_webhook_attempts": "counter",
         "facefusion_webhook_deliveries": "counter",
         "facefusion_webhooks_pending": "gauge",

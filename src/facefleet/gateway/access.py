@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from facefleet.gateway.problems import REQUEST_ID
 from facefleet.observability.logs import bound, logger
 
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 _log = logger(__name__)
 
@@ -40,6 +40,6 @@ class AccessLog:
             try:
                 await self._app(scope, receive, labelled)
             finally:
-                if scope["path"] not in _QUIET:
+                if scope["path"] not in QUIET:
                     ms = round((time.perf_counter() - started) * 1000, 1)
                     _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=ms)

@@ -15,6 +15,7 @@ from threading import Event, Thread
 import anyio.to_thread
 import uvicorn
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
@@ -49,11 +50,13 @@ from facefleet.gateway.routes import (
 from facefleet.gateway.server import Server, allow_connections
 from facefleet.gateway.targets import Targets
 from facefleet.gateway.telling import deliverer_of, resolver_of
+from facefleet.gateway.traces import Traces
 from facefleet.gateway.uploads import FUSION
 from facefleet.gateway.webhooks import WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.tracing import Tracer, open_tracer
 from facefleet.queue.app import build_app
 from facefleet.queue.backlog import Backlog
 from facefleet.queue.broker import Broker
@@ -78,6 +81,8 @@ from facefleet.webhooks.resolve import Resolver
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
 _GRACEFUL_SECONDS = 10
+# The framework's own: it reads the environment, and its spans would say the same as ours.
+_UNUSED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 _log = logs.logger(__name__)
 
@@ -98,6 +103,7 @@ class Parts:
     submitter: Submitter
     waker: Waker
     metrics: Metrics
+    tracer: Tracer
 
     @classmethod
     def build(cls, settings: Settings) -> Parts:
@@ -127,6 +133,7 @@ class Parts:
             Submitter(celery, on_outage=broker_away),
             waker,
             metrics,
+            open_tracer(settings.tracing, "gateway", metrics.traced),
         )
 
     def close(self) -> None:
@@ -134,6 +141,7 @@ class Parts:
         self.waker.close()
         self.broker.close()
         self.database.close()
+        self.tracer.close()
 
 
 def create(settings: Settings, parts: Parts) -> FastAPI:
@@ -157,8 +165,8 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
         lifespan=_lifespan(settings, parts, retention, changes, resolver, deliverer),
-        middleware=_middleware(settings, limits, parts.metrics),
-        docs_url=None, redoc_url=None, redirect_slashes=False,
+        middleware=_middleware(settings, limits, parts.metrics, parts.tracer),
+        docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=_UNUSED,
     )  # fmt: skip
     problems.install(app)
     openapi.describe(app)
@@ -192,12 +200,13 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     return app
 
 
-def _middleware(settings: Settings, limits: Limits, metrics: Metrics) -> list[Middleware]:
+def _middleware(settings: Settings, limits: Limits, metrics: Metrics, tracer: Tracer) -> list[Middleware]:
     """Outermost first: a failure anywhere is a problem document, and every request is logged and counted."""
     body = sum(FUSION.photos.values()) * limits.max_bytes + FUSION.held_bytes + _FORM_OVERHEAD_BYTES
     gateway = settings.gateway
     batch = Allowance(gateway.batch_bytes, gateway.batch_timeout, held_bytes=2 * limits.max_bytes)
     return [
+        Middleware(Traces, tracer=tracer),
         Middleware(AccessLog),
         Middleware(Outcomes, kinds=fuse.KINDS, metrics=metrics),
         Middleware(problems.Problems),

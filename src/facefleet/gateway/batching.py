@@ -13,13 +13,14 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import FacefleetError, IdempotencyConflict, OutageError, RecordsUncertain, RequestError
-from facefleet.gateway.intake import Intake, canonical_digest, digest_of, trace_context
+from facefleet.gateway.intake import Intake, canonical_digest, digest_of
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.targets import Targets
 from facefleet.gateway.uploads import Fields, Part, drop, missing, read_parts
 from facefleet.gateway.views import parse_options
 from facefleet.media.sniff import Limits
 from facefleet.observability.logs import bound, logger
+from facefleet.observability.tracing import context_of
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.safety.consent import attest
 from facefleet.storage.keys import batch_key
@@ -171,7 +172,7 @@ class BatchIntake:
             inputs=shared, created_at=now, template=one.id if one else None,
             idempotency_key=request.idempotency_key, request_digest=_digest(draft, templates, options),
         )  # fmt: skip
-        trace = trace_context(request.traceparent)
+        trace = context_of(request.traceparent)
         items = []
         for number, photos in enumerate(own):
             template = one or (templates[number] if templates else None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from facefleet.gateway.admission import Admission
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import Form
 from facefleet.observability.logs import bound, logger
+from facefleet.observability.tracing import Side, context_of, span
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.queue.submit import Submitter
 from facefleet.safety.consent import attest
@@ -25,7 +25,6 @@ from facefleet.tasks.task import Consent, Kind, Task, Webhook, new_id
 from facefleet.tasks.templates import Template, registered
 
 _KEY = re.compile(r"[!-~]{1,255}")
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 _log = logger(__name__)
 
@@ -74,7 +73,10 @@ class Intake:
             RecordsUncertain: The database went away while it committed; the same key tells.
         """
         task = self._task(principal, request)
-        with bound(task_id=task.id, tenant=task.tenant):
+        with bound(task_id=task.id, tenant=task.tenant), span("accept") as accepting:
+            accepting.set(
+                task_id=task.id, tenant=task.tenant, kind=task.kind.value, lane=task.route.lane, bytes=task.bytes_in
+            )
             earlier = self.records.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
             kept = earlier or self._keep(task, request)
             if kept.id != task.id:
@@ -88,9 +90,12 @@ class Intake:
         self.admission.check(task.route)
         try:
             for role, key in task.inputs.items():
-                self.store.put(key, request.form.photos[role].data)
+                with span("store.put") as putting:
+                    putting.set(role=role, bytes=len(request.form.photos[role].data))
+                    self.store.put(key, request.form.photos[role].data)
             beside = [registered(_template(task, request))] if task.kind is Kind.TEMPLATE else []
-            kept = self.records.add(task, *beside)
+            with span("records.add"):
+                kept = self.records.add(task, *beside)
         except RecordsUncertain:  # a record may name these uploads; if none does, they go as orphans
             raise
         except Exception:
@@ -112,7 +117,7 @@ class Intake:
             lane=_LANES.get(kind, Lane.STANDARD), track=STABLE, options=request.options, inputs=inputs,
             consent=_consent(request, principal, now), template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
-            request_digest=_digest(request), traceparent=trace_context(request.traceparent),
+            request_digest=_digest(request), traceparent=context_of(request.traceparent),
             webhook=request.webhook, bytes_in=sum(len(photo.data) for photo in form.photos.values()),
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
@@ -121,9 +126,10 @@ class Intake:
         """A 202 does not depend on the broker: what it does not take now, the sweeper sends later."""
         sent = 0
         try:
-            for task in tasks:
-                self.submitter.send(task)
-                sent += 1
+            with span("queue.send", Side.PRODUCER):
+                for task in tasks:
+                    self.submitter.send(task)
+                    sent += 1
         except QueueUnavailable as away:
             _log.warning("task.not_sent", cause=away.detail.get("cause"), count=len(tasks) - sent)
             try:
@@ -198,10 +204,3 @@ def canonical_digest(asked: Mapping[str, object]) -> str:
 def digest_of(data: bytes) -> str:
     """SHA-256, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
-
-
-def trace_context(traceparent: str | None) -> str:
-    """The caller's trace context (W3C Trace Context), or a new one."""
-    if traceparent and _TRACEPARENT.fullmatch(traceparent):
-        return traceparent
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"

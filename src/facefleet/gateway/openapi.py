@@ -49,6 +49,7 @@ _INVALID = str(OptionInvalid.status)
 _VALIDATION = ("HTTPValidationError", "ValidationError")  # the framework's own, which we do not answer with
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
 _EXAMPLE_ID = "8f1c1f6e9f0b4f7e8a3e5d2c1b0a9f8e"
+_EXAMPLE_TRACE = "0af7651916cd43dd8448eb211c80319c"
 _BY_CODE = {cls.code: cls for cls in tree()}
 
 _REQUEST_ID = {"description": "of this request, and on its log lines", "schema": {"type": "string"}}
@@ -169,7 +170,9 @@ def _has_values(operation: Mapping[str, Any]) -> bool:
 def _refusal(classes: list[Refusal]) -> dict[str, Any]:
     codes = [cls.code for cls in classes]
     schema = {"allOf": [_PROBLEM, {"type": "object", "properties": {"code": {"enum": codes}}}]}
-    examples = {cls.code: {"value": document(cls(_meaning(cls)), _EXAMPLE_ID).model_dump()} for cls in classes}
+    examples = {
+        cls.code: {"value": document(cls(_meaning(cls)), _EXAMPLE_ID, _EXAMPLE_TRACE).model_dump()} for cls in classes
+    }
     return {
         "description": "; ".join(f"`{cls.code}`: {_meaning(cls)}" for cls in classes),
         "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}},

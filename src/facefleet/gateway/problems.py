@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from http import HTTPMethod, HTTPStatus
 from typing import Any
 
@@ -29,6 +30,7 @@ from facefleet.observability.logs import logger
 MEDIA_TYPE = "application/problem+json"
 DOCUMENTATION = "/docs/errors"  # relative, so that it holds behind any host name
 REQUEST_ID = "request_id"  # in the state of a request
+TRACE_ID = "trace_id"  # there, too
 FIELDS = "fields"  # in the detail of an error: each offending field, with its reason
 CODE = "code"  # in the state of a request: of the problem it was answered with
 _RETRY_SECONDS = 1  # where the error knows no better
@@ -55,17 +57,24 @@ class ProblemDocument(BaseModel):
     retryable: bool = Field(description="whether the same request can succeed later; then there is a `Retry-After`")
     field: str | None = Field(description="the first offending field, header or parameter")
     errors: list[FieldProblem] = Field(description="each offending field, where several can be named")
+    trace_id: str = Field(
+        description="of the trace, which is on the log lines too: the caller's `traceparent`, or ours"
+    )
     context: dict[str, Any] = Field(description="facts about this occurrence, such as limits")
 
 
 def problem(error: FacefleetError, scope: Scope) -> Response:
     """The answer to a request that met an error; what can be tried again says when."""
-    text = json.dumps(document(error, scope["state"][REQUEST_ID]).model_dump(), ensure_ascii=False, default=str)
+    text = json.dumps(_document(error, scope["state"]).model_dump(), ensure_ascii=False, default=str)
     headers = {"Retry-After": str(error.detail.get("retry_after", _RETRY_SECONDS))} if error.retryable else None
     return Response(text, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def document(error: FacefleetError, request_id: str) -> ProblemDocument:
+def _document(error: FacefleetError, state: Mapping[str, Any]) -> ProblemDocument:
+    return document(error, state[REQUEST_ID], state[TRACE_ID])
+
+
+def document(error: FacefleetError, request_id: str, trace_id: str) -> ProblemDocument:
     """What an error says of itself."""
     context = dict(error.detail)
     found = context.pop(FIELDS, [])
@@ -74,7 +83,8 @@ def document(error: FacefleetError, request_id: str) -> ProblemDocument:
     return ProblemDocument(
         type=f"{DOCUMENTATION}#{error.code}", title=error.title, status=error.status, detail=error.message,
         instance=f"urn:uuid:{uuid.UUID(request_id)}", code=error.code, retryable=error.retryable,
-        field=str(named) if named else next((one.field for one in errors), None), errors=errors, context=context,
+        field=str(named) if named else next((one.field for one in errors), None), errors=errors,
+        trace_id=trace_id, context=context,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from facefleet.assignments import (
 )
 from facefleet.errors import OptionInvalid
 from facefleet.gateway.outlook import MOST_AHEAD, Place
+from facefleet.observability.tracing import trace_id_of
 from facefleet.tasks.task import Failure, Kind, State, Task
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -132,6 +133,7 @@ class TaskView(BaseModel):
     item: int | None = Field(description="its place in the batch, from 0")
     output: dict[str, Any] | None = Field(description="what it found, of a kind whose outcome is no picture")
     result_bytes: int | None = Field(description="of the result")
+    trace_id: str | None = Field(description="of the trace of the request that made it")
     links: Links
 
 
@@ -195,7 +197,7 @@ def view(task: Task, place: Place | None = None) -> TaskView:
         created_at=task.created_at, started_at=task.started_at, finished_at=task.finished_at,
         erased_at=task.erased_at, options=dict(task.options),
         models=dict(task.models), timings_ms=dict(task.timings_ms),
-        error=problem_of(failure), webhook=_webhook(task),
+        error=problem_of(failure), webhook=_webhook(task), trace_id=trace_id_of(task.traceparent),
         template_id=task.template, batch_id=task.batch, item=task.item,
         output=dict(task.output) if task.output is not None else None,
         result_bytes=task.bytes_out if task.result is not None else None,

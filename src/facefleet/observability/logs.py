@@ -50,6 +50,11 @@ def configure(level: str = "info", style: str = "auto") -> None:
         logging.getLogger(name).setLevel(max(severity, logging.WARNING))
 
 
+def silence(library: str) -> None:
+    """For a library that says again and again what we say once."""
+    logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+
+
 def _renderers(console: bool) -> list[Processor]:
     """Tracebacks go without the values of variables: those are photos, passwords and tenants' rows."""
     drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta

@@ -123,6 +123,14 @@ class Metrics:
             "facefusion_wakes_total", "Wakes to whoever waits for a record to change.", ["outcome"], registry=registry
         )
 
+        self.spans = Counter(
+            "facefusion_spans_total", "Spans of traces by what became of them.", ["outcome"], registry=registry
+        )
+
+    def traced(self, outcome: str, spans: int) -> None:
+        """Counts spans that were sent, had no room, or were not delivered."""
+        self.spans.labels(outcome).inc(spans)
+
     def outage(self, part: Part) -> Callable[[], None]:
         """Counts one outage of the part with each call; from now on it has a sample, which is 0 before the first."""
         return self.outages.labels(part).inc

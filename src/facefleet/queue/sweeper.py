@@ -13,6 +13,7 @@ from datetime import timedelta
 from facefleet.errors import DeadlineExceeded, FacefleetError, QueueUnavailable, WorkerLost
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.tracing import trace_id_of
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
 from facefleet.tasks.repository import Clock, TaskRepository
@@ -104,4 +105,10 @@ class Sweeper:
     def _count(self, action: str, done: bool, task: Task) -> None:
         if done:
             self.metrics.sweeps.labels(action).inc()
-            _log.info("sweep." + action, task_id=task.id, tenant=task.tenant, fence=task.fence)
+            _log.info(
+                "sweep." + action,
+                task_id=task.id,
+                tenant=task.tenant,
+                fence=task.fence,
+                trace_id=trace_id_of(task.traceparent),
+            )

@@ -11,6 +11,7 @@ from facefleet.engine.fusion import Engine
 from facefleet.engine.types import FuseOptions
 from facefleet.errors import ObjectMissing, TemplateNotFound
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.tracing import laps
 from facefleet.safety.labels import mark
 from facefleet.storage.keys import template_key
 from facefleet.storage.store import Store
@@ -40,7 +41,7 @@ class Fusing:
             target = load_template(self.store, task) if task.template else self.store.get(task.inputs["target"])
         fusion = self.engine.fuse(
             source, target, _options(task), more_sources=more, keep_target=task.template is not None,
-            checkpoint=hold.check,
+            checkpoint=laps("engine", hold.check),
         )  # fmt: skip
         self._count(fusion.known)
         timings.ms |= fusion.timings_ms

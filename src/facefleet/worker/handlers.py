@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from facefleet.errors import FacefleetError, InternalError, OutageError, RecordsUnavailable, RecordsUncertain
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.tracing import Off, Side, Tracer, current, span, trace_id_of
 from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.keys import result_key
 from facefleet.storage.store import Store
@@ -44,17 +45,27 @@ class Handler:
     clock: Clock
     models: Mapping[str, str]
     jitter: random.Random = field(default_factory=random.SystemRandom)
+    tracer: Tracer = field(default_factory=Off)
 
-    def __call__(self, task_id: str) -> None:
+    def __call__(self, task_id: str, traceparent: str | None = None) -> None:
         """Claim the task and bring this run to its end; the record has the outcome, whatever it is.
+
+        Args:
+            task_id: What the message says.
+            traceparent: The trace context that came with it.
 
         Raises:
             HandedBack: The worker leaves and the task was not claimed; the message must go back.
         """
-        with bound(task_id=task_id):
+        with (
+            bound(task_id=task_id, trace_id=trace_id_of(traceparent)),
+            self.tracer.open("task.handle", Side.CONSUMER, traceparent) as handling,
+        ):
+            handling.set(task_id=task_id)
             try:
                 self._run(task_id)
             except OutageError as error:  # the record is still queued, the sweeper sends it again
+                handling.fail(error.code)
                 _log.warning("task.claim_failed", code=error.code, cause=error.detail.get("cause"))
 
     def _run(self, task_id: str) -> None:
@@ -62,6 +73,7 @@ class Handler:
             if self._claimed(task_id, suspect=False):
                 return
         if not self.records.suspect(task_id):
+            current().event("duplicate")
             _log.info("task.duplicate")
             return
         with self.gate.alone():
@@ -69,11 +81,13 @@ class Handler:
 
     def _claimed(self, task_id: str, *, suspect: bool) -> bool:
         """Run the task to its end if it can be claimed."""
-        task = self.records.claim(
-            task_id, self.leases.lease, self.models, suspect=suspect, kinds=self.works.keys()
-        )  # fmt: skip
+        with span("claim"):
+            task = self.records.claim(
+                task_id, self.leases.lease, self.models, suspect=suspect, kinds=self.works.keys()
+            )  # fmt: skip
         if task is None:
             return False
+        current().set(tenant=task.tenant, kind=task.kind.value, fence=task.fence, lane=task.route.lane)
         with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task) as hold:
             self._attempt(hold, alone=suspect)
         return True
@@ -90,8 +104,10 @@ class Handler:
                 if outcome in _ENDED and task.kind is Kind.DETECT:
                     self._discard(task)
         except OutageError as error:  # not even the outcome could be written: the lease expires, the sweeper goes on
+            current().fail(error.code)
             _log.warning("task.outcome_not_written", code=error.code, cause=error.detail.get("cause"))
         finally:
+            current().set(outcome=outcome)
             self.metrics.process_seconds.labels(task.kind.value, outcome).observe(time.perf_counter() - started)
 
     def _settled(self, hold: Hold) -> str:
@@ -102,6 +118,7 @@ class Handler:
             _log.info("task.taken_away")
             return "fenced"
         except HandedBack:
+            current().event("handed_back")
             self.leases.release(task)
             return "handed_back"
         except (RecordsUnavailable, RecordsUncertain):  # only the last step needs the records, and it insisted
@@ -141,7 +158,9 @@ class Handler:
                 bytes_out=size, seconds=seconds, output=outcome.output, beside=outcome.beside,
             )  # fmt: skip
 
-        if not hold.insist(tell):
+        with span("succeed"):
+            won = hold.insist(tell)
+        if not won:
             if key is not None:
                 self.store.delete(key)
             _log.warning("task.fenced_out")
@@ -151,15 +170,19 @@ class Handler:
 
     def _give_up_or_retry(self, hold: Hold, error: FacefleetError) -> str:
         task = hold.task
+        current().fail(error.code)
         failures = task.failures + 1
         verdict = self.retries.verdict(error, failures)
         if verdict is not None:
-            kept = hold.insist(lambda: self.records.fail(task, verdict))
+            with span("fail"):
+                kept = hold.insist(lambda: self.records.fail(task, verdict))
             _log.info("task.failed", code=verdict.code, reason=verdict.message, kept=kept)
             return "failed"
         delay = self.retries.delay(error, task.fence, self.jitter)
         run_at, spend = self.clock() + delay, self.retries.spends(error)
-        kept = hold.insist(lambda: self.records.retry(task, error, run_at, spend=spend))
+        current().event("retry", code=error.code, seconds=round(delay.total_seconds(), 2))
+        with span("retry"):
+            kept = hold.insist(lambda: self.records.retry(task, error, run_at, spend=spend))
         if kept:
             self.metrics.retries.labels(task.kind.value, error.code).inc()
         _log.info("task.retry", code=error.code, seconds=round(delay.total_seconds(), 2), kept=kept)

@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry
 from facefleet.config import Settings
 from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.tracing import Tracer, open_tracer
 from facefleet.queue.app import HANDLE, build_app
 from facefleet.queue.broker import Broker
 from facefleet.queue.lanes import STABLE
@@ -62,6 +63,8 @@ def run(settings: Settings) -> int:
     logs.configure(settings.logs.level, settings.logs.format)
     metrics = Metrics(CollectorRegistry())
     with ExitStack() as stack:
+        tracer = open_tracer(settings.tracing, "worker", metrics.traced)
+        stack.callback(tracer.close)  # last, when no run adds to it
         database = Database(
             settings.records_url, busy_timeout=settings.records.busy_timeout, on_outage=metrics.outage("records")
         )
@@ -91,7 +94,7 @@ def run(settings: Settings) -> int:
             stack.callback(probe.stop)
         leases.start()
         stack.callback(leases.stop)
-        return _consume(settings, app, _build_handler(settings, records, leases, gate, metrics), lifecycle)
+        return _consume(settings, app, _build_handler(settings, records, leases, gate, metrics, tracer), lifecycle)
 
 
 def _build_app(settings: Settings, watch: Callable[[], bool], paused: Callable[[], Collection[str]]) -> Celery:
@@ -106,7 +109,7 @@ def _build_app(settings: Settings, watch: Callable[[], bool], paused: Callable[[
 
 
 def _build_handler(
-    settings: Settings, records: TaskRepository, leases: Leases, gate: Gate, metrics: Metrics
+    settings: Settings, records: TaskRepository, leases: Leases, gate: Gate, metrics: Metrics, tracer: Tracer
 ) -> Handler:
     engine = build_engine(settings, interpreters=settings.worker.threads)
     engine.warm()
@@ -121,6 +124,7 @@ def _build_handler(
         metrics=metrics,
         clock=now,
         models=engine.versions,
+        tracer=tracer,
     )
 
 
@@ -154,11 +158,11 @@ def _keep_logging(**_: Any) -> None:
 
 
 def _register(app: Celery, handler: Handler, lifecycle: Lifecycle) -> None:
-    @app.task(name=HANDLE, ignore_result=True)  # type: ignore[untyped-decorator]
-    def _handle(task_id: str) -> None:
+    @app.task(name=HANDLE, ignore_result=True, bind=True)  # type: ignore[untyped-decorator]
+    def _handle(message: Any, task_id: str) -> None:
         if lifecycle.leaving.is_set():  # asked for before we knew: it goes back to the front of its list
             raise Reject("the worker is leaving", requeue=True)
         try:
-            handler(task_id)
+            handler(task_id, message.request.get("traceparent"))
         except HandedBack:
             raise Reject("the worker is leaving", requeue=True) from None

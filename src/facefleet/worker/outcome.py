@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Update
 
 from facefleet.media.sniff import ImageType
+from facefleet.observability.tracing import span
 from facefleet.tasks.task import Json
 from facefleet.worker.leases import Hold
 
@@ -22,10 +23,11 @@ class Timings:
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Keep how long the block takes."""
+        """Keep how long the block takes, in the trace too."""
         started = time.perf_counter()
         try:
-            yield
+            with span(step):
+                yield
         finally:
             self.ms[step] = (time.perf_counter() - started) * 1000
 

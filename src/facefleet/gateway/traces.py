@@ -1,0 +1,84 @@
+"""The outermost layer: every request is in a trace, the caller's or one of ours, whether spans are sent or not."""
+
+from __future__ import annotations
+
+from http import HTTPMethod
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from facefleet.gateway.access import QUIET
+from facefleet.gateway.problems import CODE, TRACE_ID
+from facefleet.observability.logs import bound
+from facefleet.observability.tracing import Off, Side, Span, Tracer, context_of, trace_id_of
+
+_HEADER = b"traceparent"
+_SERVER_ERROR = 500
+_METHODS = frozenset(HTTPMethod)
+
+
+class Traces:
+    """Opens a span for each request and puts its context into the ``traceparent`` of what goes on inside.
+
+    So does every participant of a trace (W3C Trace Context 2.3); the layers inside need to know one header only. A span
+    has the route's template, not the path; no query, no header, no address.
+
+    Args:
+        app: The layers inside.
+        tracer: Where spans begin.
+    """
+
+    def __init__(self, app: ASGIApp, tracer: Tracer) -> None:
+        self._app = app
+        self._tracer = tracer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Trace a request; those of probes, which come every few seconds, have no span."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        caller = _caller(scope)
+        tracer = Off() if scope["path"] in QUIET else self._tracer
+        method = scope["method"] if scope["method"] in _METHODS else "HTTP"
+        with tracer.open(method, Side.SERVER, caller) as span:
+            context = span.traceparent or context_of(caller)
+            inside = _inside(scope, context)
+            with bound(trace_id=inside["state"][TRACE_ID]):
+                try:
+                    await self._app(inside, receive, _noting(span, inside, send))
+                finally:
+                    _describe(span, method, inside)
+
+
+def _caller(scope: Scope) -> str | None:
+    """The caller's trace context; of several, none (W3C Trace Context 3.2.1)."""
+    found = [value for name, value in scope["headers"] if name == _HEADER]
+    return found[0].decode("latin-1").strip() if len(found) == 1 else None
+
+
+def _inside(scope: Scope, context: str) -> Scope:
+    others = [(name, value) for name, value in scope["headers"] if name != _HEADER]
+    state = {**scope.get("state", {}), TRACE_ID: trace_id_of(context)}
+    return {**scope, "state": state, "headers": [*others, (_HEADER, context.encode())]}
+
+
+def _noting(span: Span, scope: Scope, send: Send) -> Send:
+    async def noting(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            span.set(http_response_status__code=status)
+            if code := scope["state"].get(CODE):
+                span.set(error_type=code)
+            if status >= _SERVER_ERROR:
+                span.fail(code or str(status))
+        await send(message)
+
+    return noting
+
+
+def _describe(span: Span, method: str, scope: Scope) -> None:
+    """The route is known only when the request was routed."""
+    span.set(http_request_method=method, url_scheme=scope["scheme"])
+    route = getattr(scope.get("route"), "path", None)
+    if route is not None:
+        span.set(http_route=route)
+        span.named(f"{method} {route}")
