@@ -8,6 +8,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from facefleet.errors import DeliveryNotFound, RecordsUncertain, TaskNotFound
+from facefleet.gateway.openapi import refusals
 from facefleet.gateway.principal import Principal
 from facefleet.observability.logs import bound, logger
 from facefleet.tasks.deliveries import Deliveries, Delivery, DeliveryState
@@ -48,14 +50,19 @@ def router(records: TaskRepository, deliveries: Deliveries) -> APIRouter:
     """The routes of deliveries."""
     routes = APIRouter(prefix="/v1/tasks/{task_id}/webhooks", tags=["webhooks"])
 
-    @routes.get("", response_model=DeliveriesView)
+    @routes.get("", response_model=DeliveriesView, responses=refusals(TaskNotFound))
     async def show(task_id: str, request: Request) -> DeliveriesView:
         """What was sent of a task, and what became of it."""
         principal: Principal = request.state.principal
         found = await run_in_threadpool(lambda: deliveries.of_task(records.get(principal.tenant, task_id)))
         return DeliveriesView(deliveries=[_view(delivery) for delivery in found])
 
-    @routes.post("/{delivery_id}/replay", status_code=202, response_model=DeliveryView)
+    @routes.post(
+        "/{delivery_id}/replay",
+        status_code=202,
+        response_model=DeliveryView,
+        responses=refusals(TaskNotFound, DeliveryNotFound, RecordsUncertain),
+    )
     async def replay(task_id: str, delivery_id: str, request: Request) -> DeliveryView:
         """Send an event again now, whatever became of it."""
         principal: Principal = request.state.principal
