@@ -249,7 +249,7 @@ class Clients:
                 )  # fmt: skip
             except httpx.TransportError:
                 answer = None
-            if answer is not None and answer.status_code == 202:
+            if answer is not None and answer.status_code in (200, 202):  # 200: sent again, and ended meanwhile
                 self._take(key, answer.json()["task_id"], gateway)
                 return
             assert answer is None or answer.status_code == 503, answer.text
