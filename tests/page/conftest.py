@@ -69,7 +69,7 @@ class Visit:
 Visitor = Callable[..., Visit]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop runs in this thread as long: asyncio.run() of other tests would fail
 def chromium() -> Iterator[Browser]:
     with open_browser() as running:
         yield running
