@@ -12,8 +12,8 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import FacefleetError, IdempotencyConflict, OutageError, RecordsUncertain, RequestError
-from facefleet.gateway.intake import Intake, canonical_digest, digest_of
+from facefleet.errors import FacefleetError, OutageError, RecordsUncertain, RequestError
+from facefleet.gateway.intake import Intake, canonical_digest, digest_of, refuse_other
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.targets import Targets
 from facefleet.gateway.uploads import Fields, Part, drop, missing, read_parts
@@ -222,9 +222,6 @@ def _digest(draft: _Draft, templates: Sequence[Template], options: Mapping[str, 
 
 
 def _same(earlier: Batch, batch: Batch) -> Batch:
-    if earlier.request_digest != batch.request_digest:
-        raise IdempotencyConflict(
-            "This Idempotency-Key was used with other photos or options; send a new key.", batch_id=earlier.id
-        )
+    refuse_other(earlier.request_digest, batch.request_digest, batch_id=earlier.id)
     _log.info("batch.repeated", earlier=earlier.id)
     return earlier

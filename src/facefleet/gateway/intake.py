@@ -146,12 +146,21 @@ class Intake:
 
 
 def _same(earlier: Task, task: Task) -> Task:
-    if earlier.request_digest != task.request_digest:
-        raise IdempotencyConflict(
-            "This Idempotency-Key was used with other photos or options; send a new key.", task_id=earlier.id
-        )
+    refuse_other(earlier.request_digest, task.request_digest, task_id=earlier.id)
     _log.info("task.repeated", earlier=earlier.id)
     return earlier
+
+
+def refuse_other(earlier: str | None, asked: str | None, **named: str) -> None:
+    """Hold a request against the one that used its idempotency key first, by their digests.
+
+    Raises:
+        IdempotencyConflict: They differ; ``named`` says what the first one made.
+    """
+    if earlier != asked:
+        raise IdempotencyConflict(
+            "This Idempotency-Key was used with other photos or options; send a new key.", **named
+        )
 
 
 def idempotency_key_of(header: str | None) -> str | None:
