@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -66,7 +67,10 @@ class _Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs parts until told to stop. One thread calls all of it."""
+    """Runs parts until told to stop. One thread calls all of it.
+
+    What dies is started again after a pause that doubles while it dies young; what leaves in peace, after the first.
+    """
 
     stop: Event
     clock: Callable[[], float] = time.monotonic
@@ -126,10 +130,10 @@ class Supervisor:
         if child.process.poll() is None:
             return
         if child.restart_at is None:
-            if now - child.started > HEALTHY_SECONDS:
+            status = child.process.returncode
+            if status == os.EX_OK or now - child.started > HEALTHY_SECONDS:  # one that was asked to leave is not ill
                 child.backoff = FIRST_BACKOFF_SECONDS
             child.restart_at = now + child.backoff
-            status = child.process.returncode
             _log.warning("part.died", part=child.part.name, status=status, restart_in=child.backoff)
             child.part.ended(child.process.pid)
             child.backoff = min(LONGEST_BACKOFF_SECONDS, child.backoff * 2)
