@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facefleet.engine.steps import mesh
-from facefleet.engine.steps.ridges import Path, Ridges, best_path, ridges
+from facefleet.engine.steps.ridges import Path, Ridges, best_paths, ridges
 from facefleet.engine.types import Floats, Pixels
 
 BETWEEN_EYES = 100.0  # px of the band between the eyes' centres
@@ -32,6 +32,7 @@ FADED = 0.3  # and share of its own
 LONGEST_GAP = 12  # steps of a chain that are bridged: a glint, a lash
 TEMPLE_ABOVE, TEMPLE_BELOW = 22, 12  # px from the outermost point of a rim
 ANGLES, RADII = 96, 40
+SIDES = (-1, 1)  # of the image: its left, its right
 # Half axes of the ellipses round an eye between which its rim runs, px: nasal, temporal, up, down.
 NEAREST, FURTHEST = (26.0, 29.0, 14.0, 18.0), (46.0, 58.0, 44.0, 55.0)
 LOWER_ARC = (20.0, 160.0)  # degrees clockwise from the image's right
@@ -39,6 +40,7 @@ MARGIN = 0.7  # px round a chain, where the frame's edge is
 FEATHER = 0.8  # px
 
 Transform = npt.NDArray[np.float64]
+Rectangle = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,13 +71,45 @@ class Glasses:
         return np.asarray(laid, np.float32) / np.float32(255)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Band:
-    """Of the eyes; ``narrow`` is how much of their distance the turn of the head leaves, 0 to 1."""
+    """Of the eyes: the patch turned upright, drawn only where it is looked at.
 
-    pixels: Pixels
+    Attributes:
+        to_band: px of the patch to px of the band.
+        shrink: px of the patch that are one px before it is turned, each way.
+        narrow: How much of the eyes' distance the turn of the head leaves, 0 to 1.
+    """
+
+    patch: Pixels
     to_band: Transform
+    shrink: int
     narrow: float
+
+    def part(self, rectangle: Rectangle) -> Pixels:
+        """``(bottom - top, right - left, 3)`` uint8 BGR of left, top, right, bottom, px."""
+        (x, y), small = self._under(rectangle)
+        step = float(self.shrink)
+        centred = np.array([[step, 0, x + (step - 1) / 2], [0, step, y + (step - 1) / 2], [0, 0, 1]])
+        onto = self.to_band @ centred
+        onto[:, 2] -= rectangle[:2]
+        size = rectangle[2] - rectangle[0], rectangle[3] - rectangle[1]
+        return np.asarray(cv2.warpAffine(small, onto, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+    def _under(self, rectangle: Rectangle) -> tuple[tuple[int, int], Pixels]:
+        """Where the shrunk part of the patch under a rectangle of the band begins, and that part."""
+        left, top, right, bottom = rectangle
+        corners = np.array([[left, right, left, right], [top, top, bottom, bottom], [1.0, 1, 1, 1]])
+        there = cv2.invertAffineTransform(self.to_band) @ corners
+        blocks = np.array(self.patch.shape[1::-1]) // self.shrink
+        first = np.clip(np.floor(there.min(axis=1) / self.shrink) - 1, 0, blocks - 1).astype(int)
+        last = np.clip(np.ceil(there.max(axis=1) / self.shrink) + 1, first + 1, blocks).astype(int)
+        (x, y), (beyond_x, beyond_y) = first * self.shrink, last * self.shrink
+        part = self.patch[y:beyond_y, x:beyond_x]
+        if self.shrink > 1:
+            columns, rows = (last - first).tolist()
+            part = np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
+        return (int(x), int(y)), part
 
 
 def find_glasses(patch: Pixels, points: Floats) -> Glasses | None:
@@ -89,12 +123,12 @@ def find_glasses(patch: Pixels, points: Floats) -> Glasses | None:
     half = BRIDGE_HALF * band.narrow
     x, y = MIDDLE
     nose = (round(x - half) - 14, round(y) - BRIDGE_ABOVE - 12, round(x + half) + 14, round(y) + BRIDGE_BELOW + 12)
-    bridge = _bridge(ridges(band.pixels, nose), half)
+    bridge = _bridge(ridges(band.part(nose), nose[:2]), half)
     if bridge.weakest(15) < MIN_BRIDGE:
         return None
-    seen = ridges(band.pixels, (0, 0, *BAND))
-    rims = tuple(_rim(seen, side, band.narrow) for side in (-1, 1))
-    temples = tuple(_temple(seen, rim, side) for rim, side in zip(rims, (-1, 1), strict=True))
+    seen = ridges(band.part((0, 0, *BAND)), (0, 0))
+    rims = _rims(seen, band.narrow)
+    temples = [_temple(seen, rim, side) for rim, side in zip(rims, SIDES, strict=True)]
     low = float(np.mean([rim.between(*LOWER_ARC).weakest(25) for rim in rims]))
     beside = max(temple.weakest(25) for temple in temples)
     if low < MIN_RIMS and (bridge.weakest(15) < MIN_ALONE or beside < MIN_TEMPLES):
@@ -110,39 +144,39 @@ def _band(patch: Pixels, points: Floats) -> _Band:
     cos, sin = across[:2] / max(seen, 1e-6) * scale
     turn = np.array([[cos, sin], [-sin, cos]])
     to_band = np.hstack([turn, (np.array(MIDDLE) - turn @ (right + left)[:2] / 2)[:, None]])
-    shrink = max(1, int(1 / scale))
-    small = patch
-    if shrink > 1:
-        size = patch.shape[1] // shrink, patch.shape[0] // shrink
-        small = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
-    x, y = small.shape[1] / patch.shape[1], small.shape[0] / patch.shape[0]
-    centred = np.array([[1 / x, 0, (1 / x - 1) / 2], [0, 1 / y, (1 / y - 1) / 2], [0, 0, 1]])
-    pixels = cv2.warpAffine(small, to_band @ centred, BAND, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return _Band(np.asarray(pixels, np.uint8), to_band, seen / max(whole, 1e-6))
+    shrink = min(max(1, int(1 / scale)), *patch.shape[:2])
+    return _Band(patch, to_band, shrink, seen / max(whole, 1e-6))
 
 
 def _bridge(seen: Ridges, half: float) -> Path:
     """From one side of the nose to the other."""
     xs = np.linspace(MIDDLE[0] - half, MIDDLE[0] + half, 24)
     ys = np.arange(MIDDLE[1] - BRIDGE_ABOVE, MIDDLE[1] + BRIDGE_BELOW)
+    return _across(seen, xs, ys)
+
+
+def _across(seen: Ridges, xs: npt.NDArray[np.float64], ys: npt.NDArray[np.float64]) -> Path:
+    """Along the columns ``xs``, somewhere in the rows ``ys``."""
     x, y = np.meshgrid(xs, ys, indexing="ij")
-    return best_path(seen, x, y, np.full(len(xs), np.pi / 2, np.float64), closed=False)
+    (path,) = best_paths(seen, x[None], y[None], np.full(len(xs), np.pi / 2, np.float64), closed=False)
+    return path
 
 
-def _rim(seen: Ridges, side: int, narrow: float) -> Path:
-    """Round the eye on the image's left (-1) or right (1)."""
+def _rims(seen: Ridges, narrow: float) -> list[Path]:
+    """Round the eye on the image's left, and round the one on its right."""
     angles = np.arange(ANGLES, dtype=np.float64) * (2 * np.pi / ANGLES)
     cos, sin = np.cos(angles), np.sin(angles)
 
-    def ellipse(axes: tuple[float, float, float, float]) -> npt.NDArray[np.float64]:
+    def ellipse(side: int, axes: tuple[float, float, float, float]) -> npt.NDArray[np.float64]:
         nasal, temporal, up, down = axes
         across = np.where(cos * side < 0, nasal, temporal) * narrow
         return np.asarray(1 / np.hypot(cos / across, sin / np.where(sin > 0, down, up)), np.float64)
 
-    inner, outer = ellipse(NEAREST), ellipse(FURTHEST)
-    radius = inner[:, None] + (outer - inner)[:, None] * np.linspace(0, 1, RADII)
-    x = MIDDLE[0] + side * BETWEEN_EYES / 2 * narrow + cos[:, None] * radius
-    return best_path(seen, x, MIDDLE[1] + sin[:, None] * radius, angles, closed=True)
+    inner, outer = (np.stack([ellipse(side, axes) for side in SIDES])[..., None] for axes in (NEAREST, FURTHEST))
+    radius = inner + (outer - inner) * np.linspace(0, 1, RADII)
+    eye = MIDDLE[0] + np.array(SIDES)[:, None, None] * (BETWEEN_EYES / 2 * narrow)
+    x, y = eye + cos[:, None] * radius, MIDDLE[1] + sin[:, None] * radius
+    return best_paths(seen, x, y, angles, closed=True)
 
 
 def _temple(seen: Ridges, rim: Path, side: int) -> Path:
@@ -152,18 +186,16 @@ def _temple(seen: Ridges, rim: Path, side: int) -> Path:
     xs = start + side * np.arange(0.0, 40.0, 1.5)
     xs = xs[(xs > 2) & (xs < BAND[0] - 3)]
     ys = np.arange(hinge - TEMPLE_ABOVE, hinge + TEMPLE_BELOW, dtype=np.float64)
-    x, y = np.meshgrid(xs, ys, indexing="ij")
-    return best_path(seen, x, y, np.full(len(xs), np.pi / 2, np.float64), closed=False)
+    return _across(seen, xs, ys)
 
 
 def _drawn(paths: tuple[Path, ...]) -> Pixels:
     mask = np.zeros((BAND[1], BAND[0]), np.uint8)
     for path in paths:
         lasting = path.lasting(max(FAINT, FADED * path.weakest(75)), LONGEST_GAP)
-        for start, end in zip(lasting, np.roll(lasting, -1), strict=True):
-            if not path.follows(int(start), int(end)):
-                continue
-            thick = max(1, round(2 * (float(path.half_width[[start, end]].mean()) + MARGIN)))
-            ends = [(round(4 * float(path.x[at])), round(4 * float(path.y[at]))) for at in (start, end)]
-            cv2.line(mask, ends[0], ends[1], 255, thick, cv2.LINE_8, 2)
+        start, end = path.neighbours(lasting)
+        points = np.round(4 * np.stack([path.x, path.y], axis=1)).astype(int)  # in quarters of a px
+        thick = np.maximum(1, np.round(path.half_width[start] + path.half_width[end] + 2 * MARGIN)).astype(int)
+        for one, other, width in zip(points[start].tolist(), points[end].tolist(), thick.tolist(), strict=True):
+            cv2.line(mask, one, other, 255, width, cv2.LINE_8, 2)
     return mask

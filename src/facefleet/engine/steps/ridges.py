@@ -14,6 +14,7 @@ SIGMAS = (1.0, 1.9, 3.6)  # px; a bar is answered most by the sigma of half its 
 HIGHEST = 60.0  # contrast that counts on a path: one strong spot must not pay for a gap
 BEND = 0.6  # contrast that a step aside costs
 REACH = 2  # places that a path may move aside in one step
+_NOWHERE = -1e9  # contrast beyond the last place
 _COLOUR = 1.5  # weight of the two colour channels
 _LOGS = np.asarray(100 * np.log(np.arange(256) + 24.0), np.float32)  # a rim in shadow counts as one in the light
 
@@ -29,7 +30,7 @@ class Ridges:
         cos: Of twice the angle across the line.
         sin: The same.
         sigma: That answers it most, px.
-        origin: Of the rectangle looked at, px.
+        origin: Of the part looked at, px.
     """
 
     contrast: Floats
@@ -82,62 +83,69 @@ class Path:
             whole = whole[len(self.x) : 2 * len(self.x)]
         return np.flatnonzero(whole)
 
-    def follows(self, start: int, end: int) -> bool:
-        """Whether two points are neighbours on the path."""
-        step = end - start
-        return step == 1 or (self.closed and step == 1 - len(self.x))
+    def neighbours(self, points: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Of some points of the path, in order, those that are followed by the next one, and these."""
+        after = np.roll(points, -1)
+        step = after - points
+        follow = (step == 1) | (self.closed and step == 1 - len(self.x))
+        return points[follow], after[follow]
 
 
-def ridges(pixels: Pixels, rectangle: tuple[int, int, int, int]) -> Ridges:
+def ridges(pixels: Pixels, origin: tuple[int, int]) -> Ridges:
     """The lines of a part of a picture: second derivatives across them at three widths, in lightness and colour.
 
     Args:
         pixels: ``(h, w, 3)`` uint8 BGR.
-        rectangle: Left, top, right, bottom, px.
+        origin: Of the part in the picture, px.
     """
-    left, top, right, bottom = rectangle
-    left, top = max(0, left), max(0, top)
-    lab = cv2.cvtColor(np.ascontiguousarray(pixels[top:bottom, left:right]), cv2.COLOR_BGR2LAB)
+    lab = cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB)
     planes = np.asarray(lab, np.float32) * np.float32(_COLOUR)
     planes[..., 0] = cv2.LUT(lab[..., 0], _LOGS)
-    found = [_lines(planes, sigma) for sigma in SIGMAS]
-    contrast, cos, sin = (np.concatenate(each, axis=2) for each in zip(*found, strict=True))
-    best = contrast.argmax(axis=2)[..., None]
-    contrast, cos, sin = (np.take_along_axis(each, best, axis=2)[..., 0] for each in (contrast, cos, sin))
-    sigma = np.repeat(np.array(SIGMAS, np.float32), 3)[best[..., 0]]
-    return Ridges(contrast, cos, sin, sigma, (left, top))
+    contrast, mean, apart, xy, widest = (np.zeros(lab.shape[:2], np.float32) for _ in range(5))
+    for sigma in SIGMAS:
+        width = np.full_like(widest, sigma)
+        for plane in cv2.split(cv2.GaussianBlur(planes, (0, 0), sigma)):
+            line = _line(np.asarray(plane, np.float32), 0.5 * sigma**2)
+            better = cv2.compare(line[0], contrast, cv2.CMP_GT)
+            for new, best in zip((*line, width), (contrast, mean, apart, xy, widest), strict=True):
+                cv2.copyTo(new, better, best)
+    # Twice the angle across: of the eigenvector that belongs to the eigenvalue furthest from zero.
+    sign = np.copysign(1 / np.maximum(cv2.magnitude(apart, xy), np.float32(1e-6)), mean)
+    return Ridges(contrast, np.asarray(apart * sign), np.asarray(xy * sign), widest, origin)
 
 
-def _lines(planes: Floats, sigma: float) -> tuple[Floats, Floats, Floats]:
-    """``(h, w, 3)`` each: contrast, cosine and sine of twice the angle across; from the eigenvalues of the Hessian."""
-    smooth = cv2.GaussianBlur(planes, (0, 0), sigma)
-    scale = 0.5 * sigma**2
-    xx, yy, xy = (cv2.Sobel(smooth, cv2.CV_32F, *order, ksize=3, scale=scale) for order in ((2, 0), (0, 2), (1, 1)))
-    mean, apart = (xx + yy) / 2, (xx - yy) / 2
-    spread = np.sqrt(apart * apart + xy * xy)
+def _line(plane: Floats, scale: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """``(h, w)`` each, of the Hessian: contrast, half the sum of its diagonal, half the difference, and the rest."""
+    xx, yy, xy = (cv2.Sobel(plane, cv2.CV_32F, *order, ksize=3, scale=scale) for order in ((2, 0), (0, 2), (1, 1)))
+    mean, apart = cv2.addWeighted(xx, 0.5, yy, 0.5, 0), cv2.addWeighted(xx, 0.5, yy, -0.5, 0)
     # The greater eigenvalue less the smaller: a spot has two, a line one.
-    contrast = 2 * np.minimum(np.abs(mean), spread)
-    sign = np.copysign(1 / np.maximum(spread, np.float32(1e-6)), mean)
-    return np.asarray(contrast, np.float32), np.asarray(apart * sign, np.float32), np.asarray(xy * sign, np.float32)
+    contrast = 2 * np.minimum(np.abs(mean), cv2.magnitude(apart, xy))
+    return contrast, np.asarray(mean, np.float32), np.asarray(apart, np.float32), np.asarray(xy, np.float32)
 
 
-def best_path(seen: Ridges, x: Numbers, y: Numbers, angle: Numbers, *, closed: bool) -> Path:
-    """The chain through rows of places that has most contrast across it (dynamic programming).
+def best_paths(seen: Ridges, x: Numbers, y: Numbers, angle: Numbers, *, closed: bool) -> list[Path]:
+    """The chains through rows of places that have most contrast across them (dynamic programming).
 
     Args:
         seen: The lines.
-        x: ``(N, M)`` px: of each of N steps the M places.
+        x: ``(B, N, M)`` px: of B chains of N steps the M places.
         y: The same.
         angle: ``(N,)`` radians: the way the places of a step lie.
         closed: The last step is next to the first.
     """
-    contrast, cos, sin, sigma = (_sampled(each, seen.origin, x, y) for each in (
-        seen.contrast, seen.cos, seen.sin, seen.sigma))  # fmt: skip
+    chains, steps, places = x.shape
+    flat = x.reshape(-1, places), y.reshape(-1, places)
+    contrast, cos, sin, sigma = (
+        _sampled(each, seen.origin, *flat).reshape(x.shape) for each in (seen.contrast, seen.cos, seen.sin, seen.sigma)
+    )
     alike = cos * np.cos(2 * angle)[:, None] + sin * np.sin(2 * angle)[:, None]
     worth = contrast * np.clip(0.5 + alike, 0, 1)
     chosen = _chosen(np.minimum(worth, HIGHEST), closed=closed)
-    at = np.arange(len(chosen)), chosen
-    return Path(x[at], y[at], angle, worth[at], sigma[at], closed)
+    at = np.arange(steps)
+    return [
+        Path(x[one][at, on], y[one][at, on], angle, worth[one][at, on], sigma[one][at, on], closed)
+        for one, on in enumerate(chosen[:chains])
+    ]
 
 
 def _sampled(plane: Floats, origin: tuple[int, int], x: Numbers, y: Numbers) -> Numbers:
@@ -146,19 +154,27 @@ def _sampled(plane: Floats, origin: tuple[int, int], x: Numbers, y: Numbers) -> 
 
 
 def _chosen(worth: Numbers, *, closed: bool) -> npt.NDArray[np.intp]:
-    """Of each step the place on the path worth most; a closed one is gone round three times, its second round taken."""
-    steps, places = worth.shape
-    rows = np.tile(worth, (3, 1)) if closed else worth
-    cost = BEND * np.abs(np.arange(-REACH, REACH + 1))
-    total, back = rows[0], np.zeros((len(rows), places), np.intp)
-    for step in range(1, len(rows)):
-        padded = np.pad(total, REACH, constant_values=-1e9)
-        moves = np.lib.stride_tricks.sliding_window_view(padded, 2 * REACH + 1) - cost
-        move = moves.argmax(axis=1)
-        back[step] = np.arange(places) + move - REACH
-        total = moves[np.arange(places), move] + rows[step]
-    chosen = np.empty(len(rows), np.intp)
-    chosen[-1] = total.argmax()
-    for step in range(len(rows) - 1, 0, -1):
-        chosen[step - 1] = back[step, chosen[step]]
-    return chosen[steps : 2 * steps] if closed else chosen
+    """``(B, N)``: of each chain and step the place on the path worth most.
+
+    A closed one is gone round twice, from half a round before its first step: by then it has forgotten its start.
+    """
+    chains, steps, places = worth.shape
+    lead = steps // 2 if closed else 0
+    rows = np.concatenate([worth[:, steps - lead :], worth, worth[:, :lead]], axis=1).transpose(1, 0, 2)
+    best = np.full((len(rows), chains, places + 2 * REACH), _NOWHERE)
+    best[0, :, REACH:-REACH] = rows[0]
+    for before, here, row in zip(best, best[1:, :, REACH:-REACH], rows[1:], strict=False):
+        here[:] = before[:, REACH:-REACH]
+        for aside in range(1, REACH + 1):
+            up, down = before[:, REACH - aside : -REACH - aside], before[:, REACH + aside : places + REACH + aside]
+            np.maximum(here, np.maximum(up, down) - BEND * aside, out=here)
+        here += row
+    moves = np.arange(-REACH, REACH + 1)
+    chosen = np.empty((len(rows), chains), np.intp)
+    chosen[-1] = best[-1, :, REACH:-REACH].argmax(axis=1)
+    every = np.arange(chains)[:, None]
+    for step in range(len(rows) - 1, lead, -1):
+        on = chosen[step]
+        near = best[step - 1][every, on[:, None] + REACH + moves] - BEND * np.abs(moves)
+        chosen[step - 1] = on + moves[near.argmax(axis=1)]
+    return chosen[lead : lead + steps].T
