@@ -7,17 +7,21 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 from tests.engine.conftest import Photo
 
 from facefleet.engine.fusion import Engine
 from facefleet.engine.image import decode
-from facefleet.engine.steps.mesh import OVAL
+from facefleet.engine.steps.mesh import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
+from facefleet.engine.steps.prepared import Portrait, prepare
 from facefleet.engine.types import Face, Floats, Pixels
 from facefleet.errors import FaceError
 
 NOSE_BRIDGE, CHIN = 195, 152
 OK = ""
+
+Outline = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +69,37 @@ def cut(engine: Engine, photo: Photo) -> bytes:
 
 def masked(engine: Engine, photo: Photo) -> bytes:
     """The mask over mouth, cheeks and the tip of the nose, as it is worn."""
-    face = engine.faces(photo("astronaut")).faces[0]
-    pixels = decode(photo("astronaut")).pixels.copy()
-    worn, cloth = _lower_face(face), decode(photo("mask")).pixels
+    pixels, cloth = decode(photo("astronaut")).pixels, decode(photo("mask")).pixels
+    worn = _lower_face(engine.faces(photo("astronaut")).faces[0])
     x, y, width, height = cv2.boundingRect(worn)
-    shape = np.zeros(pixels.shape[:2], np.uint8)
-    cv2.fillConvexPoly(shape, worn, 255, cv2.LINE_AA)
     laid = pixels.copy()
     laid[y : y + height, x : x + width] = cv2.resize(cloth, (width, height), interpolation=cv2.INTER_AREA)
+    return png(_worn(pixels, laid, worn))
+
+
+def masked_in(name: str, colour: tuple[int, int, int]) -> Callable[[Engine, Photo], bytes]:
+    """A plain mask of that colour, BGR, in the light of the photo."""
+
+    def make(engine: Engine, photo: Photo) -> bytes:
+        pixels, face = decode(photo(name)).pixels, engine.faces(photo(name)).faces[0]
+        grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.float32)
+        light = np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.05 * face.box.width), np.float32)
+        cloth = np.clip(np.array(colour) * (light / np.median(light))[..., None], 0, 255)
+        return png(_worn(pixels, np.asarray(cloth, np.uint8), _lower_face(face)))
+
+    return make
+
+
+def _worn(pixels: Pixels, cloth: Pixels, outline: Outline) -> Pixels:
+    shape = np.zeros(pixels.shape[:2], np.uint8)
+    cv2.fillConvexPoly(shape, outline, 255, cv2.LINE_AA)
     alpha = np.asarray(shape, np.float32)[..., None] / np.float32(255)
-    return png(np.asarray(laid * alpha + pixels * (1 - alpha), np.uint8))
+    return np.asarray(cloth * alpha + pixels * (1 - alpha), np.uint8)
 
 
-def _lower_face(face: Face) -> Floats:
-    xy = face.landmarks[:, :2]
-    below = [index for index in OVAL if xy[index, 1] > xy[NOSE_BRIDGE, 1]]
-    hull = cv2.convexHull(np.round(np.concatenate([xy[below], xy[[NOSE_BRIDGE]]])).astype(np.int32))
-    return np.asarray(hull)
+def _lower_face(face: Face) -> Outline:
+    y = face.landmarks[:, 1]
+    return _hull(face, (*(index for index in OVAL if y[index] > y[NOSE_BRIDGE]), NOSE_BRIDGE))
 
 
 ROWS = [
@@ -115,12 +133,56 @@ def outcome(engine: Engine, source: bytes, target: bytes) -> str:
     return OK
 
 
-@pytest.mark.xfail(reason="nose and lips count as skin whatever lies over them; docs/concepts/engine.md says so")
-def test_a_mask_that_the_target_wears_stays_where_it_is(engine: Engine, photo: Photo) -> None:
-    worn = masked(engine, photo)
-    fused, before = decode(engine.fuse(photo("grace_hopper"), worn).image).pixels, decode(worn).pixels
-    middle = np.zeros(before.shape[:2], np.uint8)
-    cv2.fillConvexPoly(middle, _lower_face(engine.faces(photo("astronaut")).faces[0]), 255)
-    middle = np.asarray(cv2.erode(middle, np.ones((13, 13), np.uint8)), np.uint8)
-    away = np.abs(np.asarray(fused, np.int16) - np.asarray(before, np.int16)).max(axis=2)[middle > 0]
-    assert np.percentile(away, 90) <= 12
+MASKS = [
+    pytest.param("astronaut", masked, id="a printed mask"),
+    pytest.param("smiling_woman", masked_in("smiling_woman", (225, 225, 225)), id="white"),
+    pytest.param("portrait_man", masked_in("portrait_man", (215, 190, 140)), id="blue"),
+    pytest.param("surprised_woman", masked_in("surprised_woman", (35, 32, 30)), id="black"),
+]
+
+
+def changed(engine: Engine, source: bytes, target: bytes, outline: Outline) -> Floats:
+    """Levels by which pixels of the target well inside an outline were changed, ``(N,)``."""
+    fused, before = decode(engine.fuse(source, target).image).pixels, decode(target).pixels
+    inside = np.zeros(before.shape[:2], np.uint8)
+    cv2.fillConvexPoly(inside, outline, 255)
+    inside = np.asarray(cv2.erode(inside, np.ones((13, 13), np.uint8)), np.uint8)
+    away = np.abs(np.asarray(fused, np.int16) - np.asarray(before, np.int16)).max(axis=2)
+    return np.asarray(away[inside > 0], np.float32)
+
+
+@pytest.mark.parametrize(("name", "make"), MASKS)
+def test_a_mask_that_the_target_wears_stays_where_it_is(
+    engine: Engine, photo: Photo, name: str, make: Callable[[Engine, Photo], bytes]
+) -> None:
+    face = engine.faces(photo(name)).faces[0]
+    target = make(engine, photo)
+    assert np.percentile(changed(engine, photo("smiling_man"), target, _lower_face(face)), 90) <= 12
+    assert np.median(changed(engine, photo("smiling_man"), target, _eyes(face))) > 4  # what shows is fused
+
+
+@pytest.mark.parametrize(("name", "make"), MASKS)
+def test_of_a_masked_source_only_what_shows_is_taken(
+    engine: Engine, photo: Photo, name: str, make: Callable[[Engine, Photo], bytes]
+) -> None:
+    target = photo("smiling_man")
+    face = engine.faces(target).faces[0]
+    lips = _hull(face, LIPS_OUTER)
+    assert np.percentile(changed(engine, make(engine, photo), target, lips), 90) <= 6
+    assert np.median(changed(engine, make(engine, photo), target, _eyes(face))) > 4
+
+
+def test_no_bare_face_is_taken_for_a_masked_one(engine: Engine, photo: Photo) -> None:
+    for name in ("grace_hopper", "bearded_man", "turned_woman", "group", "friends"):
+        pixels = decode(photo(name)).pixels
+        for face in engine.faces(photo(name)).faces:
+            ready = prepare(Portrait(pixels, face))
+            assert ready.foreign.mask[ready.parts.lips > 0].mean() < 0.1, (name, face.index)
+
+
+def _eyes(face: Face) -> Outline:
+    return _hull(face, RIGHT_EYE + LEFT_EYE + RIGHT_BROW + LEFT_BROW)
+
+
+def _hull(face: Face, points: tuple[int, ...]) -> Outline:
+    return np.asarray(cv2.convexHull(np.round(face.landmarks[list(points), :2]).astype(np.int32)), np.int32)

@@ -17,6 +17,8 @@ COVERED = 0.7  # share of foreign colour under each eye from which they are hidd
 BAND_MARGIN = 0.13  # face widths
 MARGIN = 0.04  # face widths round hair, where its shadow and single strands are
 FOREIGN_LOW, FOREIGN_HIGH = 2.8, 3.8  # standard deviations from the skin's colour
+LEAST_RED = 0.1  # log of red over green that skin has at least, where masks are looked for
+MASK_RED = 0.5  # of that of skin, which nose, lips and chin of a bare face all together never fall below
 _SPREAD_FLOOR = np.array([11.0, 0.045, 0.045], np.float32)  # of the features below, on the most even skin
 _SPREAD_CEILING = np.array([20.0, 0.1, 0.1], np.float32)  # else a hand or sunglasses in the sample would pass for skin
 _BRIGHTER_REDDER = np.array([0.5, 0.4, 1.0], np.float32)  # weight of what lies over the skin's own value
@@ -38,6 +40,9 @@ class Parts:
         core: Cheeks and nose.
         under_eyes: Of each eye: from the lower lid to the cheek.
         eye_band: Both eyes with their surroundings and the bridge of the nose, as wide as sunglasses.
+        lower: From below the eyes to the jaw.
+        nose_tip: Its front.
+        chin: Below the lower lip.
         lips: Inside the outer edge of the lips.
         mouth: Between the inner lips.
         width: Of the face, px.
@@ -50,6 +55,9 @@ class Parts:
     core: Pixels
     under_eyes: tuple[Pixels, Pixels]
     eye_band: Pixels
+    lower: Pixels
+    nose_tip: Pixels
+    chin: Pixels
     lips: Pixels
     mouth: Pixels
     width: float
@@ -90,6 +98,9 @@ def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
         core=_drawn(size, [xy[list(mesh.CORE_SKIN)]]),
         under_eyes=(_drawn(size, [xy[list(mesh.UNDER_RIGHT_EYE)]]), _drawn(size, [xy[list(mesh.UNDER_LEFT_EYE)]])),
         eye_band=_drawn_wide(size, band, BAND_MARGIN * width),
+        lower=_drawn(size, [xy[list(mesh.LOWER_FACE)]]),
+        nose_tip=_drawn(size, [xy[list(mesh.NOSE_TIP)]]),
+        chin=_drawn(size, [xy[list(mesh.CHIN_SKIN)]]),
         lips=_drawn(size, [xy[list(mesh.LIPS_OUTER)]]),
         mouth=_drawn(size, [xy[list(mesh.LIPS_INNER)]]),
         width=width,
@@ -97,26 +108,44 @@ def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
 
 
 def foreign(pixels: Pixels, parts: Parts) -> Foreign:
-    """Where the colour is not this face's skin: hair, glasses, a hand, a hat.
+    """Where the colour is not this face's skin: hair, glasses, a hand, a hat, a mask.
 
-    Eyes, brows and lips are never foreign, unless the skin under both eyes is: then the eyes are covered.
+    Eyes, brows and lips are never foreign, unless the skin under both eyes is: then the eyes are covered; or a mask is
+    worn: then only eyes and brows are not.
 
     Args:
         pixels: ``(h, w, 3)`` uint8 BGR.
         parts: Of the same image.
     """
-    mask = mesh.smoothstep((_distance(pixels, parts) - FOREIGN_LOW) / (FOREIGN_HIGH - FOREIGN_LOW))
+    features = _features(np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.008 * parts.width + 0.3), np.uint8))
+    masked = _masked(features, parts)
+    skin = np.maximum(*parts.under_eyes) > 0 if masked else (parts.core > 0) & (parts.features == 0)
+    known = (parts.features > 0) & (parts.lower == 0) if masked else parts.features > 0
+    mask = mesh.smoothstep((_distance(features, skin) - FOREIGN_LOW) / (FOREIGN_HIGH - FOREIGN_LOW))
     covered = all(under.any() and float(mask[under > 0].mean()) > COVERED for under in parts.under_eyes)
-    mask[parts.features > 0] = 0
+    mask[known] = 0
     if covered:
         mask[parts.eye_band > 0] = 1
     # Freckles and creases are thin or lie within the face; hair, frames, hands and hats reach in from outside.
     opened = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(0.014 * parts.width)), np.float32)
     grown = cv2.dilate(_from_outside(opened, parts, covered), _disc(MARGIN * parts.width))
     if not covered:
-        grown[parts.features > 0] = 0
+        grown[known] = 0
     soft = np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.025 * parts.width + 0.3), np.float32)
     return Foreign(soft, covered)
+
+
+def _masked(features: Floats, parts: Parts) -> bool:
+    """Whether a mask is worn over nose, mouth and chin: all three far less red than the skin under the eyes.
+
+    Lips are redder than the skin of every face, a beard leaves the nose out, and sunglasses are not red themselves. A
+    mask in the colour of skin or redder is not found.
+    """
+    places = (np.maximum(*parts.under_eyes), parts.nose_tip, parts.lips, parts.chin)
+    if not all(place.any() for place in places):
+        return False
+    skin, *below = (float(np.median(features[..., 1][place > 0])) for place in places)
+    return skin > LEAST_RED and max(below) < MASK_RED * skin
 
 
 def _from_outside(mask: Floats, parts: Parts, covered: bool) -> Floats:
@@ -145,18 +174,21 @@ def softened(mask: Pixels, grow: float, soften: float) -> Floats:
     return np.asarray(cv2.GaussianBlur(grown, (0, 0), soften), np.float32)
 
 
-def _distance(pixels: Pixels, parts: Parts) -> Floats:
-    """Standard deviations of each pixel from the colour of cheeks and nose (Mahalanobis, over trimmed samples).
+def _distance(features: Floats, sample: npt.NDArray[np.bool_]) -> Floats:
+    """Standard deviations of each pixel from the colour of skin (Mahalanobis, over trimmed samples).
 
     The features are lightness and two log ratios of the channels, which shading moves together along a line that the
     covariance knows. Creases and blushes are redder than skin, hair and frames are not: red counts for less.
+
+    Args:
+        features: ``(h, w, 3)``.
+        sample: ``(h, w)``, where there is skin.
     """
-    features = _features(np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.008 * parts.width + 0.3), np.uint8))
-    skin = features[(parts.core > 0) & (parts.features == 0)]
+    skin = features[sample]
     if len(skin) < 16:
-        return np.zeros(pixels.shape[:2], np.float32)
+        return np.zeros(features.shape[:2], np.float32)
     middle = np.median(skin, axis=0)
-    features -= middle
+    features = features - middle
     planes = [
         np.minimum(plane, plane * kept)  # what lies under the middle stays as it is
         for plane, kept in zip(cv2.split(features), _BRIGHTER_REDDER, strict=True)

@@ -36,6 +36,13 @@ LEFT_BROW = (276, 283, 282, 295, 285, 336, 296, 334, 293, 300)
 LIPS = LIPS_OUTER + LIPS_OUTER_RIM + LIPS_INNER_RIM + LIPS_INNER
 # Cheeks and nose down to the mouth: skin on almost every face, whatever its hair, beard or glasses.
 CORE_SKIN = (117, 50, 205, 203, 2, 423, 425, 280, 346, 330, 195, 101)
+NOSE_TIP = (5, 51, 45, 44, 1, 274, 275, 281)
+CHIN_SKIN = (83, 201, 208, 171, 175, 396, 428, 421, 313, 18)
+# The loop from one ear along the jaw to the other and back below the eyes: what a mask over mouth and nose covers.
+LOWER_FACE = (
+    454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234,
+    117, 118, 197, 347, 346,
+)  # fmt: skip
 NOSTRILS = (98, 97, 2, 326, 327, 294, 440, 4, 220, 64)
 # Loops between the lower lid and the cheek.
 UNDER_RIGHT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 243, 233, 232, 231, 230, 229, 228, 31, 226)
