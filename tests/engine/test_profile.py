@@ -9,7 +9,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
-from tests.engine.pictures import jpeg_with_orientation
+from tests.engine.conftest import Photo
+from tests.engine.pictures import jpeg_with_orientation, png
 from tests.media.pictures import encoded, png_chunk, png_with, riff, riff_chunk, vp8x
 from tests.odd.makers import (
     CHROMATICITIES,
@@ -28,6 +29,7 @@ from tests.odd.makers import (
     zeros_packed,
 )
 
+from facefleet.engine.fusion import Engine
 from facefleet.engine.image import decode
 from facefleet.engine.profile import embedded_profile, inks_to_srgb
 from facefleet.engine.types import Pixels
@@ -194,3 +196,18 @@ def test_a_profile_that_is_a_bomb_is_not_unpacked() -> None:
         embedded_profile(png_with(encoded(patches(), ".png"), b"iCCP", b"p\0\0" + zeros_packed(64)), ImageType.PNG)
         is None
     )
+
+
+def test_a_fusion_sees_the_colours_that_a_profile_means(engine: Engine, photo: Photo) -> None:
+    wide = with_icc(photo("portrait_man"), display_p3())
+    plain, other = png(decode(wide).pixels), photo("smiling_man")
+    assert np.abs(decode(wide).pixels.astype(int) - decode(photo("portrait_man")).pixels).max() > 20
+    for pairs in (((wide, other), (plain, other)), ((other, wide), (other, plain))):
+        fused, expected = (decode(engine.fuse(*pair).image).pixels.astype(int) for pair in pairs)
+        assert np.abs(fused - expected).mean() < 1.5  # a JPEG beside a PNG, its points found in the colours as stored
+
+
+def test_a_photo_drawn_on_has_the_faces_that_are_counted(engine: Engine, photo: Photo) -> None:
+    wide = with_icc(photo("group"), display_p3())
+    assert decode(engine.draw(wide)).pixels.shape == decode(wide).pixels.shape
+    assert len(engine.faces(wide).faces) == 6

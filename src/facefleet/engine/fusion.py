@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from facefleet.assignments import SOURCE_ROLES, check_sources
 from facefleet.engine.cache import Cache, Lent
-from facefleet.engine.image import decode, encode
+from facefleet.engine.image import encode
 from facefleet.engine.memory import named_shortage
 from facefleet.engine.models.session import Session
 from facefleet.engine.photos import LOCATE_STEPS, Photos, SourcePhoto, TargetPhoto
@@ -259,8 +259,8 @@ class Engine:
             ImageError: The photo cannot be used.
         """
         with named_shortage():
-            frame = decode(image, self._limits)
-            faces = self._photos.locate(frame.pixels, Stopwatch(self._clock), tiles=tiles)
+            frame, faces = self._photos.located(image, Stopwatch(self._clock), tiles=tiles)
+            frame = frame.in_srgb()
             return encode(frame.with_pixels(draw(frame.pixels, faces)))
 
 

@@ -39,16 +39,24 @@ class Frame:
     """A decoded photo.
 
     Attributes:
-        pixels: ``(H, W, 3)`` uint8 BGR, upright, sRGB.
+        pixels: ``(H, W, 3)`` uint8 BGR, upright, sRGB but for ``profile``.
         type: The format it came in and goes out in.
         alpha: ``(H, W)`` uint8, or None for an opaque photo.
         coding: How a JPEG was and will be compressed.
+        profile: ICC profile that the pixels still follow; none once they are sRGB.
     """
 
     pixels: Pixels
     type: ImageType
     alpha: Pixels | None = None
     coding: JpegCoding = JpegCoding()  # noqa: RUF009 - frozen
+    profile: bytes | None = None
+
+    def in_srgb(self) -> Frame:
+        """The same photo, its own pixels turned into sRGB."""
+        if self.profile is not None:
+            to_srgb(self.pixels, self.profile, grey=False)
+        return replace(self, profile=None)
 
     def with_pixels(self, pixels: Pixels) -> Frame:
         """The same photo with other pixels."""
@@ -56,7 +64,12 @@ class Frame:
 
 
 def decode(data: bytes, limits: Limits | None = None) -> Frame:
-    """Decode a whole file, after its header was held against the limits.
+    """Decode a whole file, after its header was held against the limits; arguments and errors are those below."""
+    return decode_as_stored(data, limits).in_srgb()
+
+
+def decode_as_stored(data: bytes, limits: Limits | None = None) -> Frame:
+    """The same, but colours may still follow the file's profile: to turn 12 MP takes longer than to read them.
 
     Args:
         data: A JPEG, PNG or WebP file.
@@ -70,13 +83,13 @@ def decode(data: bytes, limits: Limits | None = None) -> Frame:
     header = sniff(data, limits)
     refuse_incomplete(data, header.type)
     coding = read_coding(data) if header.type is ImageType.JPEG else JpegCoding()
-    stored, alpha = _decode_srgb(data, header, coding)
+    stored, alpha, profile = _decode_stored(data, header, coding)
     pixels = upright(stored, header.orientation)
     if (pixels.shape[1], pixels.shape[0]) != (header.width, header.height):
         raise damaged(header.type, "its pixels do not have the size its header promises")
     if alpha is not None:
         alpha = upright(alpha, header.orientation)
-    return Frame(pixels, header.type, alpha, coding.turned() if header.orientation >= 5 else coding)
+    return Frame(pixels, header.type, alpha, coding.turned() if header.orientation >= 5 else coding, profile)
 
 
 def encode(frame: Frame) -> bytes:
@@ -104,20 +117,21 @@ def _encode_options(frame: Frame) -> list[int]:
     ]  # fmt: skip
 
 
-def _decode_srgb(data: bytes, header: Header, coding: JpegCoding) -> tuple[Pixels, Pixels | None]:
-    """Colours and alpha as they are stored, not upright."""
+def _decode_stored(data: bytes, header: Header, coding: JpegCoding) -> tuple[Pixels, Pixels | None, bytes | None]:
+    """Colours, not upright, their alpha, and the profile that they still follow; inks and greys are turned at once."""
     profile = embedded_profile(data, header.type)
     if profile is not None and coding.components == 4:
         printed, profile = inks_to_srgb(data, profile), None
         if printed is not None:
-            return printed, None
+            return printed, None, None
     raw = _decode_raw(bare_png(data) if header.type is ImageType.PNG else data, header)
     pixels, alpha = _split(_eight_bits(raw))
     if header.type is ImageType.PNG and alpha is None:
         alpha = _keyed_alpha(data, raw)
-    if profile is not None:
-        to_srgb(pixels, profile, grey=_is_grey(data, header.type, coding))
-    return pixels, alpha
+    if profile is not None and _is_grey(data, header.type, coding):
+        to_srgb(pixels, profile, grey=True)
+        profile = None
+    return pixels, alpha, profile
 
 
 def _is_grey(data: bytes, kind: ImageType, coding: JpegCoding) -> bool:

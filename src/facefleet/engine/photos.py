@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from facefleet.engine.cache import Cache, Lent
 from facefleet.engine.glance import glance
-from facefleet.engine.image import Frame, decode
+from facefleet.engine.image import Frame, decode_as_stored
 from facefleet.engine.steps.detect import MIN_SCORE, Detector
 from facefleet.engine.steps.gate import choose_source
 from facefleet.engine.steps.landmarks import Landmarker
@@ -110,7 +110,7 @@ class Photos:
     def target(self, photo: bytes, watch: Stopwatch, *, tiles: bool, keep: bool = False) -> TargetPhoto:
         """A photo to fuse into; arguments and errors are those of ``source``."""
         key = self._key(photo, "target", tiles)
-        lent = self._cache.get(key, lambda: self._located(photo, watch, tiles=tiles), keep=keep)
+        lent = self._cache.get(key, lambda: self._target(photo, watch, tiles=tiles), keep=keep)
         if lent.hit:
             _skip(watch, LOCATE_STEPS)
         frame, faces = lent.value
@@ -134,10 +134,18 @@ class Photos:
     def faces(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> Faces:
         """Every face of a photo of which nothing else is wanted; arguments and errors are those of ``source``."""
         found = None if tiles else self._glanced(photo, watch)
-        return found or self._located(photo, watch, tiles=tiles)[1]
+        return found or self.located(photo, watch, tiles=tiles)[1]
 
-    def locate(self, pixels: Pixels, watch: Stopwatch, *, tiles: bool) -> Faces:
-        """Every face of a decoded photo."""
+    def located(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> tuple[Frame, Faces]:
+        """A photo and every face in it; arguments and errors are those of ``source``.
+
+        Faces are looked for in the colours as stored, where they are the same: of a source, only its face is turned.
+        """
+        frame = decode_as_stored(photo, self._limits)
+        watch.lap("decode")
+        return frame, self._locate(frame.pixels, watch, tiles=tiles)
+
+    def _locate(self, pixels: Pixels, watch: Stopwatch, *, tiles: bool) -> Faces:
         faces = locate(pixels, [], self._landmarker)
         for detections in self._detector.looks(pixels, tiles=tiles):
             watch.lap("detect")
@@ -164,18 +172,20 @@ class Photos:
     def _source(
         self, photo: bytes, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, *, tiles: bool
     ) -> SourcePhoto:
-        frame, faces = self._located(photo, watch, tiles=tiles)
+        frame, faces = self.located(photo, watch, tiles=tiles)
         ready = {}
         for index in wanted:
-            giver = Portrait(frame.pixels, choose_source(faces, index, number))
+            giver = Portrait(frame.pixels, choose_source(faces, index, number), frame.profile)
             ready[index] = self._swapper.prepare(giver, below=False)
             watch.lap("prepare")
         return SourcePhoto(ready)
 
-    def _located(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> tuple[Frame, Faces]:
-        frame = decode(photo, self._limits)
-        watch.lap("decode")
-        return frame, self.locate(frame.pixels, watch, tiles=tiles)
+    def _target(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> tuple[Frame, Faces]:
+        frame, faces = self.located(photo, watch, tiles=tiles)
+        if frame.profile is not None:
+            frame = frame.in_srgb()
+            watch.lap("decode")
+        return frame, faces
 
     def _key(self, photo: bytes, *rest: Hashable) -> Hashable:
         # Unsalted on purpose: the digest stays in this process, and goes with what is kept under it.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from facefleet.engine.profile import to_srgb
 from facefleet.engine.steps import colour, masks, mesh
 from facefleet.engine.steps.glasses import Glasses, find_glasses
 from facefleet.engine.steps.grain import Grain, grain_of
@@ -22,10 +23,16 @@ RIM = 1.12  # the mesh is continued outwards this far, so that its edge has some
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Portrait:
-    """A face in its photo; ``pixels`` is ``(H, W, 3)`` uint8 BGR."""
+    """A face in its photo.
+
+    Attributes:
+        pixels: ``(H, W, 3)`` uint8 BGR.
+        profile: ICC profile that they follow; none for sRGB.
+    """
 
     pixels: Pixels
     face: Face
+    profile: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +86,8 @@ def prepare(portrait: Portrait, *, below: bool = True) -> Prepared:
     face = portrait.face
     region = region_of(rim(face.landmarks[:, :2]), portrait.pixels.shape)
     patch = np.array(region.of(portrait.pixels))
+    if portrait.profile is not None:
+        to_srgb(patch, portrait.profile, grey=False)
     local = region.local(face.landmarks, (region.width, region.height))
     without_red_eyes(patch, local)
     scale = min(1.0, WORKING_SIZE / max(region.width, region.height))
