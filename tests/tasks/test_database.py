@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 from sqlalchemy.exc import IntegrityError
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
@@ -136,6 +136,16 @@ def test_a_file_of_another_program_is_written_safely(database: Database, other: 
     assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     with database.read() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "FULL: a 202 survives a power cut"
+
+
+def test_only_what_may_be_undone_is_not_waited_for(database: Database, other: sqlite3.Connection) -> None:
+    def level(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
+
+    with database.write(undoable=True) as connection:
+        assert level(connection) == 1
+    with database.write() as connection:
+        assert level(connection) == 2, "the same connection, asked for more"
 
 
 def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:

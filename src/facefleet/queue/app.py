@@ -11,6 +11,7 @@ from kombu import Exchange, Queue
 from facefleet.queue.lanes import STABLE, LaneCycle, always, list_name, nothing, routes
 
 HANDLE = "facefleet.handle"  # the one Celery task: its argument is the id of a record
+TRANSPORT = "facefleet.queue.transport:Transport"
 _ANONYMOUS = Exchange("", type="direct")  # routes by list name alone, so an emptied broker loses no binding
 
 
@@ -37,6 +38,7 @@ def build_app(
     """
     app = Celery("facefleet", broker=url, set_as_current=False)
     app.conf.update(
+        broker_transport=TRANSPORT,
         task_queues=[Queue(list_name(r), exchange=_ANONYMOUS, routing_key=list_name(r)) for r in routes(track)],
         task_default_queue=list_name(routes(track)[0]),
         task_create_missing_queues=True,

@@ -1,8 +1,8 @@
 """The database under the records: how a connection is made, and how its outages are named.
 
-SQLite is set up for many processes: WAL, a busy timeout, ``synchronous=FULL`` (a 202 survives a power cut), and
-``BEGIN IMMEDIATE`` for every write, because a deferred transaction that turns into a write raises BUSY whatever the
-timeout is.
+SQLite is set up for many processes: WAL, a busy timeout, ``synchronous=FULL`` (a 202 survives a power cut) but for what
+a power cut may undo, and ``BEGIN IMMEDIATE`` for every write, because a deferred transaction that turns into a write
+raises BUSY whatever the timeout is.
 
 PostgreSQL runs at READ COMMITTED: every change of the repository is one conditional UPDATE, which waits for the row
 and then looks at its condition again. Each wait has an end: for a connection, for a statement, and for a server that
@@ -28,7 +28,8 @@ from sqlalchemy.pool import NullPool, QueuePool
 from facefleet.errors import ConfigInvalid, RecordsUnavailable, RecordsUncertain
 from facefleet.observability.metrics import uncounted
 
-_WRITE = "facefleet_write"
+_WRITE, _UNDOABLE = "facefleet_write", "facefleet_undoable"
+_SYNCHRONOUS = "synchronous"
 _WAL_RETRY_SECONDS = 0.01
 _QUIET = {"hide_parameters": True}  # the words of an error go to the log, a tenant's values do not
 
@@ -77,16 +78,21 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, undoable: bool = False) -> Iterator[Connection]:
         """A transaction that writes; it commits at the end of the block.
+
+        Args:
+            undoable: A power cut of the machine that has the SQLite file may undo it: nobody waits until it is on the
+                disk. PostgreSQL, which can fall while its clients live, keeps it like any other.
 
         Raises:
             RecordsUnavailable: The database does not answer, or another writer held it too long; nothing is changed.
             RecordsUncertain: It went away while it committed.
         """
         committing = False
+        options = {_WRITE: True, _UNDOABLE: undoable}
         try:
-            with self._outages(), self.engine.execution_options(**{_WRITE: True}).begin() as connection:
+            with self._outages(), self.engine.execution_options(**options).begin() as connection:
                 yield connection
                 committing = True
         except RecordsUnavailable as error:
@@ -212,10 +218,20 @@ def _sqlite(engine: Engine, busy_timeout: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get(_WRITE)
+        options = connection.get_execution_options()
+        write = options.get(_WRITE)
+        if write:
+            _synchronise(connection, "NORMAL" if options[_UNDOABLE] else "FULL")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _synchronise(connection: Connection, level: str) -> None:
+    """Whether the next commit waits for the disk; it can only be said between two transactions."""
+    if connection.info.get(_SYNCHRONOUS, "FULL") != level:
+        connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+        connection.info[_SYNCHRONOUS] = level
 
 
 def _use_wal(connection: sqlite3.Connection, patience: float) -> None:

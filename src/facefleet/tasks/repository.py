@@ -185,7 +185,7 @@ class TaskRepository:
         values = {
             "due_id": task_id, "now": now, "until": now + lease, "of_models": dict(models), "known_kinds": list(kinds),
         }  # fmt: skip
-        with self._database.write() as connection:
+        with self._database.write(undoable=True) as connection:
             row = connection.execute(_CLAIMS[suspect], values).mappings().one_or_none()
         return self._told(row)
 
@@ -205,7 +205,7 @@ class TaskRepository:
         """
         until = self._clock() + lease
         kept = set()
-        with self._database.write() as connection:
+        with self._database.write(undoable=True) as connection:
             for task_id, fence in held.items():
                 done = connection.execute(update(tasks).where(_held(task_id, fence)).values(lease_until=until))
                 if done.rowcount:
