@@ -70,7 +70,7 @@ bench-identity: $(VENV)/.bench ## whose face a recogniser sees in every pair of 
 	$(BIN)/facefleet samples > /dev/null
 	$(BIN)/python -m benchmarks.identity --output $(OUT)/identity $(ARGS)
 
-bench-service: $(VENV)/.all ## drain rate, idle latency and accept rate beside their floors, about 12 minutes
+bench-service: $(VENV)/.all ## drain rate, idle latency and accept rate beside their floors, about 10 minutes
 	$(BIN)/facefleet samples > /dev/null
 	$(BIN)/python -m benchmarks.service $(ARGS)
 
