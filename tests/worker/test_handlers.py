@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from obstore.store import MemoryStore
+from tests.engine.pictures import under_blue_light
 from tests.servers import wait_until
 from tests.tasks.fakes import LEASE
 from tests.worker.conftest import Bench, Build
@@ -49,6 +51,7 @@ def test_a_task_becomes_a_marked_picture_in_the_targets_format(bench: Bench, pho
     assert done.bytes_out == len(bench.store.get(done.result))
     assert 0 < done.seconds < 60
     assert (done.fence, done.failures, done.progress) == (1, 0, 1.0)
+    assert done.output == {"faces": [{"index": 0, "strength": 1.0}]}
 
 
 def test_a_second_message_of_the_same_task_does_nothing(bench: Bench, photos: tuple[bytes, bytes]) -> None:
@@ -83,6 +86,22 @@ def test_an_upload_that_vanished_fails_the_task(bench: Bench, photos: tuple[byte
     failure = bench.read(task).failure
     assert failure is not None
     assert failure.code == "object_missing"
+
+
+def test_a_result_that_does_not_look_right_becomes_a_weaker_blend_where_the_caller_allows_it(
+    bench: Bench, samples: Mapping[str, Path]
+) -> None:
+    photos = samples["portrait_man"].read_bytes(), under_blue_light(samples["smiling_woman"].read_bytes())
+    strict, lenient = bench.queue(*photos), bench.queue(*photos, strength=0.9, min_strength=0.3)
+    for task in (strict, lenient):
+        bench.handler(task.id)
+    refused, weaker = bench.read(strict), bench.read(lenient)
+    assert refused.failure is not None
+    assert (refused.failure.code, refused.output) == ("fusion_quality_low", None)
+    assert weaker.output is not None
+    faces: Any = weaker.output["faces"]
+    assert (weaker.state, [face["index"] for face in faces]) == (State.SUCCEEDED, [0])
+    assert 0.3 <= faces[0]["strength"] < 0.9
 
 
 class Outages(ObjectStore):
