@@ -14,7 +14,6 @@ from starlette.concurrency import run_in_threadpool
 from facefleet.errors import (
     BatchNotFound,
     ConsentRequired,
-    OptionInvalid,
     RecordsUncertain,
     StoreUnavailable,
     TaskHeld,
@@ -41,6 +40,7 @@ from facefleet.gateway.openapi import (
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.routes.paging import PageQuery
 from facefleet.gateway.views import options_schema
+from facefleet.gateway.webhooks import WEBHOOK_FIELDS
 from facefleet.observability.logs import logger
 from facefleet.queue.retention import Retention
 from facefleet.storage.store import Store
@@ -113,7 +113,7 @@ def _many(what: dict[str, Any]) -> dict[str, Any]:
 _BODY = form(
     {
         "source": _many(PHOTO), "target": _many(PHOTO), "template_id": _many(TEMPLATE_ID),
-        "consent": CONSENT, "options": options_schema(),
+        "consent": CONSENT, "options": options_schema(), **WEBHOOK_FIELDS,
     },
     required=("source", "consent"), parameters=(KEY,),
 )  # fmt: skip
@@ -121,8 +121,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"description": "Every item is safe, whatever dies now", "headers": LOCATION}
 }
 _REFUSALS = refusals(
-    *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, OptionInvalid, TemplateNotFound, TemplateNotReady,
-    TemplateFailed, TemplateFaceNotFound,
+    *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound, TemplateNotReady, TemplateFailed,
+    TemplateFaceNotFound,
 )  # fmt: skip
 _ZIP: dict[int | str, dict[str, Any]] = {
     200: {
