@@ -38,7 +38,7 @@ from facefleet.gateway.openapi import (
     refusals,
 )
 from facefleet.gateway.principal import Principal
-from facefleet.gateway.routes.paging import PageQuery
+from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.views import options_schema
 from facefleet.gateway.webhooks import WEBHOOK_FIELDS
 from facefleet.observability.logs import logger
@@ -95,7 +95,7 @@ class BatchPageView(BaseModel):
     """Some batches, the newest first."""
 
     batches: list[BatchView]
-    next_cursor: str | None = Field(description="for the page after this one; null: there is none")
+    next_cursor: NextCursor
 
 
 class BatchReceipt(BaseModel):
@@ -151,7 +151,7 @@ def router(intake: BatchIntake, batches: Batches, store: Store, retention: Reten
         """Your batches, the newest first."""
         principal: Principal = request.state.principal
         page = await run_in_threadpool(batches.page, principal.tenant, query.cursor, query.limit)
-        return BatchPageView(batches=[view(one) for one in page.batches], next_cursor=page.next_cursor)
+        return BatchPageView(batches=[view(one) for one in page.rows], next_cursor=page.next_cursor)
 
     @routes.get("/{batch_id}", response_model=BatchView, responses=refusals(BatchNotFound))
     async def show(batch_id: str, request: Request) -> BatchView:

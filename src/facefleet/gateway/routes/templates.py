@@ -38,7 +38,7 @@ from facefleet.gateway.openapi import (
 )
 from facefleet.gateway.preferences import waited
 from facefleet.gateway.principal import Principal
-from facefleet.gateway.routes.paging import PageQuery
+from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.uploads import Fields, Form, read_form
 from facefleet.gateway.views import Problem, problem_of
 from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
@@ -86,7 +86,7 @@ class TemplatePageView(BaseModel):
     """Some templates, the newest first."""
 
     templates: list[TemplateView]
-    next_cursor: str | None = Field(description="for the page after this one; null: there is none")
+    next_cursor: NextCursor
 
 
 class TemplateReceipt(BaseModel):
@@ -141,7 +141,7 @@ def router(
         """Your templates, the newest first."""
         principal: Principal = request.state.principal
         page = await run_in_threadpool(templates.page, principal.tenant, query.cursor, query.limit)
-        return TemplatePageView(templates=[view(one) for one in page.templates], next_cursor=page.next_cursor)
+        return TemplatePageView(templates=[view(one) for one in page.rows], next_cursor=page.next_cursor)
 
     @routes.get("/{template_id}", response_model=TemplateView, responses=refusals(TemplateNotFound))
     async def show(template_id: str, request: Request) -> TemplateView:
