@@ -18,7 +18,7 @@ from facefleet.errors import BatchNotFound, TaskHeld
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.pages import Page, before, page_of
-from facefleet.tasks.table import batches, row_of, task_of, tasks
+from facefleet.tasks.table import batches, deliveries, row_of, task_of, tasks
 from facefleet.tasks.task import Json, State, Task, is_id
 
 MAX_ITEMS = 1000
@@ -162,6 +162,8 @@ class Batches:
                 update(tasks).where(_items(batch), tasks.c.erased_at.is_(None))
                 .values(erased_at=now, **forgotten).returning(tasks.c.id, tasks.c.version)
             ).all()  # fmt: skip
+            items = select(tasks.c.id).where(_items(batch))
+            connection.execute(delete(deliveries).where(deliveries.c.task.in_(items)))
             connection.execute(
                 update(batches).where(mine, batches.c.erased_at.is_(None)).values(erased_at=now, options={})
             )
