@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from obstore.store import MemoryStore
 from tests.engine.pictures import under_blue_light
 from tests.servers import wait_until
-from tests.tasks.fakes import LEASE
+from tests.tasks.fakes import LEASE, a_task
 from tests.worker.conftest import Bench, Build
 
 from facefleet.engine.fusion import Engine
@@ -24,8 +25,9 @@ from facefleet.observability import logs
 from facefleet.safety.labels import read_mark
 from facefleet.storage.store import ObjectStore
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Kind, State, Task
 from facefleet.worker import leases
+from facefleet.worker.outcome import Outcome
 
 
 def blank() -> bytes:
@@ -61,6 +63,16 @@ def test_a_second_message_of_the_same_task_does_nothing(bench: Bench, photos: tu
     bench.handler(task.id)
     assert bench.read(task) == once
     assert len(bench.results()) == 1
+
+
+def test_a_task_of_a_kind_that_a_worker_does_not_know_is_left_to_one_that_does(bench: Bench) -> None:
+    task = bench.records.add(a_task(bench.clock(), kind=Kind.VIDEO))
+    bench.handler(task.id)
+    assert bench.read(task) == task
+    newer = replace(bench.handler, works={Kind.VIDEO: lambda *_: Outcome(output={"frames": 1})})
+    newer(task.id)
+    done = bench.read(task)
+    assert (done.state, done.fence, done.output) == (State.SUCCEEDED, 1, {"frames": 1})
 
 
 def test_bad_input_fails_at_once_with_its_code(bench: Bench, photos: tuple[bytes, bytes]) -> None:
