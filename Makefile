@@ -6,7 +6,7 @@ OUT ?= out
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system fuzz page check fix bench bench-identity bench-service bench-streams lock clean
+.PHONY: help demo test system fuzz page check fix bench bench-identity bench-service bench-streams bench-batches lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ bench-service: $(VENV)/.all ## drain rate, idle latency and accept rate beside t
 
 bench-streams: $(VENV)/.all ## what 1,000 clients that follow tasks cost a gateway, about 2 minutes
 	$(BIN)/python -m benchmarks.streams $(ARGS)
+
+bench-batches: $(VENV)/.all ## what a batch adds to the memory of a gateway on its way in and out, about a minute
+	$(BIN)/python -m benchmarks.batches $(ARGS)
 
 lock: $(VENV)/.dev ## renew requirements/ (needs uv)
 	./requirements/lock.sh

@@ -92,7 +92,7 @@ class Running:
         addresses = self._service.start()
         assert addresses is not None
         self.port = int(addresses.gateway.rpartition(":")[2])
-        self.records_url = settings.records_url
+        self.records_url, self.objects_url = settings.records_url, settings.objects_url
         self._database = Database(self.records_url)
         self.switches = Switches(self._database, now)
         self.records = TaskRepository(self._database, now)
@@ -263,10 +263,15 @@ def accept(_: Bench, __: int, rounds: int) -> None:
     print(f"  ratio {rates:.2f} of the rate, {costs:.2f} by CPU time", flush=True)
 
 
+def upload() -> bytes:
+    """As many bytes as a photo has; a gateway reads its header and no more."""
+    noise = np.random.default_rng(0).integers(0, 256, (460, 460, 3), np.uint8)
+    return bytes(cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 92])[1])[:UPLOAD_BYTES]
+
+
 def _request() -> bytes:
     """A whole request with two photos, as bytes: what sends it must not cost what is measured."""
-    noise = np.random.default_rng(0).integers(0, 256, (380, 380, 3), np.uint8)
-    photo = bytes(cv2.imencode(".jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 92])[1])[:UPLOAD_BYTES]
+    photo = upload()
     files = {"source": ("source", photo), "target": ("target", photo)}
     request = httpx.Request("POST", f"http://{HOST}/v1/fuse", files=files, data={"consent": "true"})
     head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
@@ -293,6 +298,17 @@ def cpu_seconds(pid: int) -> float:
     """User and system s of a process so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int, what: str = "VmRSS") -> int:
+    """Bytes of a process that are in memory; ``VmHWM``: at most so far, or since ``forget_peak``."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
+    return int(fields[what].split()[0]) * 1024
+
+
+def forget_peak(pid: int) -> None:
+    """Begin to look for the peak anew (proc(5), ``clear_refs``)."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 
 def _clients(port: int, request: bytes, begin: EventType, end: EventType, counted: Any) -> None:

@@ -15,11 +15,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import cv2
 import numpy as np
-from benchmarks.service import Running, cpu_seconds, running
+from benchmarks.service import Running, cpu_seconds, memory, running
 from prometheus_client import CollectorRegistry
 
 from facefleet.cli.local import HOST
@@ -86,7 +85,7 @@ class Changer:
 async def measure(service: Running, changer: Changer, task_ids: Sequence[str], streams: int, seconds: float) -> str:
     """One row of the table."""
     pid = service.pid("gateway")
-    before = _resident(pid)
+    before = memory(pid)
     clients = [Client(service.port, task_ids[number % len(task_ids)]) for number in range(streams)]
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -100,7 +99,7 @@ async def measure(service: Running, changer: Changer, task_ids: Sequence[str], s
     following = await asyncio.gather(*(opened(client) for client in clients))
     opening = time.perf_counter() - began
     await asyncio.sleep(2.0)
-    memory = _resident(pid) - before
+    held = memory(pid) - before
     idle = await asyncio.to_thread(_busy, pid, seconds)
     began, cpu = time.perf_counter(), cpu_seconds(pid)
     await asyncio.to_thread(changer.claim, task_ids)
@@ -111,7 +110,7 @@ async def measure(service: Running, changer: Changer, task_ids: Sequence[str], s
         one.cancel()
     await asyncio.gather(*following, return_exceptions=True)
     return (
-        f"  {len(task_ids):>7,}{streams:>9,}{opening:>9.1f}{memory / streams / 1024:>13.0f}{idle * 100:>12.1f}"
+        f"  {len(task_ids):>7,}{streams:>9,}{opening:>9.1f}{held / streams / 1024:>13.0f}{idle * 100:>12.1f}"
         f"{committed * 1000:>14.0f}{heard * 1000:>11.0f}{spent * 1000:>10.0f}"
     )
 
@@ -127,12 +126,6 @@ def _photo() -> bytes:
     done, data = cv2.imencode(".png", np.zeros((PHOTO_SIDE, PHOTO_SIDE, 3), np.uint8))
     assert done
     return data.tobytes()
-
-
-def _resident(pid: int) -> int:
-    """Bytes."""
-    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
-    return int(fields["VmRSS"].split()[0]) * 1024
 
 
 def main() -> None:

@@ -267,7 +267,7 @@ class FaceOutOfFrame(FaceError):
 
 
 class FusionQualityLow(FaceError):
-    """The fused face does not look right; the detail names the reason and the figures."""
+    """The fused face does not look right, by the figures in the detail; `min_strength` allows a weaker blend."""
 
     code = "fusion_quality_low"
     title = "Result not good enough"

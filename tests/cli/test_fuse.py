@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from tests.engine.pictures import under_blue_light
 
 from facefleet import files
 from facefleet.errors import FileExists
@@ -31,7 +32,7 @@ def test_the_result_is_a_marked_photo_of_the_targets_type_and_size(
     assert mark["ProduceID"]
     told = done.document
     assert told["output"] == "out.png"
-    assert [face["index"] for face in told["faces"]] == [0]
+    assert [(face["index"], face["strength"]) for face in told["faces"]] == [(0, 1.0)]
     assert told["models"]["face_landmark"] == "0.6.0"
     assert all(took >= 0 for took in told["timings_ms"].values())
 
@@ -58,6 +59,15 @@ def test_a_face_that_is_not_there_or_turned_away_leaves_no_file(
     absent = run("fuse", samples["smiling_man"], astronaut, "-o", "out.png", "--target-face", "3", "--json")
     assert absent.error["code"] == "face_index_invalid"
     assert not list(tmp_path.glob("*out*"))
+
+
+def test_a_face_that_was_blended_weaker_is_told(run: Run, samples: Mapping[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "blue.png").write_bytes(under_blue_light(samples["smiling_woman"].read_bytes()))
+    done = run("fuse", samples["portrait_man"], "blue.png", "-o", "out.png", "--min-strength", "0.3")
+    assert done.status == 0, done.err
+    assert "face 0 was blended at strength 0.30: at 1 it did not look right" in done.out
+    refused = run("fuse", samples["portrait_man"], "blue.png", "-o", "out.png", "--min-strength", "1.5", "--json")
+    assert (refused.status, refused.error["detail"]["option"]) == (2, "min_strength")
 
 
 def test_an_extension_of_another_type_is_refused_with_the_one_that_fits(run: Run, samples: Mapping[str, Path]) -> None:

@@ -40,11 +40,11 @@ def test_pages_go_through_every_task_once_while_new_ones_come(
     made = added(records, clock, 5)
     added(records, clock, 1, tenant="other")
     page = listing.page("acme", Wanted(), None, 2)
-    found = list(page.tasks)
+    found = list(page.rows)
     while page.next_cursor:
         added(records, clock, 1)
         page = listing.page("acme", Wanted(), page.next_cursor, 2)
-        found += page.tasks
+        found += page.rows
     assert ids(found) == ids(made)[::-1]
 
 
@@ -53,7 +53,7 @@ def test_a_page_that_is_just_full_has_none_after_it(
 ) -> None:
     added(records, clock, 2)
     assert listing.page("acme", Wanted(), None, 2).next_cursor is None
-    assert listing.page("nobody", Wanted(), None, 2).tasks == []
+    assert listing.page("nobody", Wanted(), None, 2).rows == []
 
 
 def test_what_is_asked_for_narrows(records: TaskRepository, listing: Listing, clock: FakeClock) -> None:
@@ -62,7 +62,7 @@ def test_what_is_asked_for_narrows(records: TaskRepository, listing: Listing, cl
     records.cancel("acme", two.id)
 
     def of(**wanted: object) -> list[str]:
-        return ids(listing.page("acme", Wanted(**wanted), None, 10).tasks)  # type: ignore[arg-type]
+        return ids(listing.page("acme", Wanted(**wanted), None, 10).rows)  # type: ignore[arg-type]
 
     assert of(state=State.CANCELED) == [two.id]
     assert of(kind=Kind.DETECT) == [found.id]
@@ -77,7 +77,7 @@ def test_the_items_of_a_batch_come_in_their_order(records: TaskRepository, listi
     added(records, clock, 1)
     first = listing.page("acme", Wanted(batch="b"), None, 3)
     rest = listing.page("acme", Wanted(batch="b"), first.next_cursor, 3)
-    assert [task.item for task in first.tasks + rest.tasks] == [0, 1, 2, 11]
+    assert [task.item for task in first.rows + rest.rows] == [0, 1, 2, 11]
     assert rest.next_cursor is None
 
 

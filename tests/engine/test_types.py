@@ -28,6 +28,14 @@ def test_an_age_outside_the_credible_range_is_refused_with_its_limits(value: Any
     assert FuseOptions(age=-1).age == -1
 
 
+@pytest.mark.parametrize("value", [-0.01, 0.71, float("nan"), False, "0.5"])
+def test_a_weakest_blend_that_is_none_or_stronger_than_the_one_asked_for_is_refused(value: Any) -> None:
+    with pytest.raises(OptionInvalid) as caught:
+        FuseOptions(strength=0.7, min_strength=value)
+    assert (caught.value.detail["option"], caught.value.detail["maximum"]) == ("min_strength", 0.7)
+    assert FuseOptions(strength=0.7, min_strength=0.7).min_strength == 0.7
+
+
 @pytest.mark.parametrize("option", ["source_face", "target_face"])
 @pytest.mark.parametrize("value", [-1, 1.0, True, "first"])
 def test_an_index_that_is_no_whole_number_is_refused(option: str, value: Any) -> None:

@@ -144,7 +144,7 @@ def work(engine: Engine) -> Work:
             leases=Leases(records, LEASE, now, lambda _: None, metrics), gate=Gate(lambda: False),
             retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics, clock=now, models=engine.versions,
         )  # fmt: skip
-        waiting = Listing(door.parts.database).page("local", Wanted(state=State.QUEUED), None, 1000).tasks
+        waiting = Listing(door.parts.database).page("local", Wanted(state=State.QUEUED), None, 1000).rows
         for task in waiting:
             handler(task.id)
         return len(waiting)

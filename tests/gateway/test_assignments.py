@@ -35,9 +35,24 @@ def test_each_source_is_stored_under_its_own_role(door: Door) -> None:
 
 
 def test_a_record_without_newer_options_is_that_of_the_release_before(door: Door) -> None:
-    task = door.parts.records.get("local", send(door, {"tiles": False, "faces": []}, 1).json()["task_id"])
+    task = door.parts.records.get(
+        "local", send(door, {"tiles": False, "faces": [], "age": 0, "min_strength": None}, 1).json()["task_id"]
+    )
     assert task.options == {"strength": 1.0, "shape": 0.5, "source_face": None, "target_face": None}
     assert list(task.inputs) == ["source", "target"]
+
+
+@pytest.mark.parametrize("weakest", [0, 0.5])
+def test_the_weakest_blend_is_kept_where_it_is_given_be_it_none_at_all(door: Door, weakest: float) -> None:
+    answer = send(door, {"strength": 0.5, "min_strength": weakest}, 1)
+    assert door.parts.records.get("local", answer.json()["task_id"]).options["min_strength"] == weakest
+
+
+def test_a_weakest_blend_stronger_than_the_one_asked_for_is_refused_by_name(door: Door) -> None:
+    problem = send(door, {"strength": 0.5, "min_strength": 0.6}, 1).json()
+    assert problem["errors"] == [
+        {"field": "options.min_strength", "reason": "Input should be less than or equal to strength"}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +69,8 @@ def test_a_record_without_newer_options_is_that_of_the_release_before(door: Door
         ({"faces": [{"target_face": 0, "other": 1}]}, 1),
         ({"faces": [{"target_face": -1}]}, 1),
         ({"tiles": "yes"}, 1),
+        ({"min_strength": 1.01}, 1),
+        ({"min_strength": 0.6, "strength": 0.5}, 1),
     ],
 )
 def test_choices_that_do_not_fit_are_refused_at_the_door(door: Door, options: Any, sources: int) -> None:

@@ -67,6 +67,52 @@ def test_the_receiver_is_told_of_the_end_and_sees_the_task_as_its_owner_does(int
     assert (delivery["event"], delivery["next_at"]) == ("succeeded", None)
 
 
+@pytest.mark.parametrize(("path", "kind"), [("/v1/faces", "detect"), ("/v1/templates", "template")])
+def test_whoever_has_a_photo_looked_at_is_told_of_the_end_too(intranet: Door, path: str, kind: str) -> None:
+    with Receiver() as receiver:
+        data = {"webhook_url": receiver.url()} | ({"consent": "true"} if kind == "template" else {})
+        answer = intranet.client.post(path, files={"image": picture()}, data=data, headers={"Prefer": "wait=0"})
+        assert answer.status_code == 202, answer.text
+        intranet.client.post(f"/v1/tasks/{answer.json()['task_id']}/cancel")
+        wait_until(lambda: bool(receiver.received), "it is told")
+    message = receiver.received[0].message
+    assert (message["type"], message["data"]["kind"]) == ("task.canceled", kind)
+    assert message["data"]["task_id"] == answer.json()["task_id"]
+
+
+def batch(door: Door, key: str = "b", **texts: str) -> httpx.Response:
+    files = [("source", picture(seed=1)), ("target", picture(seed=2)), ("target", picture(seed=3))]
+    return door.client.post(
+        "/v1/batches", files=files, data={"consent": "true", **texts}, headers={"Idempotency-Key": key}
+    )
+
+
+def test_of_a_batch_the_end_of_each_item_is_told(intranet: Door) -> None:
+    with Receiver() as receiver:
+        made = batch(intranet, webhook_url=receiver.url(), webhook_events='["succeeded", "canceled"]').json()
+        items = intranet.client.get(made["links"]["tasks"]).json()["tasks"]
+        intranet.client.post(items[1]["links"]["cancel"])
+        wait_until(lambda: len(receiver.received) == 1, "the first end is told while the other item waits")
+        intranet.client.post(made["links"]["cancel"])
+        wait_until(lambda: len(receiver.received) == 2, "the other end is told")
+    told = [got.message["data"] for got in receiver.received]
+    assert [(data["batch_id"], data["item"], data["status"]) for data in told] == [
+        (made["batch_id"], 1, "canceled"), (made["batch_id"], 0, "canceled"),
+    ]  # fmt: skip
+
+
+def test_a_batch_with_a_webhook_that_may_not_be_told_keeps_nothing(door: Door) -> None:
+    answer = batch(door, webhook_url="https://127.0.0.1/")
+    assert (answer.status_code, answer.json()["code"]) == (422, "webhook_url_refused")
+    assert door.kept() == []
+
+
+def test_a_batch_sent_again_with_another_webhook_is_another_request(intranet: Door) -> None:
+    first = batch(intranet, webhook_url="https://hooks.invalid/a").json()
+    assert batch(intranet, webhook_url="https://hooks.invalid/a").json()["batch_id"] == first["batch_id"]
+    assert batch(intranet).json()["code"] == "idempotency_conflict"
+
+
 def test_it_is_told_what_it_asked_for(intranet: Door) -> None:
     with Receiver() as receiver:
         answer = submit(intranet, webhook_url=receiver.url(), webhook_events='["queued", "succeeded", "queued"]')
@@ -205,8 +251,12 @@ def test_gateways_on_a_shared_database_need_a_secret_that_they_share(open_door: 
 
 def test_the_api_describes_the_fields(door: Door) -> None:
     schema = door.client.get("/openapi.json").json()
-    form = schema["paths"]["/v1/fuse"]["post"]["requestBody"]["content"]["multipart/form-data"]
-    assert {"webhook_url", "webhook_events"} <= set(form["schema"]["properties"])
+    for path in ("/v1/fuse", "/v1/faces", "/v1/templates", "/v1/batches"):
+        asked = schema["paths"][path]["post"]
+        form = asked["requestBody"]["content"]["multipart/form-data"]
+        assert {"webhook_url", "webhook_events"} <= set(form["schema"]["properties"])
+        assert form["encoding"]["webhook_events"] == {"contentType": "application/json"}
+        assert "webhook_url_refused" in asked["responses"]["422"]["description"]
     assert "/v1/tasks/{task_id}/webhooks/{delivery_id}/replay" in schema["paths"]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,9 @@ import cv2
 import numpy as np
 import pytest
 from obstore.store import MemoryStore
+from tests.engine.pictures import under_blue_light
 from tests.servers import wait_until
-from tests.tasks.fakes import LEASE
+from tests.tasks.fakes import LEASE, a_task
 from tests.worker.conftest import Bench, Build
 
 from facefleet.engine.fusion import Engine
@@ -22,8 +25,9 @@ from facefleet.observability import logs
 from facefleet.safety.labels import read_mark
 from facefleet.storage.store import ObjectStore
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Kind, State, Task
 from facefleet.worker import leases
+from facefleet.worker.outcome import Outcome
 
 
 def blank() -> bytes:
@@ -49,6 +53,7 @@ def test_a_task_becomes_a_marked_picture_in_the_targets_format(bench: Bench, pho
     assert done.bytes_out == len(bench.store.get(done.result))
     assert 0 < done.seconds < 60
     assert (done.fence, done.failures, done.progress) == (1, 0, 1.0)
+    assert done.output == {"faces": [{"index": 0, "strength": 1.0}]}
 
 
 def test_a_second_message_of_the_same_task_does_nothing(bench: Bench, photos: tuple[bytes, bytes]) -> None:
@@ -58,6 +63,16 @@ def test_a_second_message_of_the_same_task_does_nothing(bench: Bench, photos: tu
     bench.handler(task.id)
     assert bench.read(task) == once
     assert len(bench.results()) == 1
+
+
+def test_a_task_of_a_kind_that_a_worker_does_not_know_is_left_to_one_that_does(bench: Bench) -> None:
+    task = bench.records.add(a_task(bench.clock(), kind=Kind.VIDEO))
+    bench.handler(task.id)
+    assert bench.read(task) == task
+    newer = replace(bench.handler, works={Kind.VIDEO: lambda *_: Outcome(output={"frames": 1})})
+    newer(task.id)
+    done = bench.read(task)
+    assert (done.state, done.fence, done.output) == (State.SUCCEEDED, 1, {"frames": 1})
 
 
 def test_bad_input_fails_at_once_with_its_code(bench: Bench, photos: tuple[bytes, bytes]) -> None:
@@ -83,6 +98,22 @@ def test_an_upload_that_vanished_fails_the_task(bench: Bench, photos: tuple[byte
     failure = bench.read(task).failure
     assert failure is not None
     assert failure.code == "object_missing"
+
+
+def test_a_result_that_does_not_look_right_becomes_a_weaker_blend_where_the_caller_allows_it(
+    bench: Bench, samples: Mapping[str, Path]
+) -> None:
+    photos = samples["portrait_man"].read_bytes(), under_blue_light(samples["smiling_woman"].read_bytes())
+    strict, lenient = bench.queue(*photos), bench.queue(*photos, strength=0.9, min_strength=0.3)
+    for task in (strict, lenient):
+        bench.handler(task.id)
+    refused, weaker = bench.read(strict), bench.read(lenient)
+    assert refused.failure is not None
+    assert (refused.failure.code, refused.output) == ("fusion_quality_low", None)
+    assert weaker.output is not None
+    faces: Any = weaker.output["faces"]
+    assert (weaker.state, [face["index"] for face in faces]) == (State.SUCCEEDED, [0])
+    assert 0.3 <= faces[0]["strength"] < 0.9
 
 
 class Outages(ObjectStore):

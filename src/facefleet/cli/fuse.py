@@ -37,6 +37,10 @@ def fuse(
     age: Annotated[
         float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
     ] = 0.0,
+    min_strength: Annotated[
+        float | None,
+        typer.Option(metavar="0..STRENGTH", help="Weakest blend to take where the result does not look right."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -46,7 +50,8 @@ def fuse(
     from facefleet.worker.runtime import build_engine, image_limits
 
     assignments = parse(assign or ())
-    options = FuseOptions(strength, shape, source_face, target_face_of(target_face), assignments, tiles, age)
+    which = target_face_of(target_face)
+    options = FuseOptions(strength, shape, source_face, which, assignments, tiles, age, min_strength)
     check_sources(assignments, 1 + len(more_sources or ()))
     settings = start.settings()
     limits = image_limits(settings)
@@ -59,6 +64,8 @@ def fuse(
     fusion = engine.fuse(sources[0], photo, options, more_sources=sources[1:])
     files.write_file(out, marked(fusion, settings.marks.producer), overwrite=force)
     tell(out, fusion, "fused", as_json=as_json)
+    if not as_json:
+        _tell_weaker(fusion, strength)
 
 
 def target_face_of(text: str | None) -> TargetFace:
@@ -82,7 +89,8 @@ def tell(out: Path, fusion: Fusion, done: str, *, as_json: bool) -> None:
     if as_json:
         from facefleet.worker.finding import face_row
 
-        rows = [face_row(face) for face in fusion.faces]
+        blends = [{"strength": share} for share in fusion.strengths] or [{}] * len(fusion.faces)
+        rows = [face_row(face) | blend for face, blend in zip(fusion.faces, blends, strict=True)]
         output.document({"output": str(out), "faces": rows, "timings_ms": timings, "models": dict(fusion.models)})
         return
     count = len(fusion.faces)
@@ -90,3 +98,11 @@ def tell(out: Path, fusion: Fusion, done: str, *, as_json: bool) -> None:
     output.console().print(
         f"{output.visible(str(out))}: {faces} {done} in {sum(timings.values()):.0f} ms", soft_wrap=True
     )
+
+
+def _tell_weaker(fusion: Fusion, asked: float) -> None:
+    for face, strength in zip(fusion.faces, fusion.strengths, strict=True):
+        if strength < asked:
+            output.console().print(
+                f"face {face.index} was blended at strength {strength:.2f}: at {asked:g} it did not look right"
+            )

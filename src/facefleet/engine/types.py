@@ -132,8 +132,8 @@ class FuseOptions:
         faces: Instead of the two above: which face of which source replaces which.
         tiles: Find small faces beside large ones, too; it takes several times as long, and faces are numbered anew.
         age: How much younger (to -1) or older (to 1) the fused face is made; experimental.
-        min_strength: The weakest blend to take where the result at ``strength`` does not look right; none where not
-            given.
+        min_strength: The weakest blend to take where the result at ``strength`` does not look right, at most
+            ``strength``; no weaker one where not given.
 
     Raises:
         OptionInvalid: A value is out of its range, not a number, or of another type; or the choices contradict.
@@ -153,7 +153,7 @@ class FuseOptions:
         _check_share("shape", self.shape)
         _check_share("age", self.age, minimum=-1.0)
         if self.min_strength is not None:
-            _check_share("min_strength", self.min_strength)
+            _check_share("min_strength", self.min_strength, maximum=self.strength)
         _check_index("source_face", self.source_face)
         if self.target_face != "all":
             _check_index("target_face", self.target_face)
@@ -189,16 +189,16 @@ class Fusion:
     strengths: tuple[float, ...] = ()
 
 
-def _check_share(option: str, value: object, minimum: float = 0.0) -> None:
+def _check_share(option: str, value: object, minimum: float = 0.0, maximum: float = 1.0) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and math.isfinite(value) and minimum <= value <= 1.0:  # type: ignore[arg-type,operator]
+    if number and math.isfinite(value) and minimum <= value <= maximum:  # type: ignore[arg-type,operator]
         return
     raise OptionInvalid(
-        f"{option} is {value!r}; give a number from {minimum:g} to 1.",
+        f"{option} is {value!r}; give a number from {minimum:g} to {maximum:g}.",
         option=option,
         value=_json(value),
         minimum=minimum,
-        maximum=1.0,
+        maximum=maximum,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -18,6 +19,7 @@ from facefleet.gateway.principal import Principal
 from facefleet.gateway.targets import Targets
 from facefleet.gateway.uploads import Fields, Part, drop, missing, read_parts
 from facefleet.gateway.views import parse_options
+from facefleet.gateway.webhooks import WEBHOOK_TEXTS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import context_of
@@ -25,12 +27,12 @@ from facefleet.queue.lanes import STABLE, Lane
 from facefleet.safety.consent import attest
 from facefleet.storage.keys import batch_key
 from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
-from facefleet.tasks.task import Consent, Kind, Route, Task, new_id, shard_of
+from facefleet.tasks.task import Kind, Route, Task, Webhook, new_id, shard_of
 from facefleet.tasks.templates import Template
 
 FIELDS = Fields(
     photos={"source": MAX_ITEMS, "target": MAX_ITEMS},
-    texts={"options": 1, "consent": 1, "template_id": MAX_ITEMS},
+    texts={"options": 1, "consent": 1, "template_id": MAX_ITEMS, **WEBHOOK_TEXTS},
 )
 
 _log = logger(__name__)
@@ -64,6 +66,7 @@ class _Draft:
     photos: dict[str, list[_Stored]] = field(default_factory=lambda: {"source": [], "target": []})
     template_ids: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
+    webhook: Webhook | None = None
 
     def inputs(self) -> tuple[dict[str, str], list[Mapping[str, _Stored]]]:
         """What all items share, and what each has for itself.
@@ -102,6 +105,7 @@ class BatchIntake:
     intake: Intake
     batches: Batches
     targets: Targets
+    webhooks: WebhookIntake
     limits: Limits
     deadline: timedelta
 
@@ -117,6 +121,7 @@ class BatchIntake:
                 earlier = await run_in_threadpool(self._begin, draft, request.idempotency_key)
                 async for part in read_parts(request.content_type, request.stream, self.limits, FIELDS):
                     await run_in_threadpool(self._take, draft, part, store=earlier is None)
+                draft.webhook = await self.webhooks.read(draft.texts)
                 return await run_in_threadpool(self._finish, principal, draft, request, earlier)
             except RecordsUncertain:  # records may name these uploads; if none does, they go as orphans
                 raise
@@ -172,25 +177,20 @@ class BatchIntake:
             inputs=shared, created_at=now, template=one.id if one else None,
             idempotency_key=request.idempotency_key, request_digest=_digest(draft, templates, options),
         )  # fmt: skip
-        trace = context_of(request.traceparent)
+        item = partial(
+            Task.new, tenant=batch.tenant, subject=batch.subject, kind=Kind.FUSE, lane=Lane.BULK, track=STABLE,
+            options=options, consent=consent, now=now, deadline=self.deadline, webhook=draft.webhook, batch=batch.id,
+            traceparent=context_of(request.traceparent),
+        )  # fmt: skip
         items = []
         for number, photos in enumerate(own):
             template = one or (templates[number] if templates else None)
-            item = self._item(batch, number, photos, template, consent, trace)
-            items.append(item.sent(now, self.intake.submitter.epoch))
+            task = item(
+                id=new_id(), inputs={**shared, **{role: photo.key for role, photo in photos.items()}}, item=number,
+                template=template.id if template else None, bytes_in=sum(photo.bytes for photo in photos.values()),
+            )  # fmt: skip
+            items.append(task.sent(now, self.intake.submitter.epoch))
         return batch, items
-
-    def _item(
-        self, batch: Batch, number: int, photos: Mapping[str, _Stored], template: Template | None, consent: Consent,
-        trace: str,
-    ) -> Task:  # fmt: skip
-        return Task.new(
-            id=new_id(), tenant=batch.tenant, subject=batch.subject, kind=Kind.FUSE, lane=Lane.BULK, track=STABLE,
-            options=batch.options, inputs=dict(batch.inputs) | {role: photo.key for role, photo in photos.items()},
-            consent=consent, now=batch.created_at, deadline=self.deadline, traceparent=trace,
-            bytes_in=sum(photo.bytes for photo in photos.values()), batch=batch.id, item=number,
-            template=template.id if template else None,
-        )  # fmt: skip
 
     def _templates(self, principal: Principal, draft: _Draft, options: Mapping[str, Any]) -> list[Template]:
         found: dict[str, Template] = {}
@@ -218,7 +218,8 @@ def _route(tenant: str) -> Route:
 
 def _digest(draft: _Draft, templates: Sequence[Template], options: Mapping[str, object]) -> str:
     photos = {name: [photo.digest for photo in photos] for name, photos in draft.photos.items()}
-    return canonical_digest({"photos": photos, "templates": [one.digest for one in templates], "options": options})
+    asked = {"photos": photos, "templates": [one.digest for one in templates], "options": options}
+    return canonical_digest(asked, draft.webhook)
 
 
 def _same(earlier: Batch, batch: Batch) -> Batch:

@@ -200,14 +200,13 @@ def _digest(request: TaskRequest) -> str:
     asked: dict[str, object] = {"inputs": photos, "options": request.options}
     if request.kind is not Kind.FUSE:
         asked |= {"kind": request.kind.value, "name": request.name}
-    if request.webhook is not None:
-        asked["webhook"] = [request.webhook.url, sorted(request.webhook.events)]
-    return canonical_digest(asked)
+    return canonical_digest(asked, request.webhook)
 
 
-def canonical_digest(asked: Mapping[str, object]) -> str:
-    """SHA-256 of what was asked for, the same however it was written."""
-    return digest_of(json.dumps(asked, sort_keys=True, separators=(",", ":")).encode())
+def canonical_digest(asked: Mapping[str, object], webhook: Webhook | None) -> str:
+    """SHA-256 of what was asked for and of who is told, the same however it was written."""
+    told = {"webhook": [webhook.url, sorted(webhook.events)]} if webhook else {}
+    return digest_of(json.dumps({**asked, **told}, sort_keys=True, separators=(",", ":")).encode())
 
 
 def digest_of(data: bytes) -> str:

@@ -28,6 +28,7 @@ from facefleet.errors import (
     UploadMissing,
     UploadTimeout,
     UploadTooLarge,
+    WebhookUrlRefused,
     tree,
 )
 from facefleet.gateway.problems import MEDIA_TYPE, ProblemDocument, document
@@ -77,7 +78,9 @@ PHOTO_REFUSALS: tuple[Refusal, ...] = (
     ImageAnimated, ImageDecodeFailed, ImageTooLargeBytes, ImageTooLargePixels, ImageTooSmall, ImageTypeUnsupported,
     UploadMissing,
 )  # fmt: skip
-INTAKE_REFUSALS: tuple[Refusal, ...] = (IdempotencyConflict, Maintenance, RecordsUncertain, StoreUnavailable)
+INTAKE_REFUSALS: tuple[Refusal, ...] = (
+    IdempotencyConflict, Maintenance, OptionInvalid, RecordsUncertain, StoreUnavailable, WebhookUrlRefused,
+)  # fmt: skip
 """What can befall anything that is taken in."""
 PICTURES: dict[int | str, dict[str, Any]] = {
     200: {

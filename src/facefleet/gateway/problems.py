@@ -155,9 +155,14 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    found = [{"field": _field(e["loc"]), "reason": e["msg"].removeprefix("Value error, ")} for e in error.errors()]
+    found = [{"field": _field(e["loc"]), "reason": reason_of(e)} for e in error.errors()]
     reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in found)
     return problem(OptionInvalid(f"{reasons}.", **{FIELDS: found}), request.scope)
+
+
+def reason_of(found: Mapping[str, Any]) -> str:
+    """What speaks against a value, of an error of a validation."""
+    return str(found["msg"]).removeprefix("Value error, ")
 
 
 def _allowed(request: Request) -> list[str]:

@@ -16,6 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.errors import FacefleetError, RequestError, UploadMissing
+from facefleet.gateway.webhooks import WEBHOOK_TEXTS
 from facefleet.media.sniff import HEAD_BYTES, Header, Limits, check_bytes, sniff, sniff_type
 
 MAX_TEXT_BYTES = 16_384
@@ -70,7 +71,7 @@ class Fields:
 
 FUSION = Fields(
     photos={"source": len(SOURCE_ROLES), "target": 1},
-    texts={"options": 1, "consent": 1, "template_id": 1, "webhook_url": 1, "webhook_events": 1},
+    texts={"options": 1, "consent": 1, "template_id": 1, **WEBHOOK_TEXTS},
     needed=("source",),
 )
 

@@ -11,6 +11,8 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_serializer,
 )
 
@@ -23,13 +25,14 @@ from facefleet.assignments import (
 )
 from facefleet.errors import OptionInvalid
 from facefleet.gateway.outlook import MOST_AHEAD, Place
+from facefleet.gateway.problems import reason_of
 from facefleet.observability.tracing import trace_id_of
 from facefleet.tasks.task import Failure, Kind, State, Task
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Years = Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]
 Index = Annotated[int, Field(ge=0, le=1000)]
-_NEWER = ("faces", "tiles", "age")
+_NEWER = ("faces", "tiles", "age", "min_strength")
 
 
 class FaceAssignmentBody(BaseModel):
@@ -58,6 +61,16 @@ class FuseOptionsBody(BaseModel):
     )
     tiles: bool = Field(False, description="find small faces beside large ones, too; slower, and numbers faces anew")
     age: Years = Field(0.0, description="experimental: makes the fused face younger (to -1) or older (to 1)")
+    min_strength: Share | None = Field(
+        None, description="weakest blend to take where the result does not look right, at most `strength`"
+    )
+
+    @field_validator("min_strength")
+    @classmethod
+    def _no_stronger(cls, weakest: float | None, info: ValidationInfo) -> float | None:
+        if weakest is not None and weakest > info.data.get("strength", weakest):
+            raise ValueError("Input should be less than or equal to strength")
+        return weakest
 
     @model_serializer(mode="wrap")
     def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
@@ -66,7 +79,8 @@ class FuseOptionsBody(BaseModel):
         A request sent again must look like its first, too, whichever release took that.
         """
         written: dict[str, object] = serialize(self)
-        return {name: value for name, value in written.items() if name not in _NEWER or value}
+        fields = type(self).model_fields
+        return {name: value for name, value in written.items() if name not in _NEWER or value != fields[name].default}
 
 
 class Links(BaseModel):
@@ -131,7 +145,9 @@ class TaskView(BaseModel):
     template_id: str | None = Field(description="the registered target it uses, or registers")
     batch_id: str | None = Field(description="the batch it is part of")
     item: int | None = Field(description="its place in the batch, from 0")
-    output: dict[str, Any] | None = Field(description="what it found, of a kind whose outcome is no picture")
+    output: dict[str, Any] | None = Field(
+        description="what it found, or of a fusion which faces it replaced, and the strength of each blend"
+    )
     result_bytes: int | None = Field(description="of the result")
     trace_id: str | None = Field(description="of the trace of the request that made it")
     links: Links
@@ -159,7 +175,7 @@ def parse_options(text: str | None, sources: int = 1) -> dict[str, object]:
         body = FuseOptionsBody.model_validate_json(text or "{}")
     except ValidationError as error:
         found = [
-            {"field": ".".join(("options", *map(str, e["loc"][:1]))), "reason": e["msg"]}
+            {"field": ".".join(("options", *map(str, e["loc"][:1]))), "reason": reason_of(e)}
             for e in error.errors(include_input=False, include_url=False)
         ]
         reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in found)

@@ -26,14 +26,15 @@ WEBHOOK_FIELDS: Mapping[str, Any] = {
         "examples": ["https://hooks.example.com/facefleet"],
     },
     "webhook_events": {
-        "type": "array",
+        "type": "array",  # without minItems: there are clients that leave an empty list out of a form
         "items": {"type": "string", "enum": list(_EVENTS)},
-        "minItems": 1,
         "uniqueItems": True,
         "default": list(_ENDS),
-        "description": "JSON list of what it is told; the ends of the task where not given",
+        "description": "JSON list of one or more that it is told; the ends of the task where not given",
     },
 }
+WEBHOOK_TEXTS: Mapping[str, int] = dict.fromkeys(WEBHOOK_FIELDS, 1)
+"""Field → how often a form may have it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
-from facefleet.errors import BatchNotFound, OptionInvalid, TaskHeld
+from facefleet.errors import BatchNotFound, TaskHeld
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
-from facefleet.tasks.table import batches, row_of, task_of, tasks
+from facefleet.tasks.pages import Page, before, page_of
+from facefleet.tasks.table import batches, deliveries, row_of, task_of, tasks
 from facefleet.tasks.task import Json, State, Task, is_id
 
 MAX_ITEMS = 1000
@@ -54,14 +55,6 @@ class Batch:
     canceled_at: datetime | None = None
     erased_at: datetime | None = None
     counts: Counts = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPage:
-    """Some batches, and the cursor of the next ones; none: there are no more."""
-
-    batches: list[Batch]
-    next_cursor: str | None
 
 
 class Batches:
@@ -104,19 +97,14 @@ class Batches:
             raise BatchNotFound(f"There is no batch {batch_id[:64]!r}.", batch_id=batch_id[:64])
         return found[0]
 
-    def page(self, tenant: str, cursor: str | None, limit: int) -> BatchPage:
+    def page(self, tenant: str, cursor: str | None, limit: int) -> Page[Batch]:
         """The batches after the cursor, the newest first.
 
         Raises:
             OptionInvalid: The cursor is none that we gave.
         """
-        wanted = [batches.c.tenant == tenant]
-        if cursor is not None:
-            if not is_id(cursor):
-                raise OptionInvalid("The cursor is none that this list gave; begin without one.", field="cursor")
-            wanted.append(batches.c.id < cursor)
-        found = self._select(and_(*wanted), limit=limit + 1)
-        return BatchPage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+        wanted = and_(batches.c.tenant == tenant, before(batches.c.id, cursor))
+        return page_of(self._select(wanted, limit=limit + 1), limit, lambda one: one.id)
 
     def items(self, batch: Batch) -> Iterator[Task]:
         """The items in their order, read in pages: each as it stands when its page is read."""
@@ -174,6 +162,8 @@ class Batches:
                 update(tasks).where(_items(batch), tasks.c.erased_at.is_(None))
                 .values(erased_at=now, **forgotten).returning(tasks.c.id, tasks.c.version)
             ).all()  # fmt: skip
+            items = select(tasks.c.id).where(_items(batch))
+            connection.execute(delete(deliveries).where(deliveries.c.task.in_(items)))
             connection.execute(
                 update(batches).where(mine, batches.c.erased_at.is_(None)).values(erased_at=now, options={})
             )

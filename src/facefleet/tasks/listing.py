@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, select
 
-from facefleet.errors import OptionInvalid
 from facefleet.tasks.database import Database
+from facefleet.tasks.pages import Page, before, given, page_of
 from facefleet.tasks.table import task_of, tasks
 from facefleet.tasks.task import ID, Kind, State, Task
 
@@ -35,18 +34,6 @@ class Wanted:
     batch: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some tasks, and where the next ones are.
-
-    Attributes:
-        next_cursor: None where there are no more.
-    """
-
-    tasks: list[Task]
-    next_cursor: str | None
-
-
 class Listing:
     """Looks through the records of a tenant.
 
@@ -57,21 +44,19 @@ class Listing:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, tenant: str, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+    def page(self, tenant: str, wanted: Wanted, cursor: str | None, limit: int) -> Page[Task]:
         """The tasks after the cursor.
 
         Raises:
             OptionInvalid: The cursor is none that we gave.
             RecordsUnavailable: The database does not answer.
         """
-        conditions = [tasks.c.tenant == tenant, *_conditions(wanted)]
-        if cursor is not None:
-            conditions.append(_after(cursor, wanted))
+        conditions = [tasks.c.tenant == tenant, *_conditions(wanted), _after(cursor, wanted)]
         order = tasks.c.item if wanted.batch else tasks.c.id.desc()
         found = select(tasks).where(and_(*conditions)).order_by(order).limit(limit + 1)
         with self._database.read() as connection:
             rows = [task_of(row) for row in connection.execute(found).mappings()]
-        return Page(rows[:limit], _cursor_of(rows[limit - 1], wanted) if len(rows) > limit else None)
+        return page_of(rows, limit, lambda task: str(task.item) if wanted.batch else task.id)
 
 
 def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
@@ -87,11 +72,7 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield tasks.c.batch == wanted.batch
 
 
-def _cursor_of(task: Task, wanted: Wanted) -> str:
-    return str(task.item) if wanted.batch else task.id
-
-
-def _after(cursor: str, wanted: Wanted) -> ColumnElement[bool]:
-    if not re.fullmatch(_ITEM if wanted.batch else ID, cursor):
-        raise OptionInvalid("The cursor is none that this list gave; begin without one.", field="cursor")
-    return tasks.c.item > int(cursor) if wanted.batch else tasks.c.id < cursor
+def _after(cursor: str | None, wanted: Wanted) -> ColumnElement[bool]:
+    if cursor is not None and wanted.batch:
+        return tasks.c.item > int(given(cursor, _ITEM))
+    return before(tasks.c.id, cursor)

@@ -131,7 +131,7 @@ class Task:
         batch: The batch it is part of.
         item: Its place in the batch, from 0.
         template: The registered target it uses, or registers.
-        output: What it found, of a kind whose outcome is words and not a picture.
+        output: What it found, or of a picture which faces were replaced.
         bytes_in: Of the uploads.
         bytes_out: Of the result.
         seconds: s that the run that succeeded took.

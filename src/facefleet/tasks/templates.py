@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, Update, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.sql.dml import Insert
 
-from facefleet.errors import OptionInvalid, TemplateNotFound
+from facefleet.errors import TemplateNotFound
 from facefleet.tasks.database import Database
+from facefleet.tasks.pages import Page, before, page_of
 from facefleet.tasks.table import tasks, templates
 from facefleet.tasks.task import Consent, Failure, Json, State, Task, is_id
 
@@ -67,14 +68,6 @@ class Template:
     deleted_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TemplatePage:
-    """Some templates, and the cursor of the next ones; none: there are no more."""
-
-    templates: list[Template]
-    next_cursor: str | None
-
-
 def registered(template: Template) -> Insert:
     """The statement that keeps a new template, to be committed with its task."""
     return insert(templates).values(
@@ -122,19 +115,14 @@ class Templates:
             raise _not_found(task_id)
         return found[0]
 
-    def page(self, tenant: str, cursor: str | None, limit: int) -> TemplatePage:
+    def page(self, tenant: str, cursor: str | None, limit: int) -> Page[Template]:
         """The templates after the cursor, the newest first.
 
         Raises:
             OptionInvalid: The cursor is none that we gave.
         """
-        wanted = [templates.c.tenant == tenant, templates.c.deleted_at.is_(None)]
-        if cursor is not None:
-            if not is_id(cursor):
-                raise OptionInvalid("The cursor is none that this list gave; begin without one.", field="cursor")
-            wanted.append(templates.c.id < cursor)
-        found = self._select(and_(*wanted), limit=limit + 1)
-        return TemplatePage(found[:limit], found[limit - 1].id if len(found) > limit else None)
+        wanted = and_(templates.c.tenant == tenant, templates.c.deleted_at.is_(None), before(templates.c.id, cursor))
+        return page_of(self._select(wanted, limit=limit + 1), limit, lambda one: one.id)
 
     def delete(self, tenant: str, template_id: str) -> Template:
         """Make a record the receipt of a deletion: name, faces and error are forgotten. To delete it again is no error.

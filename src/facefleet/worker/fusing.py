@@ -8,14 +8,14 @@ from typing import Any
 
 from facefleet.assignments import SOURCE_ROLES, FaceAssignment
 from facefleet.engine.fusion import Engine
-from facefleet.engine.types import FuseOptions
+from facefleet.engine.types import FuseOptions, Fusion
 from facefleet.errors import ObjectMissing, TemplateNotFound
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import laps
 from facefleet.safety.labels import mark
 from facefleet.storage.keys import template_key
 from facefleet.storage.store import Store
-from facefleet.tasks.task import Task
+from facefleet.tasks.task import Json, Task
 from facefleet.worker.leases import Hold
 from facefleet.worker.outcome import Outcome, Timings
 
@@ -47,7 +47,7 @@ class Fusing:
         timings.ms |= fusion.timings_ms
         with timings.timed("mark"):
             image = mark(fusion.image, fusion.media_type, producer=self.producer, content_id=task.id)
-        return Outcome(image, fusion.media_type)
+        return Outcome(image, fusion.media_type, _output(fusion))
 
     def _count(self, known: Mapping[str, bool]) -> None:
         for role, hit in known.items():
@@ -66,6 +66,12 @@ def load_template(store: Store, task: Task) -> bytes:
         return store.get(template_key(task.tenant, task.template))
     except ObjectMissing:
         raise TemplateNotFound("The template was deleted meanwhile.", template_id=task.template) from None
+
+
+def _output(fusion: Fusion) -> Json:
+    """Which faces of the target were replaced; strengths are exact, so that one as asked for equals the option."""
+    placed = zip(fusion.faces, fusion.strengths, strict=True)
+    return {"faces": [{"index": face.index, "strength": strength} for face, strength in placed]}
 
 
 def _options(task: Task) -> FuseOptions:

@@ -43,7 +43,7 @@ class Outcome:
     Attributes:
         image: A file, to be stored as the result.
         media_type: Of it.
-        output: Words.
+        output: Words; of a fusion, those about its picture.
         beside: Changes of other records that become true with the success.
     """
 

@@ -68,7 +68,7 @@ def place(
         target: The face under it.
         landmarker: The face mesh model.
         strength: Asked for, 0 to 1.
-        weakest: The least that the caller takes, or None for no other than ``strength``.
+        weakest: The least that the caller takes, at most ``strength``; None for no other than that.
 
     Returns:
         The strength used.
@@ -77,7 +77,7 @@ def place(
         FusionQualityLow: None holds.
     """
     before = layer.region.of(canvas).copy()
-    lowest = strength if weakest is None else min(weakest, strength)
+    lowest = strength if weakest is None else weakest
     tries = [strength] if lowest == strength else np.linspace(strength, lowest, TRIES).tolist()
     found: list[Quality] = []
     for share in tries:

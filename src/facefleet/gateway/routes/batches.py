@@ -14,7 +14,6 @@ from starlette.concurrency import run_in_threadpool
 from facefleet.errors import (
     BatchNotFound,
     ConsentRequired,
-    OptionInvalid,
     RecordsUncertain,
     StoreUnavailable,
     TaskHeld,
@@ -39,8 +38,9 @@ from facefleet.gateway.openapi import (
     refusals,
 )
 from facefleet.gateway.principal import Principal
-from facefleet.gateway.routes.paging import PageQuery
+from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.views import options_schema
+from facefleet.gateway.webhooks import WEBHOOK_FIELDS
 from facefleet.observability.logs import logger
 from facefleet.queue.retention import Retention
 from facefleet.storage.store import Store
@@ -95,7 +95,7 @@ class BatchPageView(BaseModel):
     """Some batches, the newest first."""
 
     batches: list[BatchView]
-    next_cursor: str | None = Field(description="for the page after this one; null: there is none")
+    next_cursor: NextCursor
 
 
 class BatchReceipt(BaseModel):
@@ -113,7 +113,7 @@ def _many(what: dict[str, Any]) -> dict[str, Any]:
 _BODY = form(
     {
         "source": _many(PHOTO), "target": _many(PHOTO), "template_id": _many(TEMPLATE_ID),
-        "consent": CONSENT, "options": options_schema(),
+        "consent": CONSENT, "options": options_schema(), **WEBHOOK_FIELDS,
     },
     required=("source", "consent"), parameters=(KEY,),
 )  # fmt: skip
@@ -121,8 +121,8 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"description": "Every item is safe, whatever dies now", "headers": LOCATION}
 }
 _REFUSALS = refusals(
-    *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, OptionInvalid, TemplateNotFound, TemplateNotReady,
-    TemplateFailed, TemplateFaceNotFound,
+    *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound, TemplateNotReady, TemplateFailed,
+    TemplateFaceNotFound,
 )  # fmt: skip
 _ZIP: dict[int | str, dict[str, Any]] = {
     200: {
@@ -151,7 +151,7 @@ def router(intake: BatchIntake, batches: Batches, store: Store, retention: Reten
         """Your batches, the newest first."""
         principal: Principal = request.state.principal
         page = await run_in_threadpool(batches.page, principal.tenant, query.cursor, query.limit)
-        return BatchPageView(batches=[view(one) for one in page.batches], next_cursor=page.next_cursor)
+        return BatchPageView(batches=[view(one) for one in page.rows], next_cursor=page.next_cursor)
 
     @routes.get("/{batch_id}", response_model=BatchView, responses=refusals(BatchNotFound))
     async def show(batch_id: str, request: Request) -> BatchView:

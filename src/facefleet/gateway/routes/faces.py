@@ -26,10 +26,11 @@ from facefleet.gateway.preferences import answered
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import Fields, read_form
 from facefleet.gateway.views import Accepted, TaskView, links_of
+from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.tasks.task import Kind
 
-FIELDS = Fields(photos={"image": 1}, texts={"options": 1}, needed=("image",))
+FIELDS = Fields(photos={"image": 1}, texts={"options": 1, **WEBHOOK_TEXTS}, needed=("image",))
 WAIT_SECONDS = 10.0  # where the caller does not say; it takes a tenth of one
 
 
@@ -48,12 +49,14 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"description": "It takes longer; ask the task", "model": Accepted, "headers": LOCATION | APPLIED},
 }  # fmt: skip
 _BODY = form(
-    {"image": PHOTO, "options": FacesOptionsBody.model_json_schema()}, required=("image",), parameters=(PREFER, KEY)
+    {"image": PHOTO, "options": FacesOptionsBody.model_json_schema(), **WEBHOOK_FIELDS},
+    required=("image",),
+    parameters=(PREFER, KEY),
 )
-_REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS, OptionInvalid)
+_REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS)
 
 
-def router(intake: Intake, limits: Limits, changes: Changes) -> APIRouter:
+def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Changes) -> APIRouter:
     """The route of faces."""
     routes = APIRouter(tags=["faces"])
 
@@ -66,7 +69,8 @@ def router(intake: Intake, limits: Limits, changes: Changes) -> APIRouter:
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FIELDS)
         options = _options(sent.texts.get("options"))
-        wanted = TaskRequest(sent, options, key, request.headers.get("traceparent"), kind=Kind.DETECT)
+        webhook, trace = await webhooks.read(sent.texts), request.headers.get("traceparent")
+        wanted = TaskRequest(sent, options, key, trace, kind=Kind.DETECT, webhook=webhook)
         principal: Principal = request.state.principal
         task = await run_in_threadpool(intake.accept, principal, wanted)
         response.headers["Location"] = links_of(task).self

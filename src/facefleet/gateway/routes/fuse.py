@@ -10,7 +10,6 @@ from starlette.concurrency import run_in_threadpool
 from facefleet.assignments import MAX_SOURCES
 from facefleet.errors import (
     ConsentRequired,
-    OptionInvalid,
     TemplateFaceNotFound,
     TemplateFailed,
     TemplateNotFound,
@@ -69,8 +68,8 @@ _BODY = form(
     parameters=(PREFER, KEY),
 )
 _REFUSALS = refusals(
-    *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, OptionInvalid, TemplateNotFound, TemplateNotReady,
-    TemplateFailed, TemplateFaceNotFound,
+    *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound, TemplateNotReady, TemplateFailed,
+    TemplateFaceNotFound,
 )  # fmt: skip
 
 

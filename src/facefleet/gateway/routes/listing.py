@@ -5,23 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.gateway.outlook import Outlook
 from facefleet.gateway.principal import Principal
+from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.times import Time
 from facefleet.gateway.views import TaskView, view
 from facefleet.tasks.listing import CURSOR, Listing, Wanted
 from facefleet.tasks.task import Kind, State
 
-MOST_TASKS = 100
 
-
-class TaskQuery(BaseModel):
+class TaskQuery(PageQuery):
     """Which tasks, and how many of them."""
-
-    model_config = ConfigDict(extra="forbid")
 
     state: State | None = None
     kind: Kind | None = None
@@ -29,14 +26,13 @@ class TaskQuery(BaseModel):
     created_before: Time | None = Field(None, description="RFC 3339, with its zone")
     batch: str | None = Field(None, max_length=36, pattern=r"^[0-9a-f-]+$", description="its items, in their order")
     cursor: str | None = Field(None, pattern=CURSOR, description="`next_cursor` of the page before")
-    limit: int = Field(20, ge=1, le=MOST_TASKS)
 
 
 class TaskPage(BaseModel):
     """Some tasks, the newest first."""
 
     tasks: list[TaskView]
-    next_cursor: str | None = Field(description="for the page after this one; null: there is none")
+    next_cursor: NextCursor
 
 
 def router(listing: Listing, outlook: Outlook) -> APIRouter:
@@ -49,7 +45,7 @@ def router(listing: Listing, outlook: Outlook) -> APIRouter:
         principal: Principal = request.state.principal
         wanted = Wanted(query.state, query.kind, query.created_after, query.created_before, query.batch)
         page = await run_in_threadpool(listing.page, principal.tenant, wanted, query.cursor, query.limit)
-        shown = [view(task, await outlook.place(task)) for task in page.tasks]
+        shown = [view(task, await outlook.place(task)) for task in page.rows]
         return TaskPage(tasks=shown, next_cursor=page.next_cursor)
 
     return routes

@@ -1,12 +1,15 @@
-"""What every list but that of tasks is asked by: which page, and how long."""
+"""What every list is asked by, which page and how long, and what it says of the next one."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from facefleet.tasks.task import ID
 
 MOST = 100
+NextCursor = Annotated[str | None, Field(description="for the page after this one; null: there is none")]
 
 
 class PageQuery(BaseModel):

@@ -38,9 +38,10 @@ from facefleet.gateway.openapi import (
 )
 from facefleet.gateway.preferences import waited
 from facefleet.gateway.principal import Principal
-from facefleet.gateway.routes.paging import PageQuery
+from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.uploads import Fields, Form, read_form
 from facefleet.gateway.views import Problem, problem_of
+from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
 from facefleet.media.sniff import ImageType, Limits
 from facefleet.observability.logs import logger
 from facefleet.queue.retention import Retention
@@ -49,7 +50,7 @@ from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Kind
 from facefleet.tasks.templates import Template, Templates, TemplateState
 
-FIELDS = Fields(photos={"image": 1}, texts={"name": 1, "consent": 1}, needed=("image",))
+FIELDS = Fields(photos={"image": 1}, texts={"name": 1, "consent": 1, **WEBHOOK_TEXTS}, needed=("image",))
 MAX_NAME = 255
 
 _log = logger(__name__)
@@ -85,7 +86,7 @@ class TemplatePageView(BaseModel):
     """Some templates, the newest first."""
 
     templates: list[TemplateView]
-    next_cursor: str | None = Field(description="for the page after this one; null: there is none")
+    next_cursor: NextCursor
 
 
 class TemplateReceipt(BaseModel):
@@ -98,18 +99,25 @@ class TemplateReceipt(BaseModel):
 
 _NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "description": "in your own words; not unique"}
 _BODY = form(
-    {"image": PHOTO, "name": _NAME, "consent": CONSENT}, required=("image", "consent"), parameters=(PREFER, KEY)
+    {"image": PHOTO, "name": _NAME, "consent": CONSENT, **WEBHOOK_FIELDS},
+    required=("image", "consent"),
+    parameters=(PREFER, KEY),
 )
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "It is prepared, or has failed", "model": TemplateView, "headers": LOCATION | APPLIED},
     202: {"description": "It will be prepared", "model": TemplateView, "headers": LOCATION | APPLIED},
 }
-_REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, OptionInvalid, TemplateNotFound)
+_REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound)
 
 
 def router(
-    intake: Intake, limits: Limits, changes: Changes, templates: Templates, retention: Retention
-) -> APIRouter:  # fmt: skip
+    intake: Intake,
+    limits: Limits,
+    webhooks: WebhookIntake,
+    changes: Changes,
+    templates: Templates,
+    retention: Retention,
+) -> APIRouter:
     """The routes of templates."""
     routes = APIRouter(prefix="/v1/templates", tags=["templates"])
 
@@ -118,8 +126,8 @@ def router(
         """Register a target; a worker finds its faces. It is kept until you delete it."""
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FIELDS)
-        trace = request.headers.get("traceparent")
-        wanted = TaskRequest(sent, {}, key, trace, kind=Kind.TEMPLATE, name=_name(sent))
+        webhook, trace = await webhooks.read(sent.texts), request.headers.get("traceparent")
+        wanted = TaskRequest(sent, {}, key, trace, kind=Kind.TEMPLATE, name=_name(sent), webhook=webhook)
         principal: Principal = request.state.principal
         task = await run_in_threadpool(intake.accept, principal, wanted)
         task = await waited(changes, request, response, task)
@@ -133,7 +141,7 @@ def router(
         """Your templates, the newest first."""
         principal: Principal = request.state.principal
         page = await run_in_threadpool(templates.page, principal.tenant, query.cursor, query.limit)
-        return TemplatePageView(templates=[view(one) for one in page.templates], next_cursor=page.next_cursor)
+        return TemplatePageView(templates=[view(one) for one in page.rows], next_cursor=page.next_cursor)
 
     @routes.get("/{template_id}", response_model=TemplateView, responses=refusals(TemplateNotFound))
     async def show(template_id: str, request: Request) -> TemplateView:

@@ -1,0 +1,48 @@
+"""One page of a list that its reader goes through by cursor: of tasks, of batches, of templates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, true
+
+from facefleet.errors import OptionInvalid
+from facefleet.tasks.task import ID
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some records, and where the next ones are.
+
+    Attributes:
+        next_cursor: None where there are no more.
+    """
+
+    rows: list[T]
+    next_cursor: str | None
+
+
+def page_of(found: list[T], limit: int, cursor_of: Callable[[T], str]) -> Page[T]:
+    """The page of what was found, which is one more than ``limit`` where another page follows."""
+    return Page(found[:limit], cursor_of(found[limit - 1]) if len(found) > limit else None)
+
+
+def before(id_column: ColumnElement[Any], cursor: str | None) -> ColumnElement[bool]:
+    """What comes after the cursor where the newest come first; everything without one.
+
+    Raises:
+        OptionInvalid: The cursor is none that the list gave.
+    """
+    return true() if cursor is None else id_column < given(cursor, ID)
+
+
+def given(cursor: str, pattern: str) -> str:
+    """The cursor; errors as above."""
+    if not re.fullmatch(pattern, cursor):
+        raise OptionInvalid("The cursor is none that this list gave; begin without one.", field="cursor")
+    return cursor
