@@ -13,6 +13,7 @@ import typer
 from facefleet import files
 from facefleet.cli import output, server
 from facefleet.cli.control import JsonOption
+from facefleet.cli.options import Force
 
 
 def get(
@@ -21,7 +22,7 @@ def get(
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write the result to this file.")
     ] = None,
     url: server.UrlOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    force: Force = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show how a task stands, without waiting."""

@@ -11,9 +11,10 @@ import typer
 from facefleet import files
 from facefleet.assignments import check_sources
 from facefleet.cli import output, server, start
-from facefleet.cli.assign import Assign, MoreSources, Tiles, parse
+from facefleet.cli.assign import parse
 from facefleet.cli.control import JsonOption
 from facefleet.cli.fuse import target_face_of
+from facefleet.cli.options import Age, Assign, FaceToReplace, FaceToTake, Force, MoreSources, Shape, Strength, Tiles
 
 if TYPE_CHECKING:
     from facefleet.client import Task
@@ -28,20 +29,16 @@ def submit(
         typer.Option("--output", "-o", metavar="OUT", help="Wait, and write this file, of TARGET's type."),
     ] = None,
     url: server.UrlOption = None,
-    strength: Annotated[float, typer.Option(metavar="0..1", help="How much of the fused face is blended in.")] = 1.0,
-    shape: Annotated[float, typer.Option(metavar="0..1", help="How much of the source's face shape is taken.")] = 0.5,
-    source_face: Annotated[int | None, typer.Option(metavar="N", help="Index; default: the largest.")] = None,
-    target_face: Annotated[
-        str | None, typer.Option(metavar="N|all", help="Index, or all; default: the largest.")
-    ] = None,
+    strength: Strength = 1.0,
+    shape: Shape = 0.5,
+    source_face: FaceToTake = None,
+    target_face: FaceToReplace = None,
     more_sources: MoreSources = None,
     assign: Assign = None,
     tiles: Tiles = False,
-    age: Annotated[
-        float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
-    ] = 0.0,
+    age: Age = 0.0,
     timeout: server.TimeoutOption = server.WAIT_SECONDS,
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    force: Force = False,
     as_json: JsonOption = False,
 ) -> None:
     """Have a server fuse the face of SOURCE into TARGET.
