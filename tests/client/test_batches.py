@@ -131,6 +131,7 @@ def test_a_photo_that_is_none_refuses_the_batch_by_its_number(
         ({"source": b"a", "target": b"b", "template": "t"}, RequestError),
         ({"sources": "a.jpg", "target": b"b"}, RequestError),
         ({"source": b"a", "targets": b"b"}, RequestError),
+        ({"source": b"a", "targets": Path("folder")}, RequestError),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_sent(wanted: dict[str, Any], error: type[FacefleetError]) -> None:

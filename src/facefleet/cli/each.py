@@ -20,7 +20,7 @@ def each(
     """Change one after the other.
 
     Args:
-        ids: Of the tasks.
+        ids: Of what is changed.
         change: What is done to one of them.
         row: What ``--json`` says of one that was changed.
         words: What a person is told of it.

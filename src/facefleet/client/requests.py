@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
@@ -132,9 +133,9 @@ def several(name: str, one: T | None, many: Iterable[T]) -> list[T]:
     """What is given by one argument or by its plural.
 
     Raises:
-        RequestError: By both, or the plural is a single photo or name, which could be gone through letter by letter.
+        RequestError: By both, or the plural is a single photo or name: most of these could be gone through by letters.
     """
-    if isinstance(many, (str, bytes, bytearray, memoryview)):
+    if isinstance(many, (str, bytes, bytearray, memoryview, os.PathLike)):
         raise RequestError(f"{name}s is a list; give a single one as {name}.", field=name)
     found = list(many)
     if one is None:

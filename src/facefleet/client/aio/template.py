@@ -10,9 +10,9 @@ from facefleet.client.aio.transport import AsyncTransport
 from facefleet.client.answers import failure
 from facefleet.client.faces import Face
 from facefleet.client.patience import now
-from facefleet.client.templates import TemplateReceipt, TemplateView, template_receipt, template_view
+from facefleet.client.templates import READY, TemplateReceipt, TemplateView, template_receipt, template_view
 from facefleet.client.views import Problem
-from facefleet.errors import WaitTimeout
+from facefleet.errors import TemplateFailed, WaitTimeout
 
 
 class AsyncTemplate:
@@ -79,9 +79,10 @@ class AsyncTemplate:
             raise WaitTimeout(
                 f"The template {self.id} is still {self.status} after {timeout:g} s; it goes on.", template_id=self.id
             )
-        if self.error is not None:
-            raise failure(self.error.code, self.error.message, self.error.detail, template_id=self.id)
-        return self
+        if self.status == READY:
+            return self
+        error = self.error or Problem(code=TemplateFailed.code, message="The template has failed.")
+        raise failure(error.code, error.message, error.detail, template_id=self.id)
 
     async def image(self) -> bytes:
         """The photo, as it was registered."""
