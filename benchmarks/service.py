@@ -4,9 +4,9 @@
 
 Each figure stands beside its floor, measured in turn with it in the same run: a loop over the engine in two processes;
 the engine's own time; a bare Starlette application that makes the same writes. All of it runs on loopback, on SQLite, a
-local folder and Valkey, as ``facefleet up`` does. Every task has the same two photos, so nothing is kept between fusions,
-in the service (``FACEFLEET_ENGINE__CACHE_BYTES=0``) as in the loop. Rates are those of the middle 80 %: start and end
-belong to nobody.
+local folder and Valkey, as ``facefleet up`` does. Every task has the same two photos, so nothing is kept between
+fusions, in the service (``FACEFLEET_ENGINE__CACHE_BYTES=0``) as in the loop. Rates are those of the middle 80 %: start
+and end belong to nobody.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ CLIENT = Path(__file__).parents[1] / "src" / "facefleet" / "client"
 
 _RULES = (
     (r"\bAsyncGenerator\[(\w+), None\]", r"Generator[\1, None, None]"),
+    (r"\bAwaitable\[(\w+)\]", r"\1"),
+    (r", Awaitable\b", ""),
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\bawait ", ""),
     (r"\bAsync(?=[A-Z])", ""),

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from tests.gateway.conftest import Door, open_door, photo
+from tests.gateway.conftest import Door, admiral, engine, open_door, photo, woman, work
 
 from facefleet.client import Client
 from facefleet.errors import FacefleetError
 from facefleet.tasks.task import Task
 
-__all__ = ["client", "door", "open_door", "photo"]
+__all__ = ["admiral", "client", "door", "engine", "open_door", "photo", "woman", "work"]
 
 LEASE = timedelta(minutes=1)
 

@@ -18,7 +18,7 @@ from tests.gateway.conftest import Door, picture
 from tests.servers import wait_until
 
 from facefleet import client as public
-from facefleet.client import AsyncClient, AsyncTask, Client, Event, Task
+from facefleet.client import AsyncBatch, AsyncClient, AsyncTask, AsyncTemplate, Batch, Client, Event, Task, Template
 from facefleet.errors import (
     FacefleetError,
     FaceNotFound,
@@ -203,7 +203,8 @@ def test_both_clients_have_the_same_methods_with_the_same_words() -> None:
             for name, one in found.items()
         }
 
-    assert shape(Client) == shape(AsyncClient)
-    assert shape(Task) == shape(AsyncTask)
-    assert all(words for _, words in (shape(Client) | shape(Task)).values())
+    pairs = ((Client, AsyncClient), (Task, AsyncTask), (Template, AsyncTemplate), (Batch, AsyncBatch))
+    for blocking, other in pairs:
+        assert shape(blocking) == shape(other)
+        assert all(words for _, words in shape(blocking).values())
     assert all(hasattr(public, name) for name in public.__all__)

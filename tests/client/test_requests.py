@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from facefleet.client import FaceAssignment
-from facefleet.client.requests import Ask, Webhook, fuse_options, fusion, preference, task
+from facefleet.client.requests import Ask, Webhook, faces, fuse_options, fusion, of_batch, preference, task, template
 from facefleet.errors import ConsentRequired, UploadMissing
 
 NONE: dict[str, Any] = {
-    "strength": None, "shape": None, "age": None, "source_face": None, "target_face": None, "faces": (), "tiles": False,
+    "strength": None, "min_strength": None, "shape": None, "age": None, "source_face": None, "target_face": None,
+    "faces": (), "tiles": False,
 }  # fmt: skip
 
 
@@ -23,9 +24,9 @@ def asked(consent: Any = True, wait: float | None = None, key: str | None = None
 
 def test_a_server_hears_only_of_the_options_that_are_given() -> None:
     assert json.loads(asked().data["options"]) == {}
-    given = asked(strength=0.0, source_face=0, tiles=True, faces=[FaceAssignment(2, 1, 0)])
+    given = asked(strength=0.0, min_strength=0.0, source_face=0, tiles=True, faces=[FaceAssignment(2, 1, 0)])
     assert json.loads(given.data["options"]) == {
-        "strength": 0.0, "source_face": 0, "tiles": True,
+        "strength": 0.0, "min_strength": 0.0, "source_face": 0, "tiles": True,
         "faces": [{"target_face": 2, "source": 1, "source_face": 0}],
     }  # fmt: skip
 
@@ -55,4 +56,10 @@ def test_a_wait_is_asked_for_in_whole_seconds_that_a_server_grants(wait: float |
 
 
 def test_an_id_cannot_lead_elsewhere() -> None:
-    assert task("../operator/lanes?x#y").path == "/v1/tasks/..%2Foperator%2Flanes%3Fx%23y"
+    for asked_for, name in ((task, "tasks"), (template, "templates"), (of_batch, "batches")):
+        assert asked_for("../operator/lanes?x#y").path == f"/v1/{name}/..%2Foperator%2Flanes%3Fx%23y"
+
+
+@pytest.mark.parametrize(("timeout", "header"), [(0.3, "wait=0"), (7.5, "wait=7"), (60.0, "wait=30")])
+def test_a_search_for_faces_never_waits_longer_than_its_caller(timeout: float, header: str) -> None:
+    assert faces(b"a", tiles=False, timeout=timeout).headers["Prefer"] == header

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from tests.docs.pages import Block, blocks
@@ -24,6 +25,7 @@ from facefleet.safety.labels import read_mark
 pytestmark = pytest.mark.needs_server
 
 QUICK_START, PYTHON_CLIENT = "guides/quick-start.md", "guides/python-client.md"
+CAMPAIGN = "guides/templates-and-batches.md"
 NAMES = {"python": "fuse.py", "javascript": "fuse.mjs"}
 
 
@@ -124,3 +126,17 @@ def test_the_page_about_the_client_is_a_program_that_works(reader: Reader) -> No
     assert "410" in said
     assert "give up" not in said
     assert len([path for path in reader.folder.glob("*.jpg") if len(path.stem) == 36]) == 2
+
+
+def test_the_page_about_campaigns_does_what_it_says(reader: Reader) -> None:
+    for block in blocks(CAMPAIGN):
+        reader.follow(block)
+    target = sniff((reader.folder / "photos" / "grace_hopper.jpg").read_bytes())
+    fused = [reader.folder / name for name in ("fused-by-batch/anna.jpg", "fused-by-batch/ben.jpg")]
+    for path in (*fused, reader.folder / "fused-into-template.jpg"):
+        assert (sniff(path.read_bytes()).type, sniff(path.read_bytes()).width) == (target.type, target.width)
+        assert read_mark(path.read_bytes()) is not None
+    for name in ("results-by-python.zip", "results-by-curl.zip"):
+        with ZipFile(reader.folder / name) as results:
+            assert results.namelist() == ["0000.jpg", "0001.jpg", "results.json"]
+    assert reader.run("facefleet", "templates", "list", "--json").split() == ["{", '"templates":', "[]", "}"]

@@ -10,6 +10,7 @@ import typer
 from facefleet import files
 from facefleet.cli import output, start
 from facefleet.cli.fuse import marked, tell
+from facefleet.cli.options import Force
 
 
 def age(
@@ -21,7 +22,7 @@ def age(
     face: Annotated[
         int | None, typer.Option(metavar="N", help="Index by `facefleet faces`; default: the largest.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Experimental: make a face younger or older. The output carries the marks that say it was generated."""

@@ -1,25 +1,12 @@
-"""Options of several commands: which face of which source goes where, and whether to look for small faces."""
+"""Which face of which source goes where, as a command line says it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from facefleet.assignments import FaceAssignment
 from facefleet.errors import OptionInvalid
-
-MoreSources = Annotated[
-    list[Path] | None, typer.Option("--source", metavar="MORE", help="Sources 1, 2, …; SOURCE is 0. Repeat it.")
-]
-Assign = Annotated[
-    list[str] | None,
-    typer.Option(metavar="SOURCE[:FACE]=TARGETFACE", help="Which face replaces which, as 1:0=2. Repeat it."),
-]
-Tiles = Annotated[bool, typer.Option("--tiles", help="Find small faces beside large ones, too; slower.")]
 
 _ASSIGNMENT = re.compile(r"(?P<source>\d{1,4})(?::(?P<face>\d{1,4}))?=(?P<target>\d{1,4})", re.ASCII)
 

@@ -14,6 +14,7 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, start
+from facefleet.cli.options import Force
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ def demo(
     out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Where to save the picture.")] = Path(
         "demo.jpg"
     ),
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    force: Force = False,
 ) -> None:
     """Start everything, fuse two sample photos over HTTP, save the picture, print the timings, stop."""
     from facefleet.cli.models import open_registry

@@ -1,4 +1,4 @@
-"""Commands that change several tasks: each is tried, and what was refused is told at the end."""
+"""Commands that change several tasks, templates or batches: each is tried, and what was refused is told at the end."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ T = TypeVar("T")
 
 
 def each(
-    task_ids: Sequence[str], change: Callable[[str], T], *,
-    row: Callable[[T], object], words: Callable[[T], str], as_json: bool,
+    ids: Sequence[str], change: Callable[[str], T], *,
+    row: Callable[[T], object], words: Callable[[T], str], as_json: bool, one: str = "task", many: str = "tasks",
 ) -> None:  # fmt: skip
     """Change one after the other.
 
     Args:
-        task_ids: Of the tasks.
+        ids: Of what is changed.
         change: What is done to one of them.
         row: What ``--json`` says of one that was changed.
         words: What a person is told of it.
         as_json: Whether ``--json`` was given.
+        one: What each of them is.
+        many: Its plural.
 
     Raises:
         FacefleetError: There was only one, and it was refused.
@@ -32,26 +34,25 @@ def each(
     """
     done: list[T] = []
     refused: list[FacefleetError] = []
-    for task_id in task_ids:
+    for each_id in ids:
         try:
-            done.append(change(task_id))
+            done.append(change(each_id))
         except FacefleetError as error:
-            error.detail.setdefault("task_id", task_id)
+            error.detail.setdefault(f"{one}_id", each_id)
             refused.append(error)
-    if len(task_ids) == 1 and refused:
+    if len(ids) == 1 and refused:
         raise refused[0]
     if as_json:
         errors = [{"code": why.code, "message": why.message, "detail": why.detail} for why in refused]
-        output.document({"tasks": [row(one) for one in done], "errors": errors})
+        output.document({many: [row(changed) for changed in done], "errors": errors})
     else:
-        _say([words(one) for one in done], refused)
+        _say([words(changed) for changed in done], [(str(why.detail[f"{one}_id"]), why) for why in refused])
     if refused:
         raise typer.Exit(1)
 
 
-def _say(done: Sequence[str], refused: Sequence[FacefleetError]) -> None:
+def _say(done: Sequence[str], refused: Sequence[tuple[str, FacefleetError]]) -> None:
     for line in done:
         output.console().print(output.visible(line), soft_wrap=True)
-    for why in refused:
-        line = output.visible(f"{why.detail['task_id']}: {why.message} [{why.code}]")
-        output.console(stderr=True).print(line, style="red", soft_wrap=True)
+    for name, why in refused:
+        output.failure(name, why.message, why.code)

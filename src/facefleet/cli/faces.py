@@ -9,7 +9,7 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, start
-from facefleet.cli.assign import Tiles
+from facefleet.cli.options import Force, Tiles
 
 if TYPE_CHECKING:
     from facefleet.engine.types import Face
@@ -21,7 +21,7 @@ def faces(
         Path | None, typer.Option(metavar="OUT", help="Write a copy with boxes and landmarks drawn in.")
     ] = None,
     tiles: Tiles = False,
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Find the faces of a photo, the largest first: box, head pose and five points, in px of the upright image."""

@@ -11,7 +11,19 @@ import typer
 from facefleet import files
 from facefleet.assignments import check_sources
 from facefleet.cli import output, start
-from facefleet.cli.assign import Assign, MoreSources, Tiles, parse
+from facefleet.cli.assign import parse
+from facefleet.cli.options import (
+    Age,
+    Assign,
+    FaceToReplace,
+    FaceToTake,
+    Force,
+    MinStrength,
+    MoreSources,
+    Shape,
+    Strength,
+    Tiles,
+)
 
 if TYPE_CHECKING:
     from facefleet.engine.types import Fusion, TargetFace
@@ -23,25 +35,16 @@ def fuse(
     out: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="File to write, of TARGET's type.", show_default=False)
     ],
-    strength: Annotated[float, typer.Option(metavar="0..1", help="How much of the fused face is blended in.")] = 1.0,
-    shape: Annotated[float, typer.Option(metavar="0..1", help="How much of the source's face shape is taken.")] = 0.5,
-    source_face: Annotated[
-        int | None, typer.Option(metavar="N", help="Index by `facefleet faces`; default: the largest.")
-    ] = None,
-    target_face: Annotated[
-        str | None, typer.Option(metavar="N|all", help="Index by `facefleet faces`, or all; default: the largest.")
-    ] = None,
+    strength: Strength = 1.0,
+    shape: Shape = 0.5,
+    source_face: FaceToTake = None,
+    target_face: FaceToReplace = None,
     more_sources: MoreSources = None,
     assign: Assign = None,
     tiles: Tiles = False,
-    age: Annotated[
-        float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
-    ] = 0.0,
-    min_strength: Annotated[
-        float | None,
-        typer.Option(metavar="0..STRENGTH", help="Weakest blend to take where the result does not look right."),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    age: Age = 0.0,
+    min_strength: MinStrength = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Fuse the face of SOURCE into TARGET, or faces of several sources. The output carries the marks that say so."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from facefleet import files
 from facefleet.cli import output, server
 from facefleet.cli.control import JsonOption
+from facefleet.cli.options import Force
 
 
 def get(
@@ -21,7 +21,7 @@ def get(
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write the result to this file.")
     ] = None,
     url: server.UrlOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    force: Force = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show how a task stands, without waiting."""
@@ -34,10 +34,7 @@ def get(
     if as_json:
         output.document(task.view.raw)
         return
-    for name, value in task.view.raw.items():
-        if value not in (None, {}, []):
-            shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
-            output.console().print(f"{output.visible(name):16} {output.visible(str(shown))}", soft_wrap=True)
+    output.fields(task.view.raw)
 
 
 def newest(
@@ -46,7 +43,7 @@ def newest(
     after: Annotated[datetime | None, typer.Option(metavar="TIME", help="Created after; local time.")] = None,
     before: Annotated[datetime | None, typer.Option(metavar="TIME", help="Created before; local time.")] = None,
     batch: Annotated[str | None, typer.Option(metavar="ID", help="Only its items, in their order.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 20,
+    limit: server.LimitOption = 20,
     url: server.UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,6 +59,6 @@ def newest(
 
     table = Table("task", "created", "kind", "", box=None)
     for view in views:
-        created = view.created_at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if view.created_at else ""
+        created = output.local_time(view.created_at)
         table.add_row(*map(output.visible, (view.task_id, created, view.kind, server.words_of(view))))
     output.console().print(table)

@@ -23,6 +23,8 @@ import typer
 
 from facefleet.cli import (
     age,
+    batch,
+    batches,
     config,
     demo,
     doctor,
@@ -39,6 +41,7 @@ from facefleet.cli import (
     samples,
     submit,
     tasks,
+    templates,
     up,
     usage,
     wait,
@@ -61,6 +64,7 @@ app.command("faces")(faces.faces)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.command("submit")(submit.submit)
+app.command("batch")(batch.batch)
 app.command("wait")(wait.wait)
 app.command("events")(wait.events)
 app.command("get")(get.get)
@@ -68,6 +72,8 @@ app.command("list")(get.newest)
 app.command("cancel")(end.cancel)
 app.command("erase")(end.erase)
 app.command("usage")(usage.usage)
+app.add_typer(templates.app, name="templates")
+app.add_typer(batches.app, name="batches")
 app.command("gateway")(gateway.gateway)
 app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)

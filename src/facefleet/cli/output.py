@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -46,6 +46,24 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def local_time(at: datetime | None) -> str:
+    """For a person."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def fields(shown: Mapping[str, object]) -> None:
+    """A document for a person, one line a field; what says nothing is left out."""
+    for name, value in shown.items():
+        if value not in (None, {}, []):
+            text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
+            console().print(f"{visible(name):16} {visible(str(text))}", soft_wrap=True)
+
+
+def failure(name: str, message: str, code: str) -> None:
+    """What happened to one of several, on stderr."""
+    console(stderr=True).print(visible(f"{name}: {message} [{code}]"), style="red", soft_wrap=True)
+
+
 def read_photo(path: Path, limits: Limits) -> bytes:
     """A photo's bytes; of a file that is too long no more than the limit is read.
 
@@ -76,14 +94,18 @@ def make_folder(path: Path) -> None:
         raise files.unwritable(path, error) from None
 
 
+def promised_type(path: Path) -> ImageType | None:
+    """The type that the extension of a file name promises."""
+    return _EXTENSIONS.get(path.suffix.lower())
+
+
 def check_extension(path: Path, media_type: ImageType) -> None:
     """Refuse a file name that promises another type than the file will have; a name that promises none is fine.
 
     Raises:
         OptionInvalid: The extension names another type.
     """
-    suffix = path.suffix.lower()
-    if not suffix or _EXTENSIONS.get(suffix) is media_type:
+    if not path.suffix or promised_type(path) is media_type:
         return
     raise OptionInvalid(
         f"The output will be {media_type}, as the target is, but {path.name} ends in {path.suffix}; "

@@ -1,4 +1,4 @@
-"""What the commands share that talk to a server: its address, a client of it, a task followed on a terminal."""
+"""What the commands share that talk to a server: its address, a client of it, what is followed on a terminal."""
 
 from __future__ import annotations
 
@@ -14,15 +14,22 @@ from facefleet.cli import output, start
 from facefleet.errors import OptionInvalid
 
 if TYPE_CHECKING:
-    from facefleet.client import Client, Task, TaskView
+    from facefleet.client import Batch, BatchView, Client, Task, TaskView
     from facefleet.config import Settings
+    from facefleet.media.sniff import ImageType
 
 UrlOption = Annotated[str | None, typer.Option(help="Of the gateway; default: the setting client.url.")]
 TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait at most.")]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Of the task.", show_default=False)]
 IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Of the tasks.", show_default=False)]
 
+LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")]
+
+Show = Callable[[float, str], None]
+"""Is told how far something is, 0 to 1, and in words."""
+
 WAIT_SECONDS = 300.0
+BATCH_SECONDS = 3600.0
 
 
 @contextmanager
@@ -37,6 +44,17 @@ def client_of(settings: Settings) -> Client:
     from facefleet.client import Client
 
     return Client(settings.client.url, settings.client.api_key.get_secret_value() or None)
+
+
+def template_type(client: Client, template_id: str) -> ImageType:
+    """The type of what is fused into a registered target.
+
+    Raises:
+        TemplateNotFound: There is none.
+    """
+    from facefleet.media.sniff import ImageType
+
+    return ImageType(client.template(template_id).view.media_type)
 
 
 def check_timeout(timeout: float) -> None:
@@ -56,13 +74,18 @@ def wait(task: Task, timeout: float) -> Task:
         WaitTimeout: It has not ended in time.
         FacefleetError: It failed.
     """
-    try:
-        with _bar() as show:
-            return task.wait(timeout, show)
-    except KeyboardInterrupt:
-        words = f"The task goes on: facefleet wait {task.id}"
-        output.console(stderr=True).print(words, soft_wrap=True)
-        raise
+    with _followed(f"The task goes on: facefleet wait {task.id}") as show:
+        return task.wait(timeout, lambda view: show(view.progress, words_of(view)))
+
+
+def wait_for_batch(batch: Batch, timeout: float) -> Batch:
+    """The batch when all its items have ended; the rest is as of a task.
+
+    Raises:
+        WaitTimeout: They have not ended in time.
+    """
+    with _followed(f"The batch goes on: facefleet batches wait {batch.id}") as show:
+        return batch.wait(timeout, lambda view: show(view.done / max(1, view.total), words_of_batch(view)))
 
 
 def words_of(view: TaskView) -> str:
@@ -74,14 +97,31 @@ def words_of(view: TaskView) -> str:
     return f"{view.status}, {view.step}" if view.step else view.status
 
 
+def words_of_batch(view: BatchView) -> str:
+    """How a batch stands, for a person."""
+    counts = ", ".join(f"{count} {state}" for state, count in view.counts.items() if count)
+    return f"{view.status}: {counts}" if counts else view.status
+
+
 @contextmanager
-def _bar() -> Iterator[Callable[[TaskView], None] | None]:
+def _followed(goes_on: str) -> Iterator[Show]:
+    """Shows how far something is; whoever stops looking is told how to go on."""
+    try:
+        with _bar() as show:
+            yield show
+    except KeyboardInterrupt:
+        output.console(stderr=True).print(goes_on, soft_wrap=True)
+        raise
+
+
+@contextmanager
+def _bar() -> Iterator[Show]:
     if not sys.stderr.isatty():
-        yield None
+        yield lambda _, __: None
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
     with Progress(*columns, console=output.console(stderr=True), transient=True) as bars:
         bar = bars.add_task("submitted", total=1.0)
-        yield lambda view: bars.update(bar, completed=view.progress, description=output.visible(words_of(view)))
+        yield lambda done, words: bars.update(bar, completed=done, description=output.visible(words))

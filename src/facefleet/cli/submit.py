@@ -11,54 +11,76 @@ import typer
 from facefleet import files
 from facefleet.assignments import check_sources
 from facefleet.cli import output, server, start
-from facefleet.cli.assign import Assign, MoreSources, Tiles, parse
+from facefleet.cli.assign import parse
 from facefleet.cli.control import JsonOption
 from facefleet.cli.fuse import target_face_of
+from facefleet.cli.options import (
+    Age,
+    Assign,
+    FaceToReplace,
+    FaceToTake,
+    Force,
+    MinStrength,
+    MoreSources,
+    Shape,
+    Strength,
+    Tiles,
+)
+from facefleet.errors import RequestError
+from facefleet.media.sniff import ImageType, Limits, sniff
 
 if TYPE_CHECKING:
     from facefleet.client import Task
-    from facefleet.config import Settings
 
 
 def submit(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Whose face to take.", show_default=False)],
-    target: Annotated[Path, typer.Argument(metavar="TARGET", help="Where to put it.", show_default=False)],
+    target: Annotated[
+        Path | None, typer.Argument(metavar="TARGET", help="Where to put it.", show_default=False)
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="ID", help="A registered target, instead of TARGET.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="OUT", help="Wait, and write this file, of TARGET's type."),
     ] = None,
     url: server.UrlOption = None,
-    strength: Annotated[float, typer.Option(metavar="0..1", help="How much of the fused face is blended in.")] = 1.0,
-    shape: Annotated[float, typer.Option(metavar="0..1", help="How much of the source's face shape is taken.")] = 0.5,
-    source_face: Annotated[int | None, typer.Option(metavar="N", help="Index; default: the largest.")] = None,
-    target_face: Annotated[
-        str | None, typer.Option(metavar="N|all", help="Index, or all; default: the largest.")
-    ] = None,
+    strength: Strength = 1.0,
+    min_strength: MinStrength = None,
+    shape: Shape = 0.5,
+    source_face: FaceToTake = None,
+    target_face: FaceToReplace = None,
     more_sources: MoreSources = None,
     assign: Assign = None,
     tiles: Tiles = False,
-    age: Annotated[
-        float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
-    ] = 0.0,
+    age: Age = 0.0,
     timeout: server.TimeoutOption = server.WAIT_SECONDS,
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    force: Force = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a server fuse the face of SOURCE into TARGET.
+    """Have a server fuse the face of SOURCE into TARGET, or into a registered target.
 
     By submitting you attest that the people shown in all photos agree; the server keeps that attestation.
     """
     server.check_timeout(timeout)
+    if (target is None) == (template is None):
+        raise RequestError("Give one of TARGET and --template.")
     assignments = parse(assign or ())
     check_sources(assignments, 1 + len(more_sources or ()))
     settings = start.settings(client={"url": url})
-    photos = _read([source, *(more_sources or ()), target], settings, out, force=force)
+    limits = Limits(**settings.images.model_dump())
+    sources = [_read(path, limits)[0] for path in (source, *(more_sources or ()))]
+    photo, media_type = _read(target, limits) if target is not None else (None, None)
     began = time.monotonic()
     with server.client_of(settings) as client:
+        if out is not None:  # before anything is sent
+            output.check_extension(out, media_type or server.template_type(client, template or ""))
+            files.check_output(out, overwrite=force)
         task = client.fuse(
-            photos[0], photos[-1], consent=True, more_sources=photos[1:-1], faces=assignments, tiles=tiles,
-            source_face=source_face, target_face=target_face_of(target_face),
-            strength=strength, shape=shape, age=age or None,
+            sources[0], photo, template=template, consent=True, more_sources=sources[1:], faces=assignments,
+            source_face=source_face, target_face=target_face_of(target_face), tiles=tiles,
+            strength=strength, min_strength=min_strength, shape=shape, age=age or None,
         )  # fmt: skip
         if out is not None:
             image = server.wait(task, timeout).image()
@@ -66,17 +88,10 @@ def submit(
     _tell(out, task, time.monotonic() - began, as_json=as_json)
 
 
-def _read(paths: list[Path], settings: Settings, out: Path | None, *, force: bool) -> list[bytes]:
-    """The photos, checked as the server will, and the place of the output before anything is sent."""
-    from facefleet.media.sniff import Limits, sniff
-
-    limits = Limits(**settings.images.model_dump())
-    photos = [output.read_photo(path, limits) for path in paths]
-    types = [sniff(photo, limits).type for photo in photos]
-    if out is not None:
-        output.check_extension(out, types[-1])
-        files.check_output(out, overwrite=force)
-    return photos
+def _read(path: Path, limits: Limits) -> tuple[bytes, ImageType]:
+    """A photo and its type, checked as the server will."""
+    photo = output.read_photo(path, limits)
+    return photo, sniff(photo, limits).type
 
 
 def _tell(out: Path | None, task: Task, seconds: float, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ import typer
 from facefleet import files
 from facefleet.cli import output, server
 from facefleet.cli.control import JsonOption
+from facefleet.cli.options import Force
 
 
 def wait(
@@ -19,7 +20,7 @@ def wait(
     ] = None,
     url: server.UrlOption = None,
     timeout: server.TimeoutOption = server.WAIT_SECONDS,
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing file.")] = False,
+    force: Force = False,
     as_json: JsonOption = False,
 ) -> None:
     """Wait until a task has succeeded; a task that failed is an error with its code."""

@@ -5,25 +5,43 @@ Programs of others import from here, so this package names what is public; the r
 
 from facefleet.assignments import FaceAssignment
 from facefleet.client import webhooks
+from facefleet.client.aio.batch import AsyncBatch
 from facefleet.client.aio.client import AsyncClient
 from facefleet.client.aio.task import AsyncTask
+from facefleet.client.aio.template import AsyncTemplate
+from facefleet.client.batches import BatchReceipt, BatchView
+from facefleet.client.blocking.batch import Batch
 from facefleet.client.blocking.client import Client
 from facefleet.client.blocking.task import Task
+from facefleet.client.blocking.template import Template
+from facefleet.client.faces import Box, Face, Pose
 from facefleet.client.patience import Patience
+from facefleet.client.templates import TemplateReceipt, TemplateView
 from facefleet.client.views import DayUsage, Event, Problem, Receipt, TaskView, Usage
 
 __all__ = [
+    "AsyncBatch",
     "AsyncClient",
     "AsyncTask",
+    "AsyncTemplate",
+    "Batch",
+    "BatchReceipt",
+    "BatchView",
+    "Box",
     "Client",
     "DayUsage",
     "Event",
+    "Face",
     "FaceAssignment",
     "Patience",
+    "Pose",
     "Problem",
     "Receipt",
     "Task",
     "TaskView",
+    "Template",
+    "TemplateReceipt",
+    "TemplateView",
     "Usage",
     "webhooks",
 ]

@@ -52,11 +52,11 @@ def refusal(answer: httpx.Response) -> FacefleetError:
     return error
 
 
-def failure(task_id: str, code: str, message: str, detail: Document) -> FacefleetError:
-    """The error that a task ended with."""
+def failure(code: str, message: str, detail: Document, **whose: str) -> FacefleetError:
+    """The error that a task ended with, or the preparation of a template; ``whose`` has its id."""
     known = _CLASSES.get(code)
     error = known(message) if known else TaskFailed(message, cause=code)
-    error.detail |= {**detail, "task_id": task_id}
+    error.detail |= {**detail, **whose}
     return error
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 from uuid import uuid4
 
 from facefleet.assignments import FaceAssignment
 from facefleet.client.photos import Files, Photo, uploads
-from facefleet.errors import ConsentRequired, UploadMissing
+from facefleet.errors import ConsentRequired, RequestError, UploadMissing
 
 LONGEST_WAIT_SECONDS = 30  # the server's own limit of `Prefer: wait=N`
 APPLIED = "Preference-Applied"
+_PAGE = 100  # entries; the most that a server gives at once
+_COMMIT_SECONDS = 60.0  # more than usual, for the records of a thousand items
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Webhook:
 
 def fusion(
     photos: Mapping[str, Sequence[Photo]], options: Mapping[str, object], webhook: Webhook, *,
-    consent: bool, wait: float | None, key: str | None,
+    consent: bool, wait: float | None, key: str | None, template_id: str | None = None,
 ) -> Ask:  # fmt: skip
     """``POST /v1/fuse``.
 
@@ -70,28 +75,84 @@ def fusion(
         consent: Whether the people shown agree.
         wait: s that the answer may wait for the end of the task.
         key: By which the server knows the request again; made where not given.
+        template_id: The target, where it is a registered one.
 
     Raises:
         ConsentRequired: They do not; nothing is sent.
         UploadMissing: There is no target.
+        RequestError: There are both a target and a template.
     """
     _require_consent(consent=consent)
-    if not photos["target"]:
-        raise UploadMissing("A fusion needs a target.", field="target")
-    given = {name: value for name, value in options.items() if not (value is None or value is False or value == [])}
-    data = {"consent": "true", "options": json.dumps(given)} | webhook.fields()
-    headers = {"Idempotency-Key": key or uuid4().hex} | preference(wait)
-    return Ask("POST", "/v1/fuse", headers=headers, data=data, files=uploads(photos), silence=wait or 0.0)
+    _check_targets(photos["target"], [template_id] if template_id is not None else [])
+    data = {"consent": "true", "options": _json(options)} | webhook.fields()
+    if template_id is not None:
+        data["template_id"] = template_id
+    return _submission("/v1/fuse", photos, data, wait=wait, key=key)
+
+
+def batch(
+    photos: Mapping[str, Sequence[Photo]], template_ids: Sequence[str], options: Mapping[str, object], *,
+    consent: bool, key: str | None,
+) -> Ask:  # fmt: skip
+    """``POST /v1/batches``.
+
+    Raises:
+        ConsentRequired: The people shown do not agree; nothing is sent.
+        UploadMissing: There is no source, or nothing to fuse into.
+        RequestError: There are both targets and templates, or several sources and several of those.
+    """
+    _require_consent(consent=consent)
+    if not photos["source"]:
+        raise UploadMissing("A batch needs a source.", field="source")
+    _check_targets(photos["target"], template_ids)
+    if len(photos["source"]) > 1 and len(photos["target"]) + len(template_ids) > 1:
+        raise RequestError("A batch is one source for many targets, or one target for many sources.")
+    data = {"consent": "true", "options": _json(options), "template_id": list(template_ids)}
+    return _submission("/v1/batches", photos, data, key=key, silence=_COMMIT_SECONDS)
+
+
+def registration(image: Photo, *, consent: bool, name: str | None, wait: float | None, key: str | None) -> Ask:
+    """``POST /v1/templates``.
+
+    Raises:
+        ConsentRequired: The people shown do not agree; nothing is sent.
+    """
+    _require_consent(consent=consent)
+    data = {"consent": "true"} if name is None else {"consent": "true", "name": name}
+    return _submission("/v1/templates", {"image": [image]}, data, wait=wait, key=key)
+
+
+def faces(image: Photo, *, tiles: bool, timeout: float) -> Ask:
+    """``POST /v1/faces``; a server that is not told how long to wait for the end waits longer than some callers."""
+    headers = preference(timeout) or {"Prefer": "wait=0"}
+    ask = _submission("/v1/faces", {"image": [image]}, {"options": _json({"tiles": tiles})}, wait=timeout)
+    return replace(ask, headers={**ask.headers, **headers})
+
+
+def several(name: str, one: T | None, many: Iterable[T]) -> list[T]:
+    """What is given by one argument or by its plural.
+
+    Raises:
+        RequestError: By both, or the plural is a single photo or name: most of these could be gone through by letters.
+    """
+    if isinstance(many, (str, bytes, bytearray, memoryview, os.PathLike)):
+        raise RequestError(f"{name}s is a list; give a single one as {name}.", field=name)
+    found = list(many)
+    if one is None:
+        return found
+    if found:
+        raise RequestError(f"Give either {name} or {name}s, not both.", field=name)
+    return [one]
 
 
 def fuse_options(
-    *, strength: float | None, shape: float | None, age: float | None, source_face: int | None,
-    target_face: int | str | None, faces: Sequence[FaceAssignment], tiles: bool,
+    *, strength: float | None, min_strength: float | None, shape: float | None, age: float | None,
+    source_face: int | None, target_face: int | str | None, faces: Sequence[FaceAssignment], tiles: bool,
 ) -> dict[str, object]:  # fmt: skip
     """Options of a fusion by their names in the API."""
     return {
-        "strength": strength, "shape": shape, "age": age, "source_face": source_face, "target_face": target_face,
-        "faces": [asdict(one) for one in faces], "tiles": tiles,
+        "strength": strength, "min_strength": min_strength, "shape": shape, "age": age, "source_face": source_face,
+        "target_face": target_face, "faces": [asdict(one) for one in faces], "tiles": tiles,
     }  # fmt: skip
 
 
@@ -100,12 +161,26 @@ def task(task_id: str, part: str = "", method: str = "GET", **more: Any) -> Ask:
     return Ask(method, f"/v1/tasks/{quote(task_id, safe='')}{part}", **more)
 
 
-def tasks(cursor: str | None, limit: int, **wanted: str | datetime | None) -> Ask:
-    """One page of ``GET /v1/tasks``."""
+def template(template_id: str, part: str = "", method: str = "GET", **more: Any) -> Ask:
+    """A request about one template."""
+    return Ask(method, f"/v1/templates/{quote(template_id, safe='')}{part}", **more)
+
+
+def of_batch(batch_id: str, part: str = "", method: str = "GET", **more: Any) -> Ask:
+    """A request about one batch."""
+    return Ask(method, f"/v1/batches/{quote(batch_id, safe='')}{part}", **more)
+
+
+def tasks(**wanted: str | datetime | None) -> Ask:
+    """The first page of ``GET /v1/tasks``."""
     given = {name: value for name, value in wanted.items() if value is not None}
     texts = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
-    page = {"limit": str(limit)} | ({"cursor": cursor} if cursor else {})
-    return Ask("GET", "/v1/tasks", params=texts | page)
+    return newest("tasks", **texts)
+
+
+def newest(what: str, **wanted: str) -> Ask:
+    """The first page of a list."""
+    return Ask("GET", f"/v1/{what}", params={**wanted, "limit": str(_PAGE)})
 
 
 def usage(first: date | None, last: date | None) -> Ask:
@@ -118,6 +193,27 @@ def preference(wait: float | None) -> dict[str, str]:
     """The header that asks a server to answer when a task has ended, or after so many s."""
     whole = 0 if wait is None else min(LONGEST_WAIT_SECONDS, int(wait))
     return {"Prefer": f"wait={whole}"} if whole > 0 else {}
+
+
+def _submission(
+    path: str, photos: Mapping[str, Sequence[Photo]], data: Mapping[str, Any], *,
+    wait: float | None = None, key: str | None = None, silence: float = 0.0,
+) -> Ask:  # fmt: skip
+    """With a key by which the server knows it again, so that it may be sent again."""
+    headers = {"Idempotency-Key": key or uuid4().hex} | preference(wait)
+    return Ask("POST", path, headers=headers, data=data, files=uploads(photos), silence=silence + (wait or 0.0))
+
+
+def _json(options: Mapping[str, object]) -> str:
+    """Options that are given; the others are the server's to choose."""
+    return json.dumps({name: one for name, one in options.items() if not (one is None or one is False or one == [])})
+
+
+def _check_targets(targets: Sequence[Photo], template_ids: Sequence[str]) -> None:
+    if not (targets or template_ids):
+        raise UploadMissing("There is nothing to fuse into: give a target, or a template.", field="target")
+    if targets and template_ids:
+        raise RequestError("Give either targets or templates, not both.", field="template_id")
 
 
 def _require_consent(*, consent: bool) -> None:

@@ -6,13 +6,13 @@ release does not know: a state, a kind or an event is a text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar
 
 from facefleet.client.answers import Document
-from facefleet.errors import ServerUnreachable
+from facefleet.client.values import day, value
 
 SUCCEEDED, FAILED, CANCELED = "succeeded", "failed", "canceled"
 ENDED = frozenset({SUCCEEDED, FAILED, CANCELED})
@@ -53,6 +53,10 @@ class TaskView:
         timings_ms: Step → ms, of the run that succeeded.
         erased_at: When photos and result were erased on request.
         error: Of a failed task, or of the run before the next.
+        output: What it found, where its outcome is no picture.
+        template_id: The registered target it uses, or registers.
+        batch_id: The batch it is part of.
+        item: Its place in the batch, from 0.
         links: Name → path, at the same server.
         raw: All of it as the server wrote it.
     """
@@ -75,6 +79,10 @@ class TaskView:
     models: Mapping[str, str] = field(default_factory=dict)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     error: Problem | None = None
+    output: Mapping[str, Any] | None = None
+    template_id: str | None = None
+    batch_id: str | None = None
+    item: int | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     raw: Document = field(default_factory=dict, repr=False)
 
@@ -153,22 +161,13 @@ class Usage:
     raw: Document = field(default_factory=dict, repr=False)
 
 
-class _View(Protocol):
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-    TIMES: ClassVar[tuple[str, ...]]
-
-
-V = TypeVar("V", bound=_View)
-
-
 def task_view(document: Document) -> TaskView:
     """A task out of its JSON.
 
     Raises:
         ServerUnreachable: It is no task; whatever answered is no gateway.
     """
-    error = document.get("error")
-    return _view(TaskView, document, error=_problem(error) if error else None)
+    return value(TaskView, document, error=problem(document.get("error")))
 
 
 def event(name: str, document: Document) -> Event:
@@ -177,51 +176,20 @@ def event(name: str, document: Document) -> Event:
     return Event(id=task.version, name=name, task=task)
 
 
-def page(document: Document, name: str) -> tuple[Sequence[Document], str | None]:
-    """The entries of one page, and the cursor of the next."""
-    try:
-        return document[name], document["next_cursor"]
-    except KeyError as error:
-        raise _strange(error) from None
-
-
 def receipt(document: Document) -> Receipt:
     """A receipt out of its JSON."""
-    return _view(Receipt, document)
+    return value(Receipt, document)
 
 
 def usage(document: Document) -> Usage:
     """Usage out of its JSON."""
-    with_days = (_view(DayUsage, one, date=_day(one, "date")) for one in document.get("days", ()))
-    return Usage(first=_day(document, "from"), last=_day(document, "to"), days=tuple(with_days), raw=document)
+    with_days = (value(DayUsage, one, date=day(one, "date")) for one in document.get("days", ()))
+    return Usage(first=day(document, "from"), last=day(document, "to"), days=tuple(with_days), raw=document)
 
 
-def _view(cls: type[V], document: Document, **converted: object) -> V:
-    names = [one.name for one in fields(cls)]
-    try:
-        times = {name: _time(document[name]) for name in cls.TIMES if name in document}
-        return cls(
-            **{name: document[name] for name in names if name in document} | times | converted | {"raw": document}
-        )
-    except (TypeError, ValueError) as error:
-        raise _strange(error) from None
-
-
-def _problem(document: Document) -> Problem:
+def problem(document: Document | None) -> Problem | None:
+    """Why something failed, out of its JSON; none where it did not."""
+    if not document:
+        return None
     names = [one.name for one in fields(Problem)]
     return Problem(**{name: document[name] for name in names if name in document})
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text is not None else None
-
-
-def _day(document: Document, name: str) -> date:
-    try:
-        return date.fromisoformat(document[name])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _strange(error) from None
-
-
-def _strange(error: Exception) -> ServerUnreachable:
-    return ServerUnreachable(f"The answer is not that of a facefleet gateway: {error}.")

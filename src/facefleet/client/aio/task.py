@@ -133,4 +133,4 @@ class AsyncTask:
         if view.status == SUCCEEDED:
             return self
         error = view.error or Problem(code=CANCELED, message="The task was canceled.")
-        raise failure(self.id, error.code, error.message, error.detail)
+        raise failure(error.code, error.message, error.detail, task_id=self.id)

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
 from facefleet.client.answers import Document, document, outage, passes, refusal
 from facefleet.client.patience import Attempts, Patience, now
 from facefleet.client.requests import Ask
+from facefleet.client.values import page
 from facefleet.errors import FacefleetError
+from facefleet.files import whole_file
 
 _LOST = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError)
 _GRACE_SECONDS = 1.0  # an answer that its caller gives up waiting for may be on its way
+
+T = TypeVar("T")
 
 
 class AsyncTransport:
@@ -54,12 +61,40 @@ class AsyncTransport:
             ServerUnreachable: Nothing answers, or something that is no gateway.
             FacefleetError: The server refuses; the class is that of its code.
         """
+        return await self._read(ask, _whole, until)
+
+    async def save(self, ask: Ask, path: Path, *, overwrite: bool) -> None:
+        """Write the answer to a file as it comes, whole or not at all; raises as ``answer`` and ``whole_file`` do."""
+
+        async def written(answer: httpx.Response) -> None:
+            with whole_file(path, overwrite=overwrite) as stream:
+                async for chunk in answer.aiter_bytes():
+                    stream.write(chunk)
+
+        await self._read(ask, written)
+
+    async def pages(self, ask: Ask, name: str) -> AsyncGenerator[Document, None]:
+        """The entries of a list, page by page as they are asked for; raises as ``answer`` does.
+
+        Args:
+            ask: For the first page.
+            name: Of the list in each page.
+        """
+        while True:
+            found, cursor = page(await self.document(ask), name)
+            for one in found:
+                yield one
+            if cursor is None:
+                return
+            ask = replace(ask, params={**ask.params, "cursor": cursor})
+
+    async def _read(self, ask: Ask, take: Callable[[httpx.Response], Awaitable[T]], until: float = math.inf) -> T:
+        """What is taken of the answer; of one that breaks off, it is taken again from the beginning."""
         attempts = Attempts(self._patience, until)
         while True:
             try:
                 async with self.opened(ask, until) as answer:
-                    await answer.aread()
-                    return answer
+                    return await take(answer)
             except FacefleetError as error:
                 if not passes(error):
                     raise
@@ -84,3 +119,8 @@ class AsyncTransport:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._was_there = self._was_there or isinstance(error, _LOST)
             raise outage(error) from error
+
+
+async def _whole(answer: httpx.Response) -> httpx.Response:
+    await answer.aread()
+    return answer

@@ -1,9 +1,10 @@
 # Derived from aio/client.py by tools/derive_client.py: change it there.
-"""The client: photos in, tasks out."""
+"""The client: photos in; tasks, templates and batches out."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from datetime import date, datetime
 from types import TracebackType
 from typing import Literal
@@ -13,21 +14,24 @@ import httpx
 from facefleet.assignments import FaceAssignment
 from facefleet.client import requests, views
 from facefleet.client.answers import Document
+from facefleet.client.batches import batch_view
+from facefleet.client.blocking.batch import Batch
 from facefleet.client.blocking.task import Task
+from facefleet.client.blocking.template import Template
 from facefleet.client.blocking.transport import Transport
-from facefleet.client.patience import Patience
+from facefleet.client.faces import Face, faces
+from facefleet.client.patience import Patience, now
 from facefleet.client.photos import Photo
 from facefleet.client.requests import Webhook
+from facefleet.client.templates import template_view
 from facefleet.client.views import Usage
-
-_PAGE = 100
 
 
 class Client:
     """Talks to one facefleet server.
 
     Every method raises ``ServerUnreachable`` when nothing that is a gateway answers, and the server's own error, a
-    class of ``facefleet.errors``, when it refuses. What is passing is tried again; that never makes a second task.
+    class of ``facefleet.errors``, when it refuses. What is passing is tried again; that never makes anything twice.
 
     Args:
         url: Of the server, such as ``http://127.0.0.1:8080``.
@@ -61,9 +65,11 @@ class Client:
 
     def fuse(
         self, source: Photo, target: Photo | None = None, *, consent: bool,
+        template: Template | str | None = None,
         more_sources: Sequence[Photo] = (), faces: Sequence[FaceAssignment] = (),
         source_face: int | None = None, target_face: int | Literal["all"] | None = None, tiles: bool = False,
-        strength: float | None = None, shape: float | None = None, age: float | None = None,
+        strength: float | None = None, min_strength: float | None = None, shape: float | None = None,
+        age: float | None = None,
         wait: float | None = None, idempotency_key: str | None = None,
         webhook_url: str | None = None, webhook_events: Sequence[str] | None = None,
     ) -> Task:  # fmt: skip
@@ -73,12 +79,14 @@ class Client:
             source: Whose face to take: bytes, a path, or a file open in binary mode.
             target: Where to put it.
             consent: You attest that the people shown in the photos agree; the server keeps it. There is no default.
+            template: A registered target that is ready, or its id, instead of ``target``.
             more_sources: Sources 1, 2, …; ``source`` is number 0.
             faces: Which face of which source replaces which, instead of the two choices below.
             source_face: Index of the face to take; the largest where not given.
             target_face: Index of the face to replace, or ``"all"``; the largest where not given.
             tiles: Find small faces beside large ones, too; slower, and numbers faces anew.
             strength: 0 to 1, how much of the fused face is blended in; the server's default (1) where not given.
+            min_strength: 0 to 1, the weakest blend to take where one by ``strength`` would be refused for its looks.
             shape: 0 to 1, how much of the source's face shape is taken; the server's default (0.5) where not given.
             age: -1 to 1, experimental: makes the fused face younger or older.
             wait: s that the answer may wait for the end of the task, at most 30; none answers at once.
@@ -95,12 +103,14 @@ class Client:
             FacefleetError: The server refuses.
         """
         options = requests.fuse_options(
-            strength=strength, shape=shape, age=age, source_face=source_face, target_face=target_face,
-            faces=faces, tiles=tiles,
+            strength=strength, min_strength=min_strength, shape=shape, age=age, source_face=source_face,
+            target_face=target_face, faces=faces, tiles=tiles,
         )  # fmt: skip
         photos = {"source": [source, *more_sources], "target": [] if target is None else [target]}
-        webhook = Webhook(url=webhook_url, events=webhook_events)
-        ask = requests.fusion(photos, options, webhook, consent=consent, wait=wait, key=idempotency_key)
+        ask = requests.fusion(
+            photos, options, Webhook(url=webhook_url, events=webhook_events), consent=consent, wait=wait,
+            key=idempotency_key, template_id=None if template is None else _id_of(template),
+        )  # fmt: skip
         return self._task(self._transport.document(ask))
 
     def task(self, task_id: str) -> Task:
@@ -124,17 +134,126 @@ class Client:
             created_before: With its time zone.
             batch: Only the items of this batch, in their order.
         """
-        cursor: str | None = None
-        while True:
-            ask = requests.tasks(
-                cursor, _PAGE, state=state, kind=kind, created_after=created_after, created_before=created_before,
-                batch=batch,
-            )  # fmt: skip
-            found, cursor = views.page(self._transport.document(ask), "tasks")
+        ask = requests.tasks(
+            state=state, kind=kind, created_after=created_after, created_before=created_before, batch=batch
+        )
+        with closing(self._transport.pages(ask, "tasks")) as found:
             for one in found:
                 yield self._task(one)
-            if cursor is None:
-                return
+
+    def faces(self, image: Photo, *, tiles: bool = False, timeout: float = 60.0) -> list[Face]:
+        """The faces of a photo, the largest first; none is an empty list. Nothing of the photo is kept.
+
+        Args:
+            image: Bytes, a path, or a file open in binary mode.
+            tiles: As of ``fuse``; it numbers faces anew.
+            timeout: s to wait at most.
+
+        Raises:
+            WaitTimeout: They were not found in time.
+            FacefleetError: The server refuses, or the photo cannot be read.
+        """
+        until = now() + timeout
+        ask = requests.faces(image, tiles=tiles, timeout=timeout)
+        task = self._task(self._transport.document(ask, until)).wait(max(0.0, until - now()))
+        return faces((task.view.output or {}).get("faces", ()))
+
+    def register(
+        self, image: Photo, *, consent: bool, name: str | None = None,
+        wait: float | None = None, idempotency_key: str | None = None,
+    ) -> Template:  # fmt: skip
+        """Register a target that many photos will be fused into. It is kept until it is deleted.
+
+        Args:
+            image: Bytes, a path, or a file open in binary mode.
+            consent: You attest that the people shown in the photo agree; the server keeps it. There is no default.
+            name: In your own words, at most 255 characters.
+            wait: As of ``fuse``.
+            idempotency_key: A request with the same key and the same content finds the template it has made before.
+
+        Returns:
+            The template, which may not be ready: ``wait`` for it.
+
+        Raises:
+            ConsentRequired: ``consent`` is not True; nothing was sent.
+            FileUnreadable: A path that is no readable file.
+            FacefleetError: The server refuses.
+        """
+        ask = requests.registration(image, consent=consent, name=name, wait=wait, key=idempotency_key)
+        return self._template(self._transport.document(ask))
+
+    def template(self, template_id: str) -> Template:
+        """A template by its id.
+
+        Raises:
+            TemplateNotFound: There is none, it was deleted, or it is not yours.
+        """
+        return self._template(self._transport.document(requests.template(template_id)))
+
+    def templates(self) -> Generator[Template, None, None]:
+        """Your templates, the newest first, page by page as they are asked for."""
+        with closing(self._transport.pages(requests.newest("templates"), "templates")) as found:
+            for one in found:
+                yield self._template(one)
+
+    def batch(
+        self, *, consent: bool, source: Photo | None = None, sources: Iterable[Photo] = (),
+        target: Photo | None = None, targets: Iterable[Photo] = (),
+        template: Template | str | None = None, templates: Iterable[Template | str] = (),
+        faces: Sequence[FaceAssignment] = (),
+        source_face: int | None = None, target_face: int | Literal["all"] | None = None, tiles: bool = False,
+        strength: float | None = None, min_strength: float | None = None, shape: float | None = None,
+        age: float | None = None, idempotency_key: str | None = None,
+    ) -> Batch:  # fmt: skip
+        """Have one face fused into many targets, or many faces into one. One item that cannot be taken refuses all.
+
+        Photos that are given as paths are read as they are sent, one at a time. Options are those of ``fuse``, the same
+        for every item.
+
+        Args:
+            consent: You attest that the people shown in the photos agree; the server keeps it. There is no default.
+            source: Whose face to take, for every item.
+            sources: Whose faces to take, one for each item.
+            target: Where to put them, for every item.
+            targets: Where to put it, one for each item.
+            template: A registered target that is ready, or its id, for every item.
+            templates: The same, one for each item.
+            idempotency_key: A request with the same key and the same content finds the batch it has made before.
+
+        Returns:
+            The batch, whose items may not have ended: ``wait`` for it.
+
+        Raises:
+            ConsentRequired: ``consent`` is not True; nothing was sent.
+            FileUnreadable: A path that is no readable file; nothing was sent.
+            RequestError: It is neither one source for many targets nor one target for many sources.
+            FacefleetError: The server refuses; ``detail["field"]`` and ``detail["number"]`` say which photo.
+        """
+        options = requests.fuse_options(
+            strength=strength, min_strength=min_strength, shape=shape, age=age, source_face=source_face,
+            target_face=target_face, faces=faces, tiles=tiles,
+        )  # fmt: skip
+        photos = {
+            "source": requests.several("source", source, sources),
+            "target": requests.several("target", target, targets),
+        }
+        template_ids = [_id_of(one) for one in requests.several("template", template, templates)]
+        ask = requests.batch(photos, template_ids, options, consent=consent, key=idempotency_key)
+        return self._batch(self._transport.document(ask))
+
+    def get_batch(self, batch_id: str) -> Batch:
+        """A batch by its id.
+
+        Raises:
+            BatchNotFound: There is none, or it is not yours.
+        """
+        return self._batch(self._transport.document(requests.of_batch(batch_id)))
+
+    def batches(self) -> Generator[Batch, None, None]:
+        """Your batches, the newest first, page by page as they are asked for."""
+        with closing(self._transport.pages(requests.newest("batches"), "batches")) as found:
+            for one in found:
+                yield self._batch(one)
 
     def usage(self, first: date | None = None, last: date | None = None) -> Usage:
         """What you have used, by day and kind.
@@ -147,3 +266,13 @@ class Client:
 
     def _task(self, document: Document) -> Task:
         return Task(self._transport, views.task_view(document))
+
+    def _template(self, document: Document) -> Template:
+        return Template(self._transport, template_view(document))
+
+    def _batch(self, document: Document) -> Batch:
+        return Batch(self._transport, batch_view(document))
+
+
+def _id_of(template: Template | str) -> str:
+    return template if isinstance(template, str) else template.id

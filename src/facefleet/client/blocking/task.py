@@ -134,4 +134,4 @@ class Task:
         if view.status == SUCCEEDED:
             return self
         error = view.error or Problem(code=CANCELED, message="The task was canceled.")
-        raise failure(self.id, error.code, error.message, error.detail)
+        raise failure(error.code, error.message, error.detail, task_id=self.id)

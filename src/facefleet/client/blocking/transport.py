@@ -5,18 +5,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
 import httpx
 
 from facefleet.client.answers import Document, document, outage, passes, refusal
 from facefleet.client.patience import Attempts, Patience, now
 from facefleet.client.requests import Ask
+from facefleet.client.values import page
 from facefleet.errors import FacefleetError
+from facefleet.files import whole_file
 
 _LOST = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError)
 _GRACE_SECONDS = 1.0  # an answer that its caller gives up waiting for may be on its way
+
+T = TypeVar("T")
 
 
 class Transport:
@@ -55,12 +62,40 @@ class Transport:
             ServerUnreachable: Nothing answers, or something that is no gateway.
             FacefleetError: The server refuses; the class is that of its code.
         """
+        return self._read(ask, _whole, until)
+
+    def save(self, ask: Ask, path: Path, *, overwrite: bool) -> None:
+        """Write the answer to a file as it comes, whole or not at all; raises as ``answer`` and ``whole_file`` do."""
+
+        def written(answer: httpx.Response) -> None:
+            with whole_file(path, overwrite=overwrite) as stream:
+                for chunk in answer.iter_bytes():
+                    stream.write(chunk)
+
+        self._read(ask, written)
+
+    def pages(self, ask: Ask, name: str) -> Generator[Document, None, None]:
+        """The entries of a list, page by page as they are asked for; raises as ``answer`` does.
+
+        Args:
+            ask: For the first page.
+            name: Of the list in each page.
+        """
+        while True:
+            found, cursor = page(self.document(ask), name)
+            for one in found:
+                yield one
+            if cursor is None:
+                return
+            ask = replace(ask, params={**ask.params, "cursor": cursor})
+
+    def _read(self, ask: Ask, take: Callable[[httpx.Response], T], until: float = math.inf) -> T:
+        """What is taken of the answer; of one that breaks off, it is taken again from the beginning."""
         attempts = Attempts(self._patience, until)
         while True:
             try:
                 with self.opened(ask, until) as answer:
-                    answer.read()
-                    return answer
+                    return take(answer)
             except FacefleetError as error:
                 if not passes(error):
                     raise
@@ -85,3 +120,8 @@ class Transport:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._was_there = self._was_there or isinstance(error, _LOST)
             raise outage(error) from error
+
+
+def _whole(answer: httpx.Response) -> httpx.Response:
+    answer.read()
+    return answer

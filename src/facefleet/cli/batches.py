@@ -1,0 +1,116 @@
+"""``facefleet batches``: your batches at a server."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facefleet import files
+from facefleet.cli import output, server
+from facefleet.cli.control import JsonOption
+from facefleet.cli.each import each
+from facefleet.cli.options import Force
+
+if TYPE_CHECKING:
+    from facefleet.client import Batch
+
+app = typer.Typer(help="Look at batches, wait for them, end them, have them erased.")
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Of the batch.", show_default=False)]
+IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Of the batches.", show_default=False)]
+OutOption = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write what has succeeded to this ZIP file.")
+]
+
+
+@app.command("list")
+def newest(limit: server.LimitOption = 20, url: server.UrlOption = None, as_json: JsonOption = False) -> None:
+    """List your batches, the newest first."""
+    with server.opened(url) as client:
+        views = [batch.view for batch in islice(client.batches(), limit)]
+    if as_json:
+        output.document({"batches": [view.raw for view in views]})
+        return
+    from rich.table import Table
+
+    table = Table("batch", "created", "items", "", box=None)
+    for view in views:
+        created, words = output.local_time(view.created_at), server.words_of_batch(view)
+        table.add_row(*map(output.visible, (view.batch_id, created, str(view.total), words)))
+    output.console().print(table)
+
+
+@app.command("show")
+def show(
+    batch_id: IdArgument,
+    out: OutOption = None,
+    url: server.UrlOption = None,
+    force: Force = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how a batch stands, without waiting."""
+    _check(out, force=force)
+    with server.opened(url) as client:
+        batch = client.get_batch(batch_id)
+        _save(batch, out, force=force)
+    if as_json:
+        output.document(batch.view.raw)
+        return
+    output.fields(batch.view.raw)
+
+
+@app.command("wait")
+def wait(
+    batch_id: IdArgument,
+    out: OutOption = None,
+    url: server.UrlOption = None,
+    timeout: server.TimeoutOption = server.BATCH_SECONDS,
+    force: Force = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Wait until every item of a batch has ended; items that failed are counted, no error."""
+    server.check_timeout(timeout)
+    _check(out, force=force)
+    with server.opened(url) as client:
+        batch = server.wait_for_batch(client.get_batch(batch_id), timeout)
+        _save(batch, out, force=force)
+    if as_json:
+        output.document(batch.view.raw)
+        return
+    where = f" ({out})" if out is not None else ""
+    line = f"{batch.id} {server.words_of_batch(batch.view)}{where}"
+    output.console().print(output.visible(line), soft_wrap=True)
+
+
+@app.command("cancel")
+def cancel(batch_ids: IdsArgument, url: server.UrlOption = None, as_json: JsonOption = False) -> None:
+    """End every item of batches that has not ended."""
+    with server.opened(url) as client:
+        each(
+            batch_ids, lambda batch_id: client.get_batch(batch_id).cancel(), row=lambda batch: batch.view.raw,
+            words=lambda batch: f"{batch.id} is {batch.status}", as_json=as_json, one="batch", many="batches",
+        )  # fmt: skip
+
+
+@app.command("erase")
+def erase(batch_ids: IdsArgument, url: server.UrlOption = None, as_json: JsonOption = False) -> None:
+    """Have a server delete the photos and results of batches now, whether they have ended or not."""
+    with server.opened(url) as client:
+        each(
+            batch_ids, lambda batch_id: client.get_batch(batch_id).erase(), row=lambda receipt: receipt.raw,
+            words=lambda receipt: f"{receipt.batch_id} is {receipt.status}", as_json=as_json,
+            one="batch", many="batches",
+        )  # fmt: skip
+
+
+def _check(out: Path | None, *, force: bool) -> None:
+    if out is not None:
+        files.check_output(out, overwrite=force)
+
+
+def _save(batch: Batch, out: Path | None, *, force: bool) -> None:
+    if out is not None:
+        batch.save_results(out, overwrite=force)

@@ -1,0 +1,94 @@
+# Derived from aio/template.py by tools/derive_client.py: change it there.
+"""A registered target at a server, as its caller holds it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from facefleet.client import requests
+from facefleet.client.answers import failure
+from facefleet.client.blocking.following import Following
+from facefleet.client.blocking.transport import Transport
+from facefleet.client.faces import Face
+from facefleet.client.patience import now
+from facefleet.client.templates import READY, TemplateReceipt, TemplateView, template_receipt, template_view
+from facefleet.client.views import Problem
+from facefleet.errors import TemplateFailed, WaitTimeout
+
+
+class Template:
+    """One template. ``view`` is what was seen of it last.
+
+    Every method raises ``ServerUnreachable`` when the server does not answer, and its own error when it refuses:
+    ``TemplateNotFound`` where it was deleted.
+    """
+
+    def __init__(self, transport: Transport, view: TemplateView) -> None:
+        self._transport = transport
+        self._view = view
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.status}>"
+
+    @property
+    def id(self) -> str:
+        """Of the template; ``client.template(id)`` finds it again, ``fuse`` and ``batch`` take either."""
+        return self._view.template_id
+
+    @property
+    def status(self) -> str:
+        """``preparing``, ``ready`` or ``failed``, when it was seen last."""
+        return self._view.status
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """Its faces; none until it is ready."""
+        return self._view.faces
+
+    @property
+    def error(self) -> Problem | None:
+        """Why it failed."""
+        return self._view.error
+
+    @property
+    def view(self) -> TemplateView:
+        """Everything that was seen last."""
+        return self._view
+
+    def refresh(self) -> Template:
+        """Look at it anew."""
+        self._view = template_view(self._transport.document(requests.template(self.id)))
+        return self
+
+    def wait(self, timeout: float = 300.0) -> Template:
+        """Wait until it is ready.
+
+        Args:
+            timeout: s to wait at most.
+
+        Raises:
+            WaitTimeout: It is not by then; the server goes on.
+            FacefleetError: It failed; the class is that of its error, such as ``FaceNotFound``.
+        """
+        if not self._view.prepared:
+            task = Following(self._transport, self._view.task_id, 0, now() + timeout)
+            with closing(task.events()) as events:
+                for _ in events:
+                    pass
+            self.refresh()
+        if not self._view.prepared:
+            raise WaitTimeout(
+                f"The template {self.id} is still {self.status} after {timeout:g} s; it goes on.", template_id=self.id
+            )
+        if self.status == READY:
+            return self
+        error = self.error or Problem(code=TemplateFailed.code, message="The template has failed.")
+        raise failure(error.code, error.message, error.detail, template_id=self.id)
+
+    def image(self) -> bytes:
+        """The photo, as it was registered."""
+        return (self._transport.answer(requests.template(self.id, "/image", follow=True))).content
+
+    def delete(self) -> TemplateReceipt:
+        """Have the server delete it and its photo now; tasks that still want to use it fail."""
+        return template_receipt(self._transport.document(requests.template(self.id, method="DELETE")))
