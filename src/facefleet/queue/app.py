@@ -43,6 +43,7 @@ def build_app(
         task_default_queue=list_name(routes(track)[0]),
         task_create_missing_queues=True,
         task_ignore_result=True,
+        result_backend_thread_safe=True,  # there is none; but each thread that sends would look for one by itself
         task_acks_late=True,
         task_publish_retry=False,  # the sweeper sends again; a request must not wait for the broker
         task_serializer="json",
