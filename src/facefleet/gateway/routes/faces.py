@@ -25,7 +25,7 @@ from facefleet.gateway.openapi import (
 from facefleet.gateway.preferences import answered
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.uploads import Fields, read_form
-from facefleet.gateway.views import Accepted, TaskView, links_of
+from facefleet.gateway.views import Accepted, TaskView
 from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.tasks.task import Kind
@@ -64,7 +64,7 @@ def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Cha
         "/v1/faces", status_code=202, response_model=TaskView | Accepted, openapi_extra=_BODY,
         responses=_ANSWERS | _REFUSALS,
     )  # fmt: skip
-    async def faces(request: Request, response: Response) -> TaskView | Accepted:
+    async def faces(request: Request, response: Response) -> Response:
         """Find the faces of a photo: boxes, pose, and what each can be used for. No face is no error."""
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FIELDS)
@@ -73,7 +73,6 @@ def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Cha
         wanted = TaskRequest(sent, options, key, trace, kind=Kind.DETECT, webhook=webhook)
         principal: Principal = request.state.principal
         task = await run_in_threadpool(intake.accept, principal, wanted)
-        response.headers["Location"] = links_of(task).self
         return await answered(changes, request, response, task, WAIT_SECONDS)
 
     return routes

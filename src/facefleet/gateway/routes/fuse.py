@@ -34,7 +34,7 @@ from facefleet.gateway.preferences import answered
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.targets import Targets
 from facefleet.gateway.uploads import FUSION, read_form
-from facefleet.gateway.views import Accepted, TaskView, links_of, options_schema, parse_options
+from facefleet.gateway.views import Accepted, TaskView, options_schema, parse_options
 from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.tasks.task import Kind
@@ -86,7 +86,7 @@ def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Cha
         responses=_ANSWERS | _REFUSALS,
         tags=["fusion"],
     )
-    async def fuse(request: Request, response: Response) -> TaskView | Accepted:
+    async def fuse(request: Request, response: Response) -> Response:
         """Fuse the face of `source` into `target`: answers at once with a task, or when it has ended (`Prefer`)."""
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FUSION)
@@ -97,7 +97,6 @@ def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Cha
         traceparent = request.headers.get("traceparent")
         wanted = TaskRequest(sent, options, key, traceparent, template, webhook=webhook)
         task = await run_in_threadpool(intake.accept, principal, wanted)
-        response.headers["Location"] = links_of(task).self
         return await answered(changes, request, response, task)
 
     return routes
