@@ -14,6 +14,11 @@ from facefleet.engine.models.registry import Registry
 from facefleet.engine.types import ModelFiles
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first: at the end of a parallel run the short ones fill the gaps."""
+    items.sort(key=lambda item: "system" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def registry() -> Registry:
     """The built-in manifest over the default cache."""

@@ -24,7 +24,7 @@ __all__ = ["door", "open_door"]
 
 HERE = Path(__file__).parent
 LEASE = timedelta(minutes=1)
-SHORT = ("--generation-deterministic", "--max-examples", "5")
+SHORT = ("--generation-deterministic", "--max-examples", "3")
 DOOR = "/v1/operator/maintenance"  # closed, it refuses what the other operations live on
 
 

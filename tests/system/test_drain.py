@@ -32,7 +32,7 @@ def restarted(service: Running, pid: int) -> bool:
     return service.pids()["worker"] != pid
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=[pytest.mark.system, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=[pytest.mark.system, pytest.mark.timeout(600)])])
 def test_sigterm_lets_running_tasks_finish_and_loses_none(service: Running, photos: Photos, rounds: int) -> None:
     for _ in range(rounds):
         accepted = submit(service, photos, 4)

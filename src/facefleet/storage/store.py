@@ -11,7 +11,7 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError, GenericError, NotFoundError
 from obstore.store import LocalStore, MemoryStore, S3Store, from_url
 
 from facefleet.config import Objects
@@ -20,6 +20,7 @@ from facefleet.observability.metrics import uncounted
 from facefleet.storage.remote import SCHEMES, attributes, open_s3
 
 _CHUNK_BYTES = 256 * 1024
+_PUT_TRIES = 5
 _UNFINISHED = "#"  # in the name of a file that obstore is still writing; no key of ours has it
 _NO_BUCKET = "NoSuchBucket"  # S3's code; like a vanished folder it says nothing of the object
 
@@ -108,7 +109,15 @@ class ObjectStore:
         """Keep the bytes; readers see all of them or none."""
         said = attributes(key, data) if isinstance(self._backend, S3Store) else None
         with self._outages():
-            obstore.put(self._backend, key, data, use_multipart=False, attributes=said)
+            for again in reversed(range(_PUT_TRIES if self._folder else 1)):
+                try:
+                    obstore.put(self._backend, key, data, use_multipart=False, attributes=said)
+                except GenericError:
+                    # A neighbour's delete took the task's folder away while it was made: "File exists", no longer true.
+                    if not again:
+                        raise
+                else:
+                    return
 
     def get(self, key: str) -> bytes:
         """The bytes of the object."""
