@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+import structlog
 from tests.receiver import Receiver
 from tests.servers import PostgresServer, SeaweedServer, ValkeyServer
 
@@ -64,3 +66,19 @@ def receiver() -> Iterator[Receiver]:
     opened = Receiver()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def logging_put_back() -> Iterator[None]:
+    """Logging is of the process; the next test gets it as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    names = list(logging.root.manager.loggerDict)
+    levels = {name: logging.getLogger(name).level for name in {*names, "httpx", "celery", "kombu", "alembic"}}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, was in levels.items():
+        logging.getLogger(name).setLevel(was)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()

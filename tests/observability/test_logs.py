@@ -5,33 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 import pytest
-import structlog
 
 from facefleet.observability import logs
 
 Lines = Callable[[], list[dict[str, Any]]]
 
 
-@pytest.fixture(autouse=True)
-def _put_back() -> Iterator[None]:
-    """Logging is of the process; the next test gets it as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    names = list(logging.root.manager.loggerDict)
-    levels = {name: logging.getLogger(name).level for name in {*names, "httpx", "celery", "kombu", "alembic"}}
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, was in levels.items():
-        logging.getLogger(name).setLevel(was)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+pytestmark = pytest.mark.usefixtures("logging_put_back")
 
 
 @pytest.fixture
