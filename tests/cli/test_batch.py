@@ -174,5 +174,6 @@ def test_whoever_stops_waiting_is_told_how_to_go_on(begin: Begin, tmp_path: Path
         wait_until(lambda: any(heard.method == "GET" for heard in server.heard), "it waits", 30)
         waiting.send_signal(signal.SIGINT)
         out, err = waiting.communicate(timeout=30)
-    assert (waiting.returncode, out, err) == (130, "", "The batch goes on: facefleet batches wait b-1\n")
+    again = f"facefleet batches wait b-1 -o b-1.zip --url {server.url}"
+    assert (waiting.returncode, out, err) == (130, "", f"The batch goes on: {again}\n")
     assert list((tmp_path / "out").iterdir()) == []

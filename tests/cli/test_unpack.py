@@ -14,7 +14,7 @@ from tests.client.scripted import Heard, Said, saying
 
 from facefleet.cli.unpack import Unpacked, unpack
 from facefleet.client import Client
-from facefleet.errors import ServerUnreachable
+from facefleet.errors import FileUnwritable, ServerUnreachable
 
 SHOWN = {"batch_id": "b-1", "total": 2, "status": "ended"}
 NAMES = ["a.jpg", "b.jpg"]
@@ -64,6 +64,11 @@ def test_a_file_that_is_there_stays_and_the_others_are_written(tmp_path: Path) -
     both = archive([row(0, "0"), row(1, "1")], **{"0": b"new", "1": b"newer"})
     unpacked(both, tmp_path, overwrite=True)
     assert [(tmp_path / name).read_bytes() for name in ("a.jpg", "b.jpg", "elsewhere")] == [b"new", b"newer", b"mine"]
+
+
+def test_a_folder_that_went_away_is_a_typed_error(tmp_path: Path) -> None:
+    with pytest.raises(FileUnwritable, match="gone"):
+        unpacked(archive([row(0, "0")], **{"0": b"new"}), tmp_path / "gone")
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ MASKS = [
     pytest.param("smiling_woman", masked_in("smiling_woman", (225, 225, 225)), id="white"),
     pytest.param("portrait_man", masked_in("portrait_man", (215, 190, 140)), id="blue"),
     pytest.param("surprised_woman", masked_in("surprised_woman", (35, 32, 30)), id="black"),
+    pytest.param("astronaut", masked_in("astronaut", (255, 255, 255)), id="white on pale skin"),
 ]
 
 
@@ -172,11 +173,19 @@ def test_of_a_masked_source_only_what_shows_is_taken(
     assert np.median(changed(engine, make(engine, photo), target, _eyes(face))) > 4
 
 
+def test_the_edge_of_a_mask_is_no_bridge_of_glasses(engine: Engine, photo: Photo) -> None:
+    worn = masked_in("astronaut", (200, 140, 90))(engine, photo)
+    ready = prepare(Portrait(decode(worn).pixels, engine.faces(worn).faces[0]))
+    assert ready.foreign.mask_worn
+    assert ready.glasses is None
+
+
 def test_no_bare_face_is_taken_for_a_masked_one(engine: Engine, photo: Photo) -> None:
     for name in ("grace_hopper", "bearded_man", "turned_woman", "group", "friends"):
         pixels = decode(photo(name)).pixels
         for face in engine.faces(photo(name)).faces:
             ready = prepare(Portrait(pixels, face))
+            assert not ready.foreign.mask_worn, (name, face.index)
             assert ready.foreign.mask[ready.parts.lips > 0].mean() < 0.1, (name, face.index)
 
 

@@ -14,6 +14,7 @@ from facefleet.cli.control import JsonOption
 from facefleet.cli.fuse import target_face_of
 from facefleet.cli.options import Age, FaceToReplace, FaceToTake, Force, MinStrength, Shape, Strength, Tiles
 from facefleet.cli.selection import Selection
+from facefleet.errors import FacefleetError
 from facefleet.media.sniff import Limits
 
 if TYPE_CHECKING:
@@ -74,10 +75,16 @@ def batch(
         if out is None:
             _tell(made, as_json=as_json)
             return
-        server.wait_for_batch(made, timeout)
+        archive = Path(f"{made.id}.zip")  # what can be had later has the names of items, not of files
+        server.wait_for_batch(made, timeout, url, archive)
         from facefleet.cli.unpack import unpack
 
-        results = unpack(made, out, names, overwrite=force)
+        try:
+            results = unpack(made, out, names, overwrite=force)
+        except FacefleetError:
+            again = server.command("batches wait", made.id, url, archive)
+            output.console(stderr=True).print(f"The results stay at the server: {again}", soft_wrap=True)
+            raise
     _tell_results(made, out, chosen, results, time.monotonic() - began, as_json=as_json)
     if any(one.output is None for one in results):
         raise typer.Exit(1)

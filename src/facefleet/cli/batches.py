@@ -75,7 +75,7 @@ def wait(
     server.check_timeout(timeout)
     _check(out, force=force)
     with server.opened(url) as client:
-        batch = server.wait_for_batch(client.get_batch(batch_id), timeout)
+        batch = server.wait_for_batch(client.get_batch(batch_id), timeout, url, out)
         _save(batch, out, force=force)
     if as_json:
         output.document(batch.view.raw)

@@ -49,7 +49,6 @@ def fuse(
 ) -> None:
     """Fuse the face of SOURCE into TARGET, or faces of several sources. The output carries the marks that say so."""
     from facefleet.engine.types import FuseOptions
-    from facefleet.media.sniff import sniff
     from facefleet.worker.runtime import build_engine, image_limits
 
     assignments = parse(assign or ())
@@ -58,9 +57,9 @@ def fuse(
     check_sources(assignments, 1 + len(more_sources or ()))
     settings = start.settings()
     limits = image_limits(settings)
-    sources = [output.read_photo(photo, limits) for photo in (source, *(more_sources or ()))]
-    photo = output.read_photo(target, limits)
-    output.check_extension(out, sniff(photo, limits).type)
+    sources = [output.typed_photo(path, limits)[0] for path in (source, *(more_sources or ()))]
+    photo, media_type = output.typed_photo(target, limits)
+    output.check_extension(out, media_type)
     files.check_output(out, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)

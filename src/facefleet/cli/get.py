@@ -30,7 +30,7 @@ def get(
     with server.opened(url) as client:
         task = client.task(task_id)
         if out is not None:
-            task.save(out, overwrite=force)
+            server.save(task, out, overwrite=force)
     if as_json:
         output.document(task.view.raw)
         return

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facefleet import files
-from facefleet.errors import FileUnreadable, OptionInvalid
-from facefleet.media.sniff import ImageType, Limits, check_bytes
+from facefleet.errors import FacefleetError, FileUnreadable, OptionInvalid
+from facefleet.media.sniff import ImageType, Limits, check_bytes, sniff
 
 if TYPE_CHECKING:  # rich takes time that --help and --json need not pay
     from rich.console import Console
@@ -80,6 +80,27 @@ def read_photo(path: Path, limits: Limits) -> bytes:
         raise FileUnreadable(f"{path} cannot be read: {files.reason(error)}.", path=str(path)) from None
     check_bytes(len(data), limits)
     return data
+
+
+def typed_photo(path: Path, limits: Limits) -> tuple[bytes, ImageType]:
+    """A photo and its type, by its header; what is wrong with it is told with its path.
+
+    Raises:
+        FileUnreadable: It cannot be read.
+        ImageError: It cannot be used.
+    """
+    photo = read_photo(path, limits)
+    try:
+        return photo, sniff(photo, limits).type
+    except FacefleetError as error:
+        name_path(error, path)
+        raise
+
+
+def name_path(error: FacefleetError, path: Path) -> None:
+    """Say which file an error is about."""
+    error.message = f"{path}: {error.message}"
+    error.detail["path"] = str(path)
 
 
 def make_folder(path: Path) -> None:

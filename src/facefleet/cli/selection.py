@@ -10,7 +10,7 @@ from pathlib import Path
 from facefleet import files
 from facefleet.cli import output
 from facefleet.errors import FacefleetError, FileUnreadable, RequestError
-from facefleet.media.sniff import ImageType, Limits, sniff
+from facefleet.media.sniff import ImageType, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class Selection:
             ImageError: One cannot be used.
         """
         for path in self.sources:
-            _type(path, limits)
-        return [_type(path, limits) for path in self.targets]
+            output.typed_photo(path, limits)
+        return [output.typed_photo(path, limits)[1] for path in self.targets]
 
     def names(self, types: Sequence[ImageType]) -> list[str]:
         """File names of the results: those of the inputs, with the target's type; a number where one is taken.
@@ -96,7 +96,7 @@ class Selection:
             photos = {"source": self.sources, "target": self.targets}.get(str(error.detail.get("field")), [])
             number = error.detail.get("number")
             if isinstance(number, int) and number < len(photos):
-                _name(error, photos[number])
+                output.name_path(error, photos[number])
             raise
 
 
@@ -110,17 +110,3 @@ def _photos(path: Path) -> list[Path]:
     if not found:
         raise FileUnreadable(f"The folder {path} has no file that is named as a photo.", path=str(path))
     return sorted(found)
-
-
-def _type(path: Path, limits: Limits) -> ImageType:
-    data = output.read_photo(path, limits)
-    try:
-        return sniff(data, limits).type
-    except FacefleetError as error:
-        _name(error, path)
-        raise
-
-
-def _name(error: FacefleetError, path: Path) -> None:
-    error.message = f"{path}: {error.message}"
-    error.detail["path"] = str(path)

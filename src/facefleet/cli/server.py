@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from facefleet import files
 from facefleet.cli import output, start
 from facefleet.errors import OptionInvalid
 
@@ -67,24 +70,38 @@ def check_timeout(timeout: float) -> None:
         raise OptionInvalid(f"--timeout must be a number of seconds above 0; it is {timeout:g}.", option="timeout")
 
 
-def wait(task: Task, timeout: float) -> Task:
+def save(task: Task, out: Path, *, overwrite: bool) -> None:
+    """Write a result to a file whose name does not promise another type.
+
+    Raises:
+        OptionInvalid: It does; nothing is written.
+        FacefleetError: There is no result, or the file cannot be written.
+    """
+    from facefleet.media.sniff import sniff
+
+    image = task.image()
+    output.check_extension(out, sniff(image).type)
+    files.write_file(out, image, overwrite=overwrite)
+
+
+def wait(task: Task, timeout: float, url: str | None, out: Path | None) -> Task:
     """The task when it has succeeded; on a terminal one sees how far it is, and Ctrl-C says how to go on.
 
     Raises:
         WaitTimeout: It has not ended in time.
         FacefleetError: It failed.
     """
-    with _followed(f"The task goes on: facefleet wait {task.id}") as show:
+    with _followed(f"The task goes on: {command('wait', task.id, url, out)}") as show:
         return task.wait(timeout, lambda view: show(view.progress, words_of(view)))
 
 
-def wait_for_batch(batch: Batch, timeout: float) -> Batch:
+def wait_for_batch(batch: Batch, timeout: float, url: str | None, out: Path | None) -> Batch:
     """The batch when all its items have ended; the rest is as of a task.
 
     Raises:
         WaitTimeout: They have not ended in time.
     """
-    with _followed(f"The batch goes on: facefleet batches wait {batch.id}") as show:
+    with _followed(f"The batch goes on: {command('batches wait', batch.id, url, out)}") as show:
         return batch.wait(timeout, lambda view: show(view.done / max(1, view.total), words_of_batch(view)))
 
 
@@ -101,6 +118,21 @@ def words_of_batch(view: BatchView) -> str:
     """How a batch stands, for a person."""
     counts = ", ".join(f"{count} {state}" for state, count in view.counts.items() if count)
     return f"{view.status}: {counts}" if counts else view.status
+
+
+def command(name: str, given_id: str, url: str | None, out: Path | None) -> str:
+    """What to type to go on.
+
+    Args:
+        name: Of the command.
+        given_id: Its argument.
+        url: Of the server, where one was named.
+        out: Of the file to write.
+    """
+    words = ["facefleet", *name.split(), given_id]
+    words += ["-o", str(out)] if out is not None else []
+    words += ["--url", url] if url is not None else []
+    return shlex.join(words)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from facefleet.cli.options import (
     Tiles,
 )
 from facefleet.errors import RequestError
-from facefleet.media.sniff import ImageType, Limits, sniff
+from facefleet.media.sniff import Limits
 
 if TYPE_CHECKING:
     from facefleet.client import Task
@@ -70,8 +70,8 @@ def submit(
     check_sources(assignments, 1 + len(more_sources or ()))
     settings = start.settings(client={"url": url})
     limits = Limits(**settings.images.model_dump())
-    sources = [_read(path, limits)[0] for path in (source, *(more_sources or ()))]
-    photo, media_type = _read(target, limits) if target is not None else (None, None)
+    sources = [output.typed_photo(path, limits)[0] for path in (source, *(more_sources or ()))]
+    photo, media_type = output.typed_photo(target, limits) if target is not None else (None, None)
     began = time.monotonic()
     with server.client_of(settings) as client:
         if out is not None:  # before anything is sent
@@ -83,15 +83,9 @@ def submit(
             strength=strength, min_strength=min_strength, shape=shape, age=age or None,
         )  # fmt: skip
         if out is not None:
-            image = server.wait(task, timeout).image()
+            image = server.wait(task, timeout, url, out).image()
             files.write_file(out, image, overwrite=force)
     _tell(out, task, time.monotonic() - began, as_json=as_json)
-
-
-def _read(path: Path, limits: Limits) -> tuple[bytes, ImageType]:
-    """A photo and its type, checked as the server will."""
-    photo = output.read_photo(path, limits)
-    return photo, sniff(photo, limits).type
 
 
 def _tell(out: Path | None, task: Task, seconds: float, *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from facefleet.cli import output, server, start
 from facefleet.cli.control import JsonOption
 from facefleet.cli.each import each
 from facefleet.cli.options import Force
-from facefleet.media.sniff import Limits, sniff
+from facefleet.media.sniff import ImageType, Limits
 
 app = typer.Typer(help="Register targets, look at them, delete them.")
 
@@ -37,8 +37,7 @@ def add(
     server.check_timeout(timeout)
     settings = start.settings(client={"url": url})
     limits = Limits(**settings.images.model_dump())
-    photo = output.read_photo(image, limits)
-    sniff(photo, limits)
+    photo, _ = output.typed_photo(image, limits)
     with server.client_of(settings) as client:
         template = client.register(photo, consent=True, name=name).wait(timeout)
     if as_json:
@@ -79,6 +78,7 @@ def show(
     with server.opened(url) as client:
         template = client.template(template_id)
         if out is not None:
+            output.check_extension(out, ImageType(template.view.media_type))
             files.write_file(out, template.image(), overwrite=force)
     if as_json:
         output.document(template.view.raw)

@@ -46,16 +46,18 @@ def unpack(batch: Batch, folder: Path, names: Sequence[str], *, overwrite: bool)
 
     Raises:
         ServerUnreachable: What came is no archive of a gateway.
-        FacefleetError: Nothing came, or the disk is full.
+        FacefleetError: Nothing came, the folder is gone, or the disk is full.
     """
-    with TemporaryDirectory(prefix=".facefleet-", dir=folder) as here:
-        archive = batch.save_results(here)
-        try:
+    try:
+        with TemporaryDirectory(prefix=".facefleet-", dir=folder) as here:
+            archive = batch.save_results(here)
             with ZipFile(archive) as file:
                 rows = [dict(row) for row in json.loads(file.read(_INDEX))]
                 return [_unpacked(file, row, folder / names[row["item"]], overwrite=overwrite) for row in rows]
-        except (BadZipFile, KeyError, IndexError, TypeError, ValueError, EOFError, NotImplementedError) as error:
-            raise ServerUnreachable(f"The results of the batch {batch.id} are damaged: {error}.") from None
+    except OSError as error:  # the folder went away meanwhile
+        raise files.unwritable(folder, error) from None
+    except (BadZipFile, KeyError, IndexError, TypeError, ValueError, EOFError, NotImplementedError) as error:
+        raise ServerUnreachable(f"The results of the batch {batch.id} are damaged: {error}.") from None
 
 
 def _unpacked(file: ZipFile, row: dict[str, Any], place: Path, *, overwrite: bool) -> Unpacked:

@@ -28,9 +28,9 @@ def wait(
     if out is not None:
         files.check_output(out, overwrite=force)
     with server.opened(url) as client:
-        task = server.wait(client.task(task_id), timeout)
+        task = server.wait(client.task(task_id), timeout, url, out)
         if out is not None:
-            task.save(out, overwrite=force)
+            server.save(task, out, overwrite=force)
     if as_json:
         output.document(task.view.raw)
         return

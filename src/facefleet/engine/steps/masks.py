@@ -70,10 +70,12 @@ class Foreign:
     Attributes:
         mask: ``(h, w)`` float32, 1 where it is foreign.
         eyes_covered: By sunglasses or a hand.
+        mask_worn: Over nose and mouth.
     """
 
     mask: Floats
     eyes_covered: bool
+    mask_worn: bool
 
 
 def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
@@ -118,10 +120,13 @@ def foreign(pixels: Pixels, parts: Parts) -> Foreign:
         parts: Of the same image.
     """
     features = _features(np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.008 * parts.width + 0.3), np.uint8))
-    masked = _masked(features, parts)
+    worn = _worn(features, parts)
+    masked = worn is not None
     skin = np.maximum(*parts.under_eyes) > 0 if masked else (parts.core > 0) & (parts.features == 0)
     known = (parts.features > 0) & (parts.lower == 0) if masked else parts.features > 0
     mask = mesh.smoothstep((_distance(features, skin) - FOREIGN_LOW) / (FOREIGN_HIGH - FOREIGN_LOW))
+    if worn is not None:
+        mask[worn] = 1
     covered = all(under.any() and float(mask[under > 0].mean()) > COVERED for under in parts.under_eyes)
     mask[known] = 0
     if covered:
@@ -132,20 +137,24 @@ def foreign(pixels: Pixels, parts: Parts) -> Foreign:
     if not covered:
         grown[known] = 0
     soft = np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.025 * parts.width + 0.3), np.float32)
-    return Foreign(soft, covered)
+    return Foreign(soft, covered, masked)
 
 
-def _masked(features: Floats, parts: Parts) -> bool:
-    """Whether a mask is worn over nose, mouth and chin: all three far less red than the skin under the eyes.
+def _worn(features: Floats, parts: Parts) -> npt.NDArray[np.bool_] | None:
+    """``(h, w)``, where a mask is over nose, mouth and chin; None where all three are not far less red than skin.
 
     Lips are redder than the skin of every face, a beard leaves the nose out, and sunglasses are not red themselves. A
-    mask in the colour of skin or redder is not found.
+    mask in the colour of skin or redder is not found. Skin is what is under the eyes; cloth is nearer in redness
+    to the three.
     """
     places = (np.maximum(*parts.under_eyes), parts.nose_tip, parts.lips, parts.chin)
     if not all(place.any() for place in places):
-        return False
-    skin, *below = (float(np.median(features[..., 1][place > 0])) for place in places)
-    return skin > LEAST_RED and max(below) < MASK_RED * skin
+        return None
+    redness = features[..., 1]
+    skin, *below = (float(np.median(redness[place > 0])) for place in places)
+    if skin <= LEAST_RED or max(below) >= MASK_RED * skin:
+        return None
+    return np.asarray((parts.lower > 0) & (redness < (skin + max(below)) / 2))
 
 
 def _from_outside(mask: Floats, parts: Parts, covered: bool) -> Floats:

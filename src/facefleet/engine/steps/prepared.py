@@ -109,7 +109,9 @@ def prepare(portrait: Portrait, *, below: bool = True) -> Prepared:
         grey,
         grain_of(patch, local),
         None
-        if foreign.eyes_covered or not below
+        if foreign.eyes_covered
+        or foreign.mask_worn
+        or not below  # the edge of a mask crosses the nose as a bridge does
         else find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])),
     )
 

@@ -84,5 +84,8 @@ def _absence(task: Task) -> ResultNotReady | ResultUnavailable:
     cause = task.failure.code if task.failure else None
     reason = f": {task.failure.message}" if task.failure else "."
     return ResultUnavailable(
-        f"The task {task.state} and has no result{reason}", task_id=task.id, status=task.state.value, cause=cause
+        f"The task ended as {task.state} and has no result{reason}",
+        task_id=task.id,
+        status=task.state.value,
+        cause=cause,
     )
