@@ -10,7 +10,7 @@ import typer
 from facefleet import files
 from facefleet.cli import output, start
 from facefleet.cli.fuse import marked, tell
-from facefleet.cli.options import Force
+from facefleet.cli.options import Force, JsonOption
 
 
 def age(
@@ -23,7 +23,7 @@ def age(
         int | None, typer.Option(metavar="N", help="Index by `facefleet faces`; default: the largest.")
     ] = None,
     force: Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Experimental: make a face younger or older. The output carries the marks that say it was generated."""
     from facefleet.engine.types import FuseOptions

@@ -10,9 +10,8 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, server, start
-from facefleet.cli.control import JsonOption
 from facefleet.cli.fuse import target_face_of
-from facefleet.cli.options import Age, FaceToReplace, FaceToTake, Force, MinStrength, Shape, Strength, Tiles
+from facefleet.cli.options import Age, FaceToReplace, FaceToTake, Force, JsonOption, MinStrength, Shape, Strength, Tiles
 from facefleet.cli.selection import Selection
 from facefleet.errors import FacefleetError
 from facefleet.media.sniff import Limits

@@ -10,9 +10,8 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, server
-from facefleet.cli.control import JsonOption
 from facefleet.cli.each import each
-from facefleet.cli.options import Force
+from facefleet.cli.options import Force, JsonOption
 
 if TYPE_CHECKING:
     from facefleet.client import Batch

@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from facefleet.cli import output, start
+from facefleet.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -40,7 +39,7 @@ class Row:
     description: str
 
 
-def config(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+def config(as_json: JsonOption = False) -> None:
     """Show every setting: its value, its default, the variable that sets it, and what it does."""
     rows = list(_rows(start.settings(), ()))
     if as_json:

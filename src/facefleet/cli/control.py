@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 DataOption = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="As given to `facefleet up`; default: the settings.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="For whoever looks next.")]
 
 

@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from facefleet.cli import output, start
+from facefleet.cli.options import JsonOption
 from facefleet.errors import FacefleetError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Finding:
     advice: str = ""
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+def doctor(as_json: JsonOption = False) -> None:
     """Check Python, packages, settings, folders, models, and run a real inference; status 1 if something fails."""
     findings = list(_examine())
     good = all(finding.state is not State.FAIL for finding in findings)

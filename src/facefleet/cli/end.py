@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from facefleet.cli import server
-from facefleet.cli.control import JsonOption
 from facefleet.cli.each import each
+from facefleet.cli.options import JsonOption
 
 
 def cancel(task_ids: server.IdsArgument, url: server.UrlOption = None, as_json: JsonOption = False) -> None:

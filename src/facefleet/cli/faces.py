@@ -9,7 +9,7 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, start
-from facefleet.cli.options import Force, Tiles
+from facefleet.cli.options import Force, JsonOption, Tiles
 
 if TYPE_CHECKING:
     from facefleet.engine.types import Face
@@ -22,7 +22,7 @@ def faces(
     ] = None,
     tiles: Tiles = False,
     force: Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Find the faces of a photo, the largest first: box, head pose and five points, in px of the upright image."""
     from facefleet.media.sniff import sniff

@@ -18,6 +18,7 @@ from facefleet.cli.options import (
     FaceToReplace,
     FaceToTake,
     Force,
+    JsonOption,
     MinStrength,
     MoreSources,
     Shape,
@@ -45,7 +46,7 @@ def fuse(
     age: Age = 0.0,
     min_strength: MinStrength = None,
     force: Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fuse the face of SOURCE into TARGET, or faces of several sources. The output carries the marks that say so."""
     from facefleet.engine.types import FuseOptions

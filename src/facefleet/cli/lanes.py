@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facefleet.cli import output
-from facefleet.cli.control import DataOption, JsonOption, ReasonOption, opened, seconds
+from facefleet.cli.control import DataOption, ReasonOption, opened, seconds
+from facefleet.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

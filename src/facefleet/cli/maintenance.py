@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from facefleet.cli import output
-from facefleet.cli.control import DataOption, JsonOption, ReasonOption, opened
+from facefleet.cli.control import DataOption, ReasonOption, opened
+from facefleet.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from facefleet.tasks.switches import Switch

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facefleet.cli import output, start
+from facefleet.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from facefleet.engine.models.cache import Check
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="List, fetch and check the models' weights.")
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Models; none: all.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -27,7 +27,7 @@ def _models(context: typer.Context) -> None:
 
 
 @app.command("list")
-def list_models(as_json: AsJson = False) -> None:
+def list_models(as_json: JsonOption = False) -> None:
     """List the models of the manifest, their licences, and whether they are here."""
     registry = open_registry()
     checks = registry.verify()
@@ -42,7 +42,7 @@ def list_models(as_json: AsJson = False) -> None:
 def pull(
     names: Names = None,
     every: Annotated[bool, typer.Option("--all", help="The optional ones too; else only the required.")] = False,
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fetch models that are missing or damaged; what is here and whole is not fetched again."""
     with output.fetching() as progress:
@@ -62,7 +62,7 @@ def pull(
 
 
 @app.command()
-def verify(names: Names = None, as_json: AsJson = False) -> None:
+def verify(names: Names = None, as_json: JsonOption = False) -> None:
     """Hold every fetched file against its digest; status 1 if one is damaged or a required one is missing."""
     registry = open_registry()
     checks = registry.verify(names or None)

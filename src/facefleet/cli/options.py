@@ -1,4 +1,4 @@
-"""Options that several commands have: how to fuse, which faces, and whether to write over files."""
+"""Options that several commands have: how to fuse, which faces, whether to write over files, and for whom to print."""
 
 from __future__ import annotations
 
@@ -31,3 +31,4 @@ Age = Annotated[
     float, typer.Option(metavar="-1..1", help="Experimental: make the fused face younger (-) or older (+).")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Write over an existing file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

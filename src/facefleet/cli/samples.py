@@ -9,6 +9,7 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output
+from facefleet.cli.options import JsonOption
 
 if TYPE_CHECKING:
     from facefleet.engine.models.manifest import SampleEntry
@@ -23,7 +24,7 @@ def samples(
     ] = False,
     copy_to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Also copy them there.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Copy over existing files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Fetch sample photos and print where they are and what their licences allow."""
     from facefleet.cli.models import open_registry

@@ -15,11 +15,11 @@ import typer
 from facefleet import files
 from facefleet.cli import output, start
 from facefleet.errors import OptionInvalid
+from facefleet.media.sniff import ImageType, sniff
 
 if TYPE_CHECKING:
     from facefleet.client import Batch, BatchView, Client, Task, TaskView
     from facefleet.config import Settings
-    from facefleet.media.sniff import ImageType
 
 UrlOption = Annotated[str | None, typer.Option(help="Of the gateway; default: the setting client.url.")]
 TimeoutOption = Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="How long to wait at most.")]
@@ -55,8 +55,6 @@ def template_type(client: Client, template_id: str) -> ImageType:
     Raises:
         TemplateNotFound: There is none.
     """
-    from facefleet.media.sniff import ImageType
-
     return ImageType(client.template(template_id).view.media_type)
 
 
@@ -77,8 +75,6 @@ def save(task: Task, out: Path, *, overwrite: bool) -> None:
         OptionInvalid: It does; nothing is written.
         FacefleetError: There is no result, or the file cannot be written.
     """
-    from facefleet.media.sniff import sniff
-
     image = task.image()
     output.check_extension(out, sniff(image).type)
     files.write_file(out, image, overwrite=overwrite)

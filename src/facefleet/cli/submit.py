@@ -12,7 +12,6 @@ from facefleet import files
 from facefleet.assignments import check_sources
 from facefleet.cli import output, server, start
 from facefleet.cli.assign import parse
-from facefleet.cli.control import JsonOption
 from facefleet.cli.fuse import target_face_of
 from facefleet.cli.options import (
     Age,
@@ -20,6 +19,7 @@ from facefleet.cli.options import (
     FaceToReplace,
     FaceToTake,
     Force,
+    JsonOption,
     MinStrength,
     MoreSources,
     Shape,
@@ -83,8 +83,7 @@ def submit(
             strength=strength, min_strength=min_strength, shape=shape, age=age or None,
         )  # fmt: skip
         if out is not None:
-            image = server.wait(task, timeout, url, out).image()
-            files.write_file(out, image, overwrite=force)
+            server.save(server.wait(task, timeout, url, out), out, overwrite=force)
     _tell(out, task, time.monotonic() - began, as_json=as_json)
 
 

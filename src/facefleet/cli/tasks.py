@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facefleet.cli import output
-from facefleet.cli.control import DataOption, JsonOption, opened, seconds
+from facefleet.cli.control import DataOption, opened, seconds
 from facefleet.cli.each import each
+from facefleet.cli.options import JsonOption
 from facefleet.errors import OptionInvalid
 
 if TYPE_CHECKING:

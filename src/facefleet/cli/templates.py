@@ -10,9 +10,8 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, server, start
-from facefleet.cli.control import JsonOption
 from facefleet.cli.each import each
-from facefleet.cli.options import Force
+from facefleet.cli.options import Force, JsonOption
 from facefleet.media.sniff import ImageType, Limits
 
 app = typer.Typer(help="Register targets, look at them, delete them.")

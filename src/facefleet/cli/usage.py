@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from facefleet.cli import output, server
-from facefleet.cli.control import JsonOption
+from facefleet.cli.options import JsonOption
 
 _DAY = ["%Y-%m-%d"]
 

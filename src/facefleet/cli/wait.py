@@ -9,8 +9,7 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, server
-from facefleet.cli.control import JsonOption
-from facefleet.cli.options import Force
+from facefleet.cli.options import Force, JsonOption
 
 
 def wait(

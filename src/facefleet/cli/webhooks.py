@@ -7,7 +7,8 @@ import sys
 import typer
 
 from facefleet.cli import output, start
-from facefleet.cli.control import DataOption, JsonOption
+from facefleet.cli.control import DataOption
+from facefleet.cli.options import JsonOption
 from facefleet.errors import ConfigInvalid
 
 app = typer.Typer(help="What receivers of webhooks need.")

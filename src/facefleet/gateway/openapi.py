@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from facefleet.errors import (
+    ConsentRequired,
     FacefleetError,
     IdempotencyConflict,
     ImageAnimated,
@@ -25,6 +26,10 @@ from facefleet.errors import (
     RecordsUncertain,
     RequestError,
     StoreUnavailable,
+    TemplateFaceNotFound,
+    TemplateFailed,
+    TemplateNotFound,
+    TemplateNotReady,
     UploadMissing,
     UploadTimeout,
     UploadTooLarge,
@@ -82,6 +87,10 @@ INTAKE_REFUSALS: tuple[Refusal, ...] = (
     IdempotencyConflict, Maintenance, OptionInvalid, RecordsUncertain, StoreUnavailable, WebhookUrlRefused,
 )  # fmt: skip
 """What can befall anything that is taken in."""
+FUSION_REFUSALS: tuple[Refusal, ...] = (
+    *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound, TemplateNotReady, TemplateFailed,
+    TemplateFaceNotFound,
+)  # fmt: skip
 PICTURES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The picture",

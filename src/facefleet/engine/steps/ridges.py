@@ -133,7 +133,7 @@ def best_paths(seen: Ridges, x: Numbers, y: Numbers, angle: Numbers, *, closed: 
         angle: ``(N,)`` radians: the way the places of a step lie.
         closed: The last step is next to the first.
     """
-    chains, steps, places = x.shape
+    _, steps, places = x.shape
     flat = x.reshape(-1, places), y.reshape(-1, places)
     contrast, cos, sin, sigma = (
         _sampled(each, seen.origin, *flat).reshape(x.shape) for each in (seen.contrast, seen.cos, seen.sin, seen.sigma)
@@ -144,7 +144,7 @@ def best_paths(seen: Ridges, x: Numbers, y: Numbers, angle: Numbers, *, closed: 
     at = np.arange(steps)
     return [
         Path(x[one][at, on], y[one][at, on], angle, worth[one][at, on], sigma[one][at, on], closed)
-        for one, on in enumerate(chosen[:chains])
+        for one, on in enumerate(chosen)
     ]
 
 

@@ -13,14 +13,9 @@ from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import (
     BatchNotFound,
-    ConsentRequired,
     RecordsUncertain,
     StoreUnavailable,
     TaskHeld,
-    TemplateFaceNotFound,
-    TemplateFailed,
-    TemplateNotFound,
-    TemplateNotReady,
 )
 from facefleet.gateway.archive import archive
 from facefleet.gateway.batching import BatchIntake, BatchRequest
@@ -28,11 +23,10 @@ from facefleet.gateway.downloads import PRIVATE
 from facefleet.gateway.intake import idempotency_key_of
 from facefleet.gateway.openapi import (
     CONSENT,
-    INTAKE_REFUSALS,
+    FUSION_REFUSALS,
     KEY,
     LOCATION,
     PHOTO,
-    PHOTO_REFUSALS,
     TEMPLATE_ID,
     form,
     refusals,
@@ -120,10 +114,7 @@ _BODY = form(
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"description": "Every item is safe, whatever dies now", "headers": LOCATION}
 }
-_REFUSALS = refusals(
-    *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound, TemplateNotReady, TemplateFailed,
-    TemplateFaceNotFound,
-)  # fmt: skip
+_REFUSALS = refusals(*FUSION_REFUSALS)
 _ZIP: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "`0007.jpg` of every item that has succeeded, and `results.json` of all",

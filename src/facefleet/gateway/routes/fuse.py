@@ -8,23 +8,15 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.assignments import MAX_SOURCES
-from facefleet.errors import (
-    ConsentRequired,
-    TemplateFaceNotFound,
-    TemplateFailed,
-    TemplateNotFound,
-    TemplateNotReady,
-)
 from facefleet.gateway.events import Changes
 from facefleet.gateway.intake import Intake, TaskRequest, idempotency_key_of
 from facefleet.gateway.openapi import (
     APPLIED,
     CONSENT,
-    INTAKE_REFUSALS,
+    FUSION_REFUSALS,
     KEY,
     LOCATION,
     PHOTO,
-    PHOTO_REFUSALS,
     PREFER,
     TEMPLATE_ID,
     form,
@@ -67,10 +59,7 @@ _BODY = form(
     required=("source", "consent"),
     parameters=(PREFER, KEY),
 )
-_REFUSALS = refusals(
-    *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound, TemplateNotReady, TemplateFailed,
-    TemplateFaceNotFound,
-)  # fmt: skip
+_REFUSALS = refusals(*FUSION_REFUSALS)
 
 
 def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Changes, targets: Targets) -> APIRouter:
