@@ -1,5 +1,7 @@
 """Whoever waits for a task to change, in this process: one subscription and one reader for all of them, no thread each.
 
+While nobody waits there is no subscription either: a gateway that only takes work in does not read what workers tell.
+
 A wake says which record to read; what was marked meanwhile is read together. Now and then all records that somebody
 waits for are looked at by their version, so that a wake that was lost, or a broker that is away, only costs time.
 """
@@ -8,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
 from itertools import islice
 
 from starlette.concurrency import run_in_threadpool
@@ -23,12 +26,13 @@ from facefleet.tasks.task import Task
 
 LOOK_SECONDS = 5.0  # between looks at everything, while wakes arrive
 AWAY_LOOK_SECONDS = 2.0  # while none do
+LINGER_SECONDS = 10.0  # a subscription outlives its last reader by so much: where there was one, the next is near
 _RECONNECT_SECONDS = 1.0
 _RETRY_SECONDS = 5  # a full gateway has room when one of its readers has the end of its task
 
 _log = logger(__name__)
 
-Wakes = Callable[[], AsyncIterator[Wake | None]]
+Wakes = Callable[[], AsyncGenerator[Wake | None, None]]
 
 
 class Watch:
@@ -88,6 +92,8 @@ class Changes:
         self._count = 0
         self._marked: set[str] = set()
         self._work = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._left_at = 0.0
         self._subscribed = False
         self._leaving = False
 
@@ -128,12 +134,16 @@ class Changes:
             watch.end()
         self._watches.setdefault(task.id, set()).add(watch)
         self._count += 1
+        self._wanted.set()
         self._mark(task.id)  # it may have changed before anybody listened
         try:
             with self._metrics.watchers.labels(how).track_inprogress():
                 yield watch
         finally:
             self._count -= 1
+            if not self._count:
+                self._wanted.clear()
+                self._left_at = time.monotonic()
             others = self._watches[task.id]
             others.discard(watch)
             if not others:
@@ -161,14 +171,19 @@ class Changes:
 
     async def _hear(self) -> None:
         while True:
+            await self._wanted.wait()
             try:
-                async for wake in self._wakes():
-                    self._heard(wake)
+                async with aclosing(self._wakes()) as wakes:
+                    async for wake in wakes:
+                        self._heard(wake)
+                        if not self._count and time.monotonic() - self._left_at > LINGER_SECONDS:
+                            break
             except QueueUnavailable as away:
                 if self._subscribed:
                     _log.warning("wakes.away", cause=away.detail.get("cause"))
+                self._subscribed = False
+                await asyncio.sleep(_RECONNECT_SECONDS * self._jitter.uniform(0.5, 1.0))
             self._subscribed = False
-            await asyncio.sleep(_RECONNECT_SECONDS * self._jitter.uniform(0.5, 1.0))
 
     def _heard(self, wake: Wake | None) -> None:
         if wake is None:  # from now on; before that, anything may have changed

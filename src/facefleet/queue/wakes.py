@@ -7,7 +7,7 @@ So telling never fails, and a broker that does not answer is left alone for a wh
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 import redis
 import redis.asyncio
@@ -72,7 +72,7 @@ class Waker:
         self._redis.close()
 
 
-async def heard(url: str, *, prefix: str) -> AsyncIterator[Wake | None]:
+async def heard(url: str, *, prefix: str) -> AsyncGenerator[Wake | None, None]:
     """Every wake from now on, on one connection; none comes first, when the subscription stands.
 
     Raises:
