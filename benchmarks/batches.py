@@ -18,7 +18,7 @@ import httpx
 from benchmarks.service import UPLOAD_BYTES, Running, forget_peak, memory, running, upload
 
 from facefleet.storage.keys import result_key
-from facefleet.storage.store import open_store
+from facefleet.storage.opening import open_store
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.database import Database
 from facefleet.tasks.task import Task

@@ -10,7 +10,8 @@ import pytest
 from tests.servers import PostgresServer, SeaweedServer
 from tests.tasks.fakes import FakeClock
 
-from facefleet.storage.store import Store, open_store
+from facefleet.storage.opening import open_store
+from facefleet.storage.store import Store
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.upgrade import upgrade

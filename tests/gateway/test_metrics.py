@@ -19,7 +19,7 @@ from tests.servers import PostgresServer, ValkeyServer, wait_until
 from facefleet.gateway.app import now
 from facefleet.observability.reading import PATIENCE_SECONDS
 from facefleet.queue.lanes import STABLE, Lane
-from facefleet.storage.store import ObjectStore
+from facefleet.storage.folder import FolderStore
 from facefleet.tasks.switches import MAINTENANCE, Switches, pause_of
 
 QUICK_SECONDS = 2 * PATIENCE_SECONDS + 1  # both parts stuck, on a busy machine
@@ -192,6 +192,6 @@ def test_a_bug_is_counted_as_one(door: Door, photo: bytes, monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(ObjectStore, "put", broken)
+    monkeypatch.setattr(FolderStore, "put", broken)
     assert door.submit(source=photo, target=photo).status_code == 500
     assert outcome(door, "internal") == 1

@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from tests.servers import SeaweedServer
 
-from facefleet.storage.store import ObjectStore, open_store
+from facefleet.storage.opening import open_store
+from facefleet.storage.store import Store
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def own(tmp_path: Path) -> Iterator[SeaweedServer]:
         yield server
 
 
-OpenS3 = Callable[..., ObjectStore]
+OpenS3 = Callable[..., Store]
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def open_s3(seaweed: SeaweedServer) -> OpenS3:
     """Opens stores on the shared server, in a folder of the test's own."""
     prefix = uuid4().hex
 
-    def opening(**changes: object) -> ObjectStore:
+    def opening(**changes: object) -> Store:
         return open_store(f"s3://{seaweed.BUCKET}/{prefix}", seaweed.settings(**changes))
 
     return opening

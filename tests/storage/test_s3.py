@@ -21,7 +21,8 @@ from tests.storage.test_store import CALLS, KEY
 
 from facefleet.config import Objects
 from facefleet.errors import ConfigInvalid, ObjectMissing, StoreUnavailable
-from facefleet.storage.store import ObjectStore, Store, open_store
+from facefleet.storage.opening import open_store
+from facefleet.storage.store import Store
 
 pytestmark = pytest.mark.needs_server
 ALL: dict[str, Callable[[Store], object]] = CALLS | {"link": lambda store: store.link(KEY, 60)}
@@ -212,7 +213,7 @@ def test_a_private_authority_is_trusted_when_it_is_named_and_else_not(tmp_path: 
     }
     with SeaweedServer(tmp_path / "seaweed", **tls) as server:
 
-        def store(**changes: object) -> ObjectStore:
+        def store(**changes: object) -> Store:
             return open_store("s3://photos/a", server.settings(endpoint=server.secure_endpoint, **changes))
 
         store(ca_file=mine.ca).put(KEY, b"x")

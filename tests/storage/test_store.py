@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from facefleet.errors import ConfigInvalid, StoreUnavailable
-from facefleet.storage.store import ObjectStore, Store, open_store
+from facefleet.storage.opening import open_store
+from facefleet.storage.store import Store
 
 KEY = "tenants/acme/inputs/t1/source"
 CALLS: dict[str, Callable[[Store], object]] = {
@@ -29,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(folder: Path) -> ObjectStore:
+def store(folder: Path) -> Store:
     opened = open_store(folder.as_uri())
     opened.put(KEY, b"photo")
     return opened

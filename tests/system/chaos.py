@@ -29,7 +29,8 @@ from tests.system.proxy import Proxy
 from facefleet.cli.supervisor import Part, Supervisor
 from facefleet.config import environment
 from facefleet.storage.keys import ALL_TENANTS
-from facefleet.storage.store import ObjectStore, open_store
+from facefleet.storage.opening import open_store
+from facefleet.storage.store import Store
 from facefleet.tasks.database import Database
 from facefleet.tasks.table import task_of, tasks
 from facefleet.tasks.task import State, Task
@@ -58,7 +59,7 @@ class Stack:
     proxies: Mapping[tuple[str, str], Proxy]
     urls: Mapping[str, str]
     records: Database
-    store: ObjectStore
+    store: Store
     logs: Path
     supervisor: Supervisor
 

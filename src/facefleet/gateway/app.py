@@ -65,7 +65,8 @@ from facefleet.queue.retention import Retention, Terms
 from facefleet.queue.submit import Submitter
 from facefleet.queue.sweeper import Sweeper
 from facefleet.queue.wakes import Waker, heard
-from facefleet.storage.store import Store, open_store
+from facefleet.storage.opening import open_store
+from facefleet.storage.store import Store
 from facefleet.tasks import schema
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.database import Database
@@ -278,7 +279,7 @@ def run(settings: Settings) -> int:
     try:
         app = create(settings, parts)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False,
+            app, log_config=None, access_log=False, server_header=False, proxy_headers=False,
             timeout_graceful_shutdown=_GRACEFUL_SECONDS,
         )  # fmt: skip
         _log.info("gateway.listening", host=settings.gateway.host, port=listener.getsockname()[1])

@@ -30,7 +30,7 @@ from facefleet.queue.resend import Resend
 from facefleet.queue.retries import RetryPolicy
 from facefleet.queue.submit import Submitter
 from facefleet.queue.wakes import Waker
-from facefleet.storage.store import open_store
+from facefleet.storage.opening import open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository

@@ -29,7 +29,7 @@ from facefleet.gateway.uploads import FUSION, read_form
 from facefleet.gateway.views import Accepted, TaskView, options_schema, parse_options
 from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WebhookIntake
 from facefleet.media.sniff import Limits
-from facefleet.tasks.task import Kind
+from facefleet.tasks.task import Kind, Task
 
 KINDS = {
     "/fuse": Kind.FUSE, "/v1/fuse": Kind.FUSE, "/v1/batches": Kind.FUSE,
@@ -82,10 +82,13 @@ def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Cha
         options = parse_options(sent.texts.get("options"), sources=sent.sources)
         webhook = await webhooks.read(sent.texts)
         principal: Principal = request.state.principal
-        template = await run_in_threadpool(targets.of_form, principal, sent, options)
         traceparent = request.headers.get("traceparent")
-        wanted = TaskRequest(sent, options, key, traceparent, template, webhook=webhook)
-        task = await run_in_threadpool(intake.accept, principal, wanted)
+
+        def accept() -> Task:
+            template = targets.of_form(principal, sent, options)
+            return intake.accept(principal, TaskRequest(sent, options, key, traceparent, template, webhook=webhook))
+
+        task = await run_in_threadpool(accept)
         return await answered(changes, request, response, task)
 
     return routes

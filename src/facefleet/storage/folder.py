@@ -1,0 +1,139 @@
+"""The store in a local folder: an object is a file, its key the path below the folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from facefleet.errors import ObjectMissing, StoreUnavailable
+from facefleet.observability.metrics import uncounted
+from facefleet.storage.store import CHUNK_BYTES, Download
+
+_PUT_TRIES = 5
+_UNFINISHED = "#"  # in the name of a file that is still being written; no key of ours has it
+
+
+class FolderStore:
+    """A ``Store`` in a folder that this machine, or a mounted disk, has.
+
+    When the folder is gone (a disk that is not mounted), nothing is missing but the store, and nothing is made in its
+    place.
+
+    Args:
+        folder: Made where it is not there.
+        on_outage: Told each time that the folder could not be used.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+
+    def __init__(self, folder: Path, *, on_outage: Callable[[], object] = uncounted) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._on_outage = on_outage
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep the bytes; readers see all of them or none."""
+        path = self._folder / key
+        unfinished = f"{path}{_UNFINISHED}{uuid4().hex}"
+        with self._outages():
+            self._write(unfinished, data)
+            os.replace(unfinished, path)  # noqa: PTH105 - paths are as slow to make as to write
+
+    def get(self, key: str) -> bytes:
+        """The bytes of the object."""
+        with self._outages(key):
+            return (self._folder / key).read_bytes()
+
+    def stream(self, key: str) -> Download:
+        """The bytes piece by piece; those of an object that is deleted meanwhile stay until they are read."""
+        with self._outages(key):
+            file = (self._folder / key).open("rb", buffering=0)
+
+        def chunks() -> Iterator[bytes]:
+            with file, self._outages():
+                while chunk := file.read(CHUNK_BYTES):
+                    yield chunk
+
+        return Download(os.fstat(file.fileno()).st_size, chunks())
+
+    def link(self, key: str, seconds: float) -> str | None:  # noqa: ARG002
+        """None: nobody else can reach a folder."""
+        return None
+
+    def delete(self, key: str) -> None:
+        """Remove the object; no error where there is none."""
+        path = self._folder / key
+        with suppress(ObjectMissing), self._outages(key):
+            path.unlink()
+        # The folder of a task goes with its last object. Those above stay: a put may be just making its own there.
+        with suppress(OSError):
+            path.parent.rmdir()
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """The keys under a prefix."""
+        self.check()
+        with self._outages():
+            for folder, _, names in os.walk(self._folder / prefix, onerror=_unless_gone):
+                below = Path(folder).relative_to(self._folder).as_posix()
+                yield from (f"{below}/{name}" for name in names if _UNFINISHED not in name)
+
+    def delete_unfinished(self, before: datetime) -> int:
+        """Remove what killed writers left behind and no list shows; how many there were."""
+        self.check()
+        with self._outages():
+            halves = [path for path in self._folder.rglob(f"*{_UNFINISHED}*") if _changed(path) < before]
+            for path in halves:
+                path.unlink(missing_ok=True)
+            return len(halves)
+
+    def check(self) -> None:
+        """Look at the folder."""
+        with self._outages():
+            os.scandir(self._folder).close()
+
+    def _write(self, path: str, data: bytes) -> None:
+        """A new file; its folder is made where it is the first, and again where a neighbour's delete just took it."""
+        for again in reversed(range(_PUT_TRIES)):
+            try:
+                with open(path, "xb") as file:  # noqa: PTH123
+                    file.write(data)
+            except FileNotFoundError:
+                if not again or not self._folder.is_dir():
+                    raise
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            except OSError:
+                Path(path).unlink(missing_ok=True)
+                raise
+            else:
+                return
+
+    @contextmanager
+    def _outages(self, absent: str | None = None) -> Iterator[None]:
+        """Name what went wrong; ``absent`` is the key that may be missing where all else is well."""
+        try:
+            yield
+        except OSError as error:
+            if absent and isinstance(error, FileNotFoundError) and self._folder.is_dir():
+                raise ObjectMissing("The object is not in the store.", key=absent) from error
+            self._on_outage()
+            raise StoreUnavailable(
+                "The folder of the objects cannot be used; try again.", cause=type(error).__name__
+            ) from error
+
+
+def _unless_gone(error: OSError) -> None:
+    """A folder that is not there, or was deleted meanwhile, has no objects."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _changed(path: Path) -> datetime:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:  # its writer was alive, and has just finished it
+        return datetime.max.replace(tzinfo=UTC)

@@ -1,0 +1,49 @@
+"""From a URL to a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from obstore.exceptions import BaseError
+from obstore.store import MemoryStore, from_url
+
+from facefleet.config import Objects
+from facefleet.errors import ConfigInvalid, StoreUnavailable
+from facefleet.observability.metrics import uncounted
+from facefleet.storage.folder import FolderStore
+from facefleet.storage.remote import SCHEMES, open_s3
+from facefleet.storage.store import ObjectStore, Store
+
+
+def open_store(url: str, objects: Objects | None = None, *, on_outage: Callable[[], object] = uncounted) -> Store:
+    """The store of a URL: ``file:///folder``, ``memory:///``, ``s3://bucket/prefix``, ``gs://…``, ``az://…``.
+
+    Args:
+        url: Where the objects are.
+        objects: Endpoint, credentials, time limits and links of S3; none: the defaults.
+        on_outage: Told each time that the store did not answer.
+
+    Raises:
+        ConfigInvalid: obstore does not know the URL, or a setting cannot be used.
+        StoreUnavailable: The local folder cannot be made.
+    """
+    parts = urlsplit(url)
+    objects = objects or Objects()
+    try:
+        if parts.scheme == "memory":
+            return ObjectStore(MemoryStore(), on_outage=on_outage)
+        if parts.scheme == "file":
+            return FolderStore(Path(unquote(parts.path)), on_outage=on_outage)
+        if parts.scheme in SCHEMES:
+            signer = open_s3(url, objects, public=True) if objects.presign else None
+            return ObjectStore(open_s3(url, objects), signer=signer, on_outage=on_outage)
+        return ObjectStore(from_url(url), on_outage=on_outage)
+    except (BaseError, ValueError) as error:
+        # Not chained: its words may quote credentials that stand in the URL.
+        raise ConfigInvalid(
+            f"objects.url cannot be opened ({parts.scheme}): {type(error).__name__}.", setting="objects.url"
+        ) from None
+    except OSError as error:
+        raise StoreUnavailable(f"The folder of the objects cannot be used: {error}.") from error
