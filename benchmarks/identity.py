@@ -25,6 +25,7 @@ import platformdirs
 from facefleet.engine.fusion import Engine
 from facefleet.engine.image import decode
 from facefleet.engine.models.registry import Registry
+from facefleet.engine.steps.prepared import Portrait, prepare
 from facefleet.engine.types import Box, Face, FuseOptions, Pixels
 from facefleet.errors import FacefleetError
 
@@ -68,13 +69,18 @@ class Recogniser:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """One face of one photo."""
+    """One face of one photo.
+
+    Attributes:
+        glasses: Whether the engine keeps its glasses where it is the target.
+    """
 
     name: str
     file: bytes
     pixels: Pixels
     face: Face
     descriptor: Descriptor
+    glasses: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +124,9 @@ def people(engine: Engine, recogniser: Recogniser, photos: dict[str, Path]) -> I
         pixels = decode(file).pixels
         for face in faces:
             if abs(face.pose.yaw) <= MAX_YAW and (name, face.index) not in WITHOUT:
-                yield Person(f"{name}/{face.index}", file, pixels, face, recogniser.describe(pixels, face.box))
+                descriptor = recogniser.describe(pixels, face.box)
+                glasses = prepare(Portrait(pixels, face)).glasses is not None
+                yield Person(f"{name}/{face.index}", file, pixels, face, descriptor, glasses)
 
 
 def fuse(engine: Engine, recogniser: Recogniser, pair: tuple[Person, Person], options: FuseOptions) -> Outcome:
@@ -218,6 +226,7 @@ def main() -> None:
     sheets(outcomes, arguments.output)
     print(f"{len(everyone)} people: {', '.join(person.name for person in everyone)}")
     print(summary(outcomes))
+    print("without targets whose glasses stay: " + summary([each for each in outcomes if not each.target.glasses]))
     print(over_strength(engine, recogniser, pairs[:: max(1, len(pairs) // STEP_PAIRS)]))
     print(f"pairs.csv and contact sheets are in {arguments.output}")
 

@@ -15,6 +15,7 @@ FEATHER = 0.03  # face widths over which the edge fades
 PROTECT = 0.035  # face widths round eyes, brows and lips where skin colour says nothing
 COVERED = 0.7  # share of foreign colour under each eye from which they are hidden, as by sunglasses
 BAND_MARGIN = 0.13  # face widths
+SHADOW = 0.012  # face widths of the forehead beside hair that its shadow falls on
 MARGIN = 0.04  # face widths round hair, where its shadow and single strands are
 FOREIGN_LOW, FOREIGN_HIGH = 2.8, 3.8  # standard deviations from the skin's colour
 LEAST_RED = 0.1  # log of red over green that skin has at least, where masks are looked for
@@ -166,6 +167,15 @@ def _from_outside(mask: Floats, parts: Parts, covered: bool) -> Floats:
     wanted = np.bincount(labels[anchor], minlength=count) > 0
     wanted[0] = False
     return np.asarray(mask * wanted[labels], np.float32)
+
+
+def with_shadow(mask: Pixels, parts: Parts) -> Pixels:
+    """``(h, w)`` uint8: what is not skin together with the forehead beside it, which hair darkens.
+
+    Below the eyes that would be the outline of the face, by which it is known.
+    """
+    forehead = (parts.lower == 0) & (parts.features == 0)
+    return np.where(forehead, _grown(mask, SHADOW * parts.width), mask)
 
 
 def feathered(face: Pixels, width: float) -> Floats:

@@ -44,7 +44,7 @@ class Prepared:
         region: Of the photo, the face with its rim.
         patch: ``(region.height, region.width, 3)`` uint8 BGR, a copy.
         small: ``(h, w, 3)`` uint8 BGR, the patch at the working size.
-        sheet: ``(h, w, 4)`` uint8, ``small`` and beside it what is not skin, 0 to 255.
+        sheet: ``(h, w, 4)`` uint8, ``small`` and beside it, 0 to 255, what is not skin and its shadow.
         parts: Of ``small``.
         foreign: What is not skin in ``small``.
         room: ``(h, w)`` float32, how far another face may cover this one.
@@ -95,7 +95,7 @@ def prepare(portrait: Portrait, *, below: bool = True) -> Prepared:
     small = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
     parts = masks.parts_of(region.local(face.landmarks, size), size)
     foreign, grey = masks.foreign(small, parts), colour.is_grey(small, parts.core)
-    sheet = np.dstack([small, np.asarray(foreign.mask * 255, np.uint8)])
+    sheet = np.dstack([small, masks.with_shadow(np.asarray(foreign.mask * 255, np.uint8), parts)])
     return Prepared(
         face,
         region,
