@@ -48,6 +48,9 @@ def test_the_version_is_printed(run: Run) -> None:
         (["fuse", "a.jpg", "b.jpg", "-o", "c.jpg", "--shape", "-0.1"], "option_invalid"),
         (["fuse", "a.jpg", "b.jpg", "-o", "c.jpg", "--source-face", "-1"], "option_invalid"),
         (["fuse", "a.jpg", "b.jpg", "-o", "c.jpg", "--target-face", "every"], "option_invalid"),
+        (["list", "--url", "notaurl"], "option_invalid"),
+        (["get", "t-1", "--url", "http://"], "option_invalid"),
+        (["batches", "list", "--url", "ftp://127.0.0.1"], "option_invalid"),
     ],
 )
 def test_a_wrong_command_line_ends_with_status_2(run: Run, arguments: list[str], code: str) -> None:
