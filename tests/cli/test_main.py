@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -124,7 +125,10 @@ def test_a_reader_that_hangs_up_gets_no_complaint(environment: Mapping[str, str]
     assert err == b""
 
 
-def test_ctrl_c_ends_with_130_and_no_traceback(environment: Mapping[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["plain", "json"])
+def test_ctrl_c_ends_with_130_and_no_traceback(
+    environment: Mapping[str, str], tmp_path: Path, flags: list[str]
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/tiny.bin"
         (tmp_path / "own.toml").write_text(
@@ -133,7 +137,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback(environment: Mapping[str, str], t
         )
         settings = {"FACEFLEET_ENGINE__MANIFEST": "own.toml", "FACEFLEET_ENGINE__CACHE": "cache"}
         process = subprocess.Popen(
-            [SCRIPT, "models", "pull", "tiny"],
+            [SCRIPT, "models", "pull", "tiny", *flags],
             cwd=tmp_path, env={**environment, **settings},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -145,7 +149,11 @@ def test_ctrl_c_ends_with_130_and_no_traceback(environment: Mapping[str, str], t
         connection.close()
     assert process.returncode == 130
     assert time.monotonic() - began < 5
-    assert (out, err) == ("", "")
+    assert err == ""
+    if flags:
+        assert json.loads(out) == {"error": {"code": "interrupted", "message": "Stopped by Ctrl-C.", "detail": {}}}
+    else:
+        assert out == ""
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1"])
