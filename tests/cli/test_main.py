@@ -66,6 +66,20 @@ def test_a_wrong_command_line_ends_with_status_2(run: Run, arguments: list[str],
     assert plain.err.endswith(f"[{code}]\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["submit", "a.jpg", "--template"], "facefleet submit"),
+        (["templates", "add", "a.jpg", "--timeout"], "facefleet templates add"),
+        (["submit", "a.jpg", "--nope"], "facefleet submit"),
+        (["--version=1"], "facefleet"),
+    ],
+    ids=str,
+)
+def test_a_wrong_command_line_names_the_help_of_its_command(run: Run, arguments: list[str], command: str) -> None:
+    assert f"See `{command} --help`." in run(*arguments).err
+
+
 def test_a_setting_that_cannot_be_used_is_named(run: Run) -> None:
     done = run("config", "--json", FACEFLEET_IMAGES__MAX_SIDE="tall")
     assert done.status == 1

@@ -15,7 +15,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -155,7 +155,7 @@ def _run(given: list[str], *, as_json: bool) -> int:
     except FacefleetError as error:
         return _report(error, as_json)
     except typer.TyperException as error:
-        return _report(_usage(error), as_json)
+        return _report(_usage(error, given), as_json)
     except (KeyboardInterrupt, typer.Abort):
         return _report(Interrupted("Stopped by Ctrl-C."), as_json)
     except Exception as error:  # noqa: BLE001 - the last place before the user
@@ -182,18 +182,32 @@ def _tell_stopped(stopped: Interrupted) -> None:
         output.console(stderr=True).print(output.visible(stopped.message), soft_wrap=True)
 
 
-def _usage(error: typer.TyperException) -> RequestError:
+def _usage(error: typer.TyperException, given: Sequence[str]) -> RequestError:
     """Click's own complaints in our words; the names of its classes are the only thing it tells them apart by."""
     kind = type(error).__name__
-    message = f"{error.format_message().rstrip('.')}. See `{_path(error)} --help`."
+    message = f"{error.format_message().rstrip('.')}. See `{_path(error, given)} --help`."
     if kind in ("BadParameter", "NoSuchOption", "BadOptionUsage"):
         return OptionInvalid(message)
     return RequestError(message)
 
 
-def _path(error: typer.TyperException) -> str:
+def _path(error: typer.TyperException, given: Sequence[str]) -> str:
+    """The command that was meant; of an option without its value the framework does not say."""
     context = getattr(error, "ctx", None)
-    return str(context.command_path) if context else "facefleet"
+    if context is not None:
+        return str(context.command_path)
+    words, commands = ["facefleet"], _commands(typer.main.get_command(app))
+    for word in given:
+        if word not in commands:
+            break
+        words.append(word)
+        commands = _commands(commands[word])
+    return " ".join(words)
+
+
+def _commands(command: object) -> Mapping[str, object]:
+    """Those of a group, by their names."""
+    return getattr(command, "commands", {})
 
 
 def _unexpected(error: Exception) -> FacefleetError:
