@@ -77,6 +77,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── WorkerLost                worker_lost               500
     │   ├── DeadlineExceeded          deadline_exceeded         504
     │   └── TaskFailed                task_failed               500   as told by a server to its client
+    ├── Interrupted                   interrupted               499   told by the command line: Ctrl-C
     ├── RefusedByServer               refused_by_server         502   by a code that this client does not know
     ├── ObjectMissing                 object_missing            500   an input is no longer in the store
     └── InternalError                 internal                  500   a bug of ours
@@ -604,6 +605,14 @@ class TaskFailed(TaskFailure):
     """A server told its client that the task failed; ``detail["cause"]`` has the server's code."""
 
     code = "task_failed"
+
+
+class Interrupted(FacefleetError):
+    """Whoever waited stopped; ``detail["command"]`` goes on with what was begun, where anything was."""
+
+    code = "interrupted"
+    status = 499
+    title = "Interrupted"
 
 
 class RefusedByServer(FacefleetError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -12,10 +14,11 @@ from zipfile import ZipFile
 
 import pytest
 from tests.client.conftest import admiral, client, door, engine, open_door, woman, work
-from tests.client.scripted import Said, saying
+from tests.client.scripted import Heard, Said, saying
 from tests.gateway.conftest import Door, Work, picture
 from tests.servers import wait_until
 
+from facefleet.cli.names import keep
 from facefleet.client import Client
 from facefleet.media.sniff import ImageType, sniff
 
@@ -138,7 +141,7 @@ def test_nobody_at_the_address_is_told(run: Run, tmp_path: Path) -> None:
     assert (done.status, done.error["code"]) == (1, "server_unreachable")
 
 
-Begin = Callable[[str], "subprocess.Popen[str]"]
+Begin = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -146,9 +149,10 @@ def begin(environment: Mapping[str, str], tmp_path: Path) -> Begin:
     """Begins to wait for a batch at a server."""
     (tmp_path / "a.jpg").write_bytes(picture())
 
-    def begun(url: str) -> subprocess.Popen[str]:
+    def begun(url: str, *more: str) -> subprocess.Popen[str]:
+        photos = more or ("a.jpg",)
         return subprocess.Popen(
-            [SCRIPT, "batch", "a.jpg", "--target", "a.jpg", "-o", "out", "--url", url],
+            [SCRIPT, "batch", *photos, "--target", "a.jpg", "-o", "out", "--url", url],
             cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -174,6 +178,118 @@ def test_whoever_stops_waiting_is_told_how_to_go_on(begin: Begin, tmp_path: Path
         wait_until(lambda: any(heard.method == "GET" for heard in server.heard), "it waits", 30)
         waiting.send_signal(signal.SIGINT)
         out, err = waiting.communicate(timeout=30)
-    again = f"facefleet batches wait b-1 -o b-1.zip --url {server.url}"
+    again = f"facefleet batches wait b-1 -o out --url {server.url}"
     assert (waiting.returncode, out, err) == (130, "", f"The batch goes on: {again}\n")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".facefleet-b-1.json"]
+
+
+def test_whoever_was_stopped_goes_on_into_the_same_folder(
+    begin: Begin, ask: Ask, door: Door, client: Client, work: Work, woman: bytes, admiral: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "anna.png").write_bytes(woman)
+    (tmp_path / "ben.png").write_bytes(woman)
+    (tmp_path / "a.jpg").write_bytes(admiral)
+    url = str(door.client.base_url)
+    waiting = begin(url, "anna.png", "ben.png", "--json")
+    wait_until(lambda: any((tmp_path / "out").glob(".facefleet-*.json")), "it waits", 30)
+    waiting.send_signal(signal.SIGINT)
+    stopped = json.loads(waiting.communicate(timeout=30)[0])["error"]
+    made = next(client.batches())
+    assert (waiting.returncode, stopped["code"], stopped["detail"]["batch_id"]) == (130, "interrupted", made.id)
+    command = shlex.split(stopped["detail"]["command"])
+    assert command == ["facefleet", "batches", "wait", made.id, "-o", "out", "--url", url]
+    assert work(door) == 2
+    early = ask("batches", "show", made.id, "-o", "out", "--json").document
+    assert [one["output"] for one in early["items"]] == ["out/anna.jpg", "out/ben.jpg"], "it has ended by now"
+    (tmp_path / "out" / "ben.jpg").unlink()
+    written = (tmp_path / "out" / "anna.jpg").stat().st_mtime_ns
+    keep(tmp_path / "out", made.id, ["anna.jpg", "ben.jpg"])
+    done = ask(*command[1:])
+    assert (done.status, done.err) == (0, "")
+    assert done.out == f"out: 2 of 2 done (batch {made.id})\n"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["anna.jpg", "ben.jpg"]
+    assert (tmp_path / "out" / "anna.jpg").stat().st_mtime_ns == written, "what is whole is not written again"
+    (tmp_path / "out" / "anna.jpg").write_bytes(b"mine")
+    keep(tmp_path / "out", made.id, ["anna.jpg", "ben.jpg"])
+    taken = ask(*command[1:], "--json")
+    assert (taken.status, taken.document["items"][0]["error"]["code"]) == (1, "file_exists")
+    assert (tmp_path / "out" / "anna.jpg").read_bytes() == b"mine"
+    assert ask(*command[1:], "--force").status == 0
+    assert sniff((tmp_path / "out" / "anna.jpg").read_bytes()).type is ImageType.JPEG
+
+
+def test_a_batch_of_somebody_else_is_named_by_its_numbers(
+    ask: Ask, door: Door, client: Client, work: Work, woman: bytes, admiral: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    made = client.batch(sources=[woman, picture()], target=admiral, consent=True)
+    work(door)
+    done = ask("batches", "wait", made.id, "-o", "out")
+    assert (done.status, [path.name for path in (tmp_path / "out").iterdir()]) == (1, ["0000.jpg"])
+    assert done.err.startswith("item 1: No face")
+
+
+Answer = Callable[[Heard], Said]
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "go_on"),
+    [
+        (["templates", "add", "a.jpg"], "template", "templates wait p-1"),
+        (["templates", "wait", "p-1"], "template", "templates wait p-1"),
+        (["submit", "a.jpg", "a.jpg", "-o", "b.jpg", "--force"], "task", "wait t-1 -o b.jpg --force"),
+        (["wait", "t-1"], "task", "wait t-1"),
+        (["events", "t-1"], "task", "events t-1"),
+        (["batches", "wait", "b-1", "-o", "b.zip"], "batch", "batches wait b-1 -o b.zip"),
+    ],
+    ids=lambda one: " ".join(one[:2]) if isinstance(one, list) else "",
+)
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["plain", "json"])
+def test_ctrl_c_tells_what_goes_on_and_how(
+    environment: Mapping[str, str], tmp_path: Path, command: list[str], kind: str, go_on: str, flags: list[str]
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(picture())
+    shown = {
+        "task_id": "t-1", "batch_id": "b-1", "template_id": "p-1", "total": 1, "status": "preparing", "version": 1,
+        "links": {},
+    }  # fmt: skip
+    looks = ("/v1/tasks/t-1", "/v1/batches/b-1")
+
+    def answer(heard: Heard) -> Said:
+        return Said(404, None) if heard.path.endswith("/events") else Said(200, shown)
+
+    with saying(answer) as server:
+        waiting = subprocess.Popen(
+            [SCRIPT, *command, "--url", server.url, *flags],
+            cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        wait_until(lambda: sum(heard.path in looks for heard in list(server.heard)) >= 2, "it waits", 30)
+        waiting.send_signal(signal.SIGINT)
+        out, err = waiting.communicate(timeout=30)
+    again = f"facefleet {go_on} --url {server.url}"
+    assert waiting.returncode == 130
+    if not flags:
+        assert (out.replace("   1    0%  preparing\n", ""), err) == ("", f"The {kind} goes on: {again}\n")
+        return
+    error = json.loads(out)["error"]
+    given_id = {"task": "t-1", "batch": "b-1", "template": "p-1"}[kind]
+    assert err == ""
+    assert (error["code"], error["detail"]) == ("interrupted", {f"{kind}_id": given_id, "command": again})
+
+
+def test_a_wait_that_ends_too_soon_says_how_to_go_on(ask: Ask, client: Client, door: Door, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(picture())
+    late = ask("templates", "add", "a.jpg", "--timeout", "0.3", "--json").error
+    template = next(client.templates())
+    assert late["code"] == "wait_timeout"
+    assert late["detail"] == {"template_id": template.id, "command": f"facefleet templates wait {template.id}"}
+    assert late["message"].endswith(f"To go on: facefleet templates wait {template.id}")
+
+
+def test_a_template_that_fails_is_named(ask: Ask, client: Client, worker: None, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(picture())
+    done = ask("templates", "add", "a.jpg")
+    template = next(client.templates())
+    assert done.status == 1
+    assert done.err.startswith(f"error: The template {template.id} has failed: No face")
+    assert ask("templates", "wait", template.id, "--json").error["detail"]["template_id"] == template.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -48,6 +49,9 @@ def test_the_version_is_printed(run: Run) -> None:
         (["fuse", "a.jpg", "b.jpg", "-o", "c.jpg", "--shape", "-0.1"], "option_invalid"),
         (["fuse", "a.jpg", "b.jpg", "-o", "c.jpg", "--source-face", "-1"], "option_invalid"),
         (["fuse", "a.jpg", "b.jpg", "-o", "c.jpg", "--target-face", "every"], "option_invalid"),
+        (["list", "--url", "notaurl"], "option_invalid"),
+        (["get", "t-1", "--url", "http://"], "option_invalid"),
+        (["batches", "list", "--url", "ftp://127.0.0.1"], "option_invalid"),
     ],
 )
 def test_a_wrong_command_line_ends_with_status_2(run: Run, arguments: list[str], code: str) -> None:
@@ -60,6 +64,20 @@ def test_a_wrong_command_line_ends_with_status_2(run: Run, arguments: list[str],
     assert plain.out == ""
     assert plain.err.startswith("error: ")
     assert plain.err.endswith(f"[{code}]\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["submit", "a.jpg", "--template"], "facefleet submit"),
+        (["templates", "add", "a.jpg", "--timeout"], "facefleet templates add"),
+        (["submit", "a.jpg", "--nope"], "facefleet submit"),
+        (["--version=1"], "facefleet"),
+    ],
+    ids=str,
+)
+def test_a_wrong_command_line_names_the_help_of_its_command(run: Run, arguments: list[str], command: str) -> None:
+    assert f"See `{command} --help`." in run(*arguments).err
 
 
 def test_a_setting_that_cannot_be_used_is_named(run: Run) -> None:
@@ -121,7 +139,10 @@ def test_a_reader_that_hangs_up_gets_no_complaint(environment: Mapping[str, str]
     assert err == b""
 
 
-def test_ctrl_c_ends_with_130_and_no_traceback(environment: Mapping[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["plain", "json"])
+def test_ctrl_c_ends_with_130_and_no_traceback(
+    environment: Mapping[str, str], tmp_path: Path, flags: list[str]
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/tiny.bin"
         (tmp_path / "own.toml").write_text(
@@ -130,7 +151,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback(environment: Mapping[str, str], t
         )
         settings = {"FACEFLEET_ENGINE__MANIFEST": "own.toml", "FACEFLEET_ENGINE__CACHE": "cache"}
         process = subprocess.Popen(
-            [SCRIPT, "models", "pull", "tiny"],
+            [SCRIPT, "models", "pull", "tiny", *flags],
             cwd=tmp_path, env={**environment, **settings},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -142,7 +163,11 @@ def test_ctrl_c_ends_with_130_and_no_traceback(environment: Mapping[str, str], t
         connection.close()
     assert process.returncode == 130
     assert time.monotonic() - began < 5
-    assert (out, err) == ("", "")
+    assert err == ""
+    if flags:
+        assert json.loads(out) == {"error": {"code": "interrupted", "message": "Stopped by Ctrl-C.", "detail": {}}}
+    else:
+        assert out == ""
 
 
 @pytest.mark.parametrize("seconds", ["nan", "inf", "0", "-1"])

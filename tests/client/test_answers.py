@@ -81,10 +81,9 @@ def test_what_lasts_is_told_at_once_by_its_class(said: Said, error: type[Facefle
         assert caught.value.detail["code"] == "teapot"
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense", "ftp://127.0.0.1", "http://[::1", ""])
-def test_an_address_of_nobody_is_told_soon(url: str) -> None:
+def test_an_address_of_nobody_is_told_soon() -> None:
     began = time.monotonic()
-    with client(url) as facefleet, pytest.raises(ServerUnreachable):
+    with client("http://127.0.0.1:1") as facefleet, pytest.raises(ServerUnreachable):
         facefleet.task("t-1")
     assert time.monotonic() - began < 2.0
 

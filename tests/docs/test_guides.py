@@ -6,24 +6,27 @@ One thing differs: the port, since 8080 may be somebody's.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 from tests.docs.pages import Block, blocks
-from tests.servers import free_port, missing
+from tests.servers import free_port, missing, wait_until
 
 from facefleet.media.sniff import sniff
 from facefleet.safety.labels import read_mark
 
 pytestmark = pytest.mark.needs_server
 
+TRACES = "guides/traces.md"
 QUICK_START, PYTHON_CLIENT = "guides/quick-start.md", "guides/python-client.md"
 CAMPAIGN = "guides/templates-and-batches.md"
 NAMES = {"python": "fuse.py", "javascript": "fuse.mjs"}
@@ -80,14 +83,22 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     before, up = until_server()
     for block in before:
         found.follow(block)
-    with (folder / "up.log").open("wb") as log:
+    with serving(found, up.text):
+        yield found
+
+
+@contextmanager
+def serving(reader: Reader, command: str) -> Iterator[None]:
+    """The server that a guide starts in a terminal of its own."""
+    with (reader.folder / "up.log").open("wb") as log:
         server = subprocess.Popen(
-            up.text.split(), cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+            command.split(), cwd=reader.folder, env=reader.environment, stdout=subprocess.PIPE, stderr=log, text=True
         )
     assert server.stdout is not None
     try:
-        assert f"ready at http://127.0.0.1:{port}" in server.stdout.readline(), (folder / "up.log").read_text()
-        yield found
+        said = server.stdout.readline()
+        assert f"ready at http://127.0.0.1:{reader.port}" in said, (reader.folder / "up.log").read_text()
+        yield
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(30)
@@ -140,3 +151,36 @@ def test_the_page_about_campaigns_does_what_it_says(reader: Reader) -> None:
         with ZipFile(reader.folder / name) as results:
             assert results.namelist() == ["0000.jpg", "0001.jpg", "results.json"]
     assert reader.run("facefleet", "templates", "list", "--json").split() == ["{", '"templates":', "[]", "}"]
+
+
+def test_the_receiver_of_the_page_about_traces_prints_the_spans_of_a_fusion(reader: Reader, tmp_path: Path) -> None:
+    port, collecting, told = free_port(), str(free_port()), tmp_path / "told"
+    console, program = (
+        next(block.text for block in blocks(TRACES) if block.language == language).replace("4318", collecting)
+        for language in ("console", "python")
+    )
+    (tmp_path / "receive.py").write_text(program)
+    export, up = console.splitlines()
+    name, value = export.removeprefix("export ").split("=")
+    own = {"GATEWAY__PORT": str(port), "CLIENT__URL": f"http://127.0.0.1:{port}", "DATA": str(tmp_path / "data")}
+    environment = {**reader.environment, name: value, **{f"FACEFLEET_{setting}": text for setting, text in own.items()}}
+    other = Reader(tmp_path, port, environment)
+    photos = [str(reader.folder / "photos" / photo) for photo in ("astronaut.png", "grace_hopper.jpg")]
+    with told.open("wb") as out:
+        receiver = subprocess.Popen([sys.executable, "-I", str(tmp_path / "receive.py")], stdout=out, stderr=out)
+    try:
+        with serving(other, up):
+            other.run("facefleet", "submit", *photos, "-o", "fused.jpg")
+            for span in (" task.handle ", " POST /v1/fuse "):
+                wait_until(lambda span=span: span in told.read_text(), f"{span} has come", 30)  # type: ignore[misc]
+    finally:
+        receiver.terminate()
+        receiver.wait(10)
+    lines = told.read_text().splitlines()
+    handled = next(line for line in lines if " facefleet-worker task.handle " in line)
+    accepted = next(line for line in lines if " facefleet-gateway POST /v1/fuse" in line)
+    assert handled.split()[2] == accepted.split()[2], "both are of one trace"
+    assert "outcome=succeeded" in handled
+    assert any(" facefleet-worker engine.decode" in line for line in lines)
+    shape = re.compile(r" *\d+\.\d ms  [0-9a-f]{32} ([0-9a-f]{16}|- {15}) [0-9a-f]{16} facefleet-(gateway|worker) ")
+    assert [line for line in lines if not shape.match(line)] == []

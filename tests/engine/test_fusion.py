@@ -10,6 +10,7 @@ import pytest
 from tests.engine.conftest import Photo
 from tests.engine.pictures import as_stored, jpeg, jpeg_with_orientation, png, webp
 
+from facefleet.assignments import FaceAssignment
 from facefleet.engine.fusion import Engine
 from facefleet.engine.image import decode
 from facefleet.engine.steps.locate import ALIKE
@@ -20,6 +21,7 @@ from facefleet.errors import (
     FaceOutOfFrame,
     FacePoseUnsupported,
     FaceTooSmall,
+    ImageDecodeFailed,
     ModelUnknown,
 )
 from facefleet.media.sniff import ImageType
@@ -234,7 +236,22 @@ def test_a_photo_without_a_face_is_refused_by_its_name(engine: Engine, photo: Ph
     pair = {"source": photo("astronaut"), "target": photo("astronaut"), image: empty()}
     with pytest.raises(FaceNotFound) as caught:
         engine.fuse(pair["source"], pair["target"])
-    assert caught.value.detail["image"] == image
+    assert (caught.value.detail["image"], caught.value.detail["field"]) == (image, image)
+    assert "number" not in caught.value.detail, "there is one of each"
+
+
+def test_of_several_sources_the_one_that_is_refused_is_told_by_its_number(engine: Engine, photo: Photo) -> None:
+    options = FuseOptions(faces=(FaceAssignment(0, 0), FaceAssignment(1, 1)))
+    for wrong, error in ((empty(), FaceNotFound), (photo("astronaut")[:5_000], ImageDecodeFailed)):
+        with pytest.raises(error) as caught:
+            engine.fuse(photo("astronaut"), photo("group"), options, more_sources=[wrong])
+        assert (caught.value.detail["field"], caught.value.detail["number"]) == ("source", 1)
+
+
+def test_a_target_that_is_damaged_is_told_by_its_field(engine: Engine, photo: Photo) -> None:
+    with pytest.raises(ImageDecodeFailed) as caught:
+        engine.fuse(photo("astronaut"), photo("grace_hopper")[:5_000])
+    assert caught.value.detail["field"] == "target"
 
 
 @pytest.mark.parametrize("image", ["source", "target"])
@@ -242,7 +259,7 @@ def test_an_index_beyond_the_faces_is_refused(engine: Engine, photo: Photo, imag
     options = FuseOptions(source_face=1) if image == "source" else FuseOptions(target_face=1)
     with pytest.raises(FaceIndexInvalid) as caught:
         engine.fuse(photo("astronaut"), photo("astronaut"), options)
-    assert caught.value.detail == {"image": image, "index": 1, "faces": 1}
+    assert caught.value.detail == {"image": image, "index": 1, "faces": 1, "field": image}
 
 
 def test_a_face_of_a_few_pixels_is_refused_with_its_size(engine: Engine, photo: Photo, astronaut: Pixels) -> None:

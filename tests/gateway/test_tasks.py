@@ -52,13 +52,14 @@ def test_a_finished_task_gives_its_picture_with_its_type(door: Door) -> None:
 
 def test_a_failed_task_says_why(door: Door) -> None:
     task = claimed(door)
-    door.parts.records.fail(task, FaceNotFound("No face was found in the source.", image="source"))
+    door.parts.records.fail(task, FaceNotFound("No face was found in the source.", field="source", number=1))
     view = door.client.get(f"/v1/tasks/{task.id}").json()
     assert view["status"] == "failed"
     assert view["error"]["code"] == "face_not_found"
-    assert view["error"]["detail"] == {"image": "source"}
+    assert (view["error"]["field"], view["error"]["detail"]) == ("source", {"field": "source", "number": 1})
     answer = door.client.get(f"/v1/tasks/{task.id}/result")
     assert (answer.status_code, answer.json()["context"]["cause"]) == (410, "face_not_found")
+    assert (answer.json()["field"], answer.json()["context"]["number"]) == ("source", 1)
 
 
 def test_a_task_that_has_not_ended_can_be_canceled_twice(door: Door) -> None:

@@ -69,8 +69,10 @@ def test_a_template_without_a_face_fails_with_the_reason_and_its_photo_goes(
     work(door)
     shown = door.client.get(template["links"]["self"]).json()
     assert (shown["status"], shown["error"]["code"]) == ("failed", "face_not_found")
+    assert shown["error"]["field"] == "image"
     answer = fuse(door, woman, template["template_id"])
     assert (answer.status_code, answer.json()["code"]) == (409, "template_failed")
+    assert answer.json()["field"] == "template_id"
     later = FakeClock(now() + timedelta(hours=2))
     retention(door, later).round()
     assert door.kept() == []
@@ -91,7 +93,7 @@ def test_a_fusion_waits_for_its_template_and_takes_only_faces_that_it_has(
     template = register(door, pair)
     early = fuse(door, woman, template["template_id"])
     assert (early.status_code, early.json()["code"], early.json()["retryable"]) == (409, "template_not_ready", True)
-    assert early.headers["retry-after"] == "1"
+    assert (early.headers["retry-after"], early.json()["field"]) == ("1", "template_id")
     work(door)
     absent = fuse(door, woman, template["template_id"], {"faces": [{"target_face": 2}]})
     assert (absent.status_code, absent.json()["code"]) == (422, "template_face_not_found")
@@ -99,6 +101,7 @@ def test_a_fusion_waits_for_its_template_and_takes_only_faces_that_it_has(
     assert tiled.json()["code"] == "option_invalid"
     unknown = fuse(door, woman, "0" * 8 + "-0000-0000-0000-" + "0" * 12)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "template_not_found")
+    assert unknown.json()["field"] == "template_id"
     accepted = fuse(door, woman, template["template_id"], {"faces": [{"target_face": 1}]}).json()
     work(door)
     shown = door.client.get(accepted["links"]["self"]).json()
@@ -127,6 +130,7 @@ def test_a_template_that_is_deleted_fails_the_tasks_that_wait_for_it(
     failed = task(door, accepted)
     assert failed.failure is not None
     assert (failed.state, failed.failure.code) == (State.FAILED, "template_not_found")
+    assert failed.failure.detail["field"] == "template_id"
 
 
 def test_a_worker_prepares_a_template_once(

@@ -87,6 +87,7 @@ def test_bad_input_fails_at_once_with_its_code(bench: Bench, photos: tuple[bytes
         assert failed.state is State.FAILED
         assert failed.failure is not None
         assert failed.failure.code == code
+        assert failed.failure.detail["field"] == ("target" if code == "image_decode_failed" else "source")
         assert (failed.fence, failed.failures) == (1, 0)
     assert bench.results() == []
 

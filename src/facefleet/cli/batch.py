@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facefleet import files
 from facefleet.cli import output, server, start
 from facefleet.cli.fuse import target_face_of
+from facefleet.cli.names import keep
 from facefleet.cli.options import Age, FaceToReplace, FaceToTake, Force, JsonOption, MinStrength, Shape, Strength, Tiles
 from facefleet.cli.selection import Selection
-from facefleet.errors import FacefleetError
 from facefleet.media.sniff import Limits
 
 if TYPE_CHECKING:
@@ -74,16 +74,12 @@ def batch(
         if out is None:
             _tell(made, as_json=as_json)
             return
-        archive = Path(f"{made.id}.zip")  # what can be had later has the names of items, not of files
-        server.wait_for_batch(made, timeout, url, archive)
-        from facefleet.cli.unpack import unpack
+        from facefleet.cli.unpack import finish
 
-        try:
-            results = unpack(made, out, names, overwrite=force)
-        except FacefleetError:
-            again = server.command("batches wait", made.id, url, archive)
-            output.console(stderr=True).print(f"The results stay at the server: {again}", soft_wrap=True)
-            raise
+        with server.going_on("batch", made.id, server.command("batches wait", made.id, url, out, force=force)):
+            keep(out, made.id, names)
+            server.wait_for_batch(made, timeout)
+            results = finish(made, out, overwrite=force)
     _tell_results(made, out, chosen, results, time.monotonic() - began, as_json=as_json)
     if any(one.output is None for one in results):
         raise typer.Exit(1)
@@ -107,24 +103,12 @@ def _tell_results(
     made: Batch, folder: Path, chosen: Selection, results: list[Unpacked], seconds: float, *, as_json: bool
 ) -> None:
     if as_json:
-        rows: list[dict[str, Any]] = [
-            {
-                "input": str(chosen.inputs[one.item]), "output": str(one.output) if one.output else None,
-                "task_id": one.row["task_id"], "status": one.row["status"], "error": one.row["error"],
-            }
-            for one in results
-        ]  # fmt: skip
+        rows = [{"input": str(chosen.inputs[one.item]), **one.told} for one in results]
         output.document({
             "batch_id": made.id, "status": made.status, "counts": made.counts, "items": rows,
             "seconds": round(seconds, 3),
         })  # fmt: skip
         return
-    for one in results:
-        if one.output is None:
-            error = one.row["error"] or {"message": f"It is {one.row['status']}.", "code": "task_failed"}
-            output.failure(str(chosen.inputs[one.item]), error["message"], error["code"])
-    done = sum(one.output is not None for one in results)
-    output.console().print(
-        f"{output.visible(str(folder))}: {done} of {len(results)} done in {seconds:.2f} s (batch {made.id})",
-        soft_wrap=True,
-    )
+    from facefleet.cli.unpack import tell
+
+    tell(folder, made, results, lambda one: str(chosen.inputs[one.item]), f" in {seconds:.2f} s")

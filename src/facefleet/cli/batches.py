@@ -14,6 +14,7 @@ from facefleet.cli.each import each
 from facefleet.cli.options import Force, JsonOption
 
 if TYPE_CHECKING:
+    from facefleet.cli.unpack import Unpacked
     from facefleet.client import Batch
 
 app = typer.Typer(help="Look at batches, wait for them, end them, have them erased.")
@@ -21,7 +22,8 @@ app = typer.Typer(help="Look at batches, wait for them, end them, have them eras
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Of the batch.", show_default=False)]
 IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Of the batches.", show_default=False)]
 OutOption = Annotated[
-    Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write what has succeeded to this ZIP file.")
+    Path | None,
+    typer.Option("--output", "-o", metavar="OUT", help="ZIP file, or folder, for what has succeeded."),
 ]
 
 
@@ -54,9 +56,9 @@ def show(
     _check(out, force=force)
     with server.opened(url) as client:
         batch = client.get_batch(batch_id)
-        _save(batch, out, force=force)
+        results = _save(batch, out, force=force)
     if as_json:
-        output.document(batch.view.raw)
+        output.document(_document(batch, results))
         return
     output.fields(batch.view.raw)
 
@@ -70,18 +72,22 @@ def wait(
     force: Force = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Wait until every item of a batch has ended; items that failed are counted, no error."""
+    """Wait until every item of a batch has ended; items that failed are counted, no error.
+
+    Into a folder it goes on where `facefleet batch -o` was stopped: pictures that are there already stay.
+    """
     server.check_timeout(timeout)
     _check(out, force=force)
-    with server.opened(url) as client:
-        batch = server.wait_for_batch(client.get_batch(batch_id), timeout, url, out)
-        _save(batch, out, force=force)
+    go_on = server.command("batches wait", batch_id, url, out, force=force)
+    with server.opened(url) as client, server.going_on("batch", batch_id, go_on):
+        batch = server.wait_for_batch(client.get_batch(batch_id), timeout)
+        results = _save(batch, out, force=force)
     if as_json:
-        output.document(batch.view.raw)
-        return
-    where = f" ({out})" if out is not None else ""
-    line = f"{batch.id} {server.words_of_batch(batch.view)}{where}"
-    output.console().print(output.visible(line), soft_wrap=True)
+        output.document(_document(batch, results))
+    else:
+        _tell(batch, out, results)
+    if any(one.output is None for one in results or ()):
+        raise typer.Exit(1)
 
 
 @app.command("cancel")
@@ -106,10 +112,32 @@ def erase(batch_ids: IdsArgument, url: server.UrlOption = None, as_json: JsonOpt
 
 
 def _check(out: Path | None, *, force: bool) -> None:
-    if out is not None:
+    if out is not None and not out.is_dir():
         files.check_output(out, overwrite=force)
 
 
-def _save(batch: Batch, out: Path | None, *, force: bool) -> None:
-    if out is not None:
+def _save(batch: Batch, out: Path | None, *, force: bool) -> list[Unpacked] | None:
+    """What became of the items, where they are files of their own."""
+    if out is None:
+        return None
+    if not out.is_dir():
         batch.save_results(out, overwrite=force)
+        return None
+    from facefleet.cli.unpack import finish
+
+    return finish(batch, out, overwrite=force)
+
+
+def _tell(batch: Batch, out: Path | None, results: list[Unpacked] | None) -> None:
+    if out is not None and results is not None:
+        from facefleet.cli.unpack import tell
+
+        tell(out, batch, results, lambda one: f"item {one.item}")
+        return
+    where = f" ({out})" if out is not None else ""
+    line = f"{batch.id} {server.words_of_batch(batch.view)}{where}"
+    output.console().print(output.visible(line), soft_wrap=True)
+
+
+def _document(batch: Batch, results: list[Unpacked] | None) -> dict[str, object]:
+    return dict(batch.view.raw) if results is None else dict(batch.view.raw) | {"items": [one.told for one in results]}

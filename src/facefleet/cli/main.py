@@ -3,7 +3,7 @@
     0    done
     1    an error of the tree (errors.py), or a check that failed
     2    the command line itself cannot be understood, or an option has a value it cannot have
-    130  stopped by Ctrl-C
+    130  stopped by Ctrl-C, as ``interrupted``
 
 With ``--json`` stdout carries exactly one JSON document, also for errors: ``{"error": {"code", "message", "detail"}}``.
 Commands import what they need when they run, so that ``--help`` stays fast.
@@ -15,7 +15,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +48,15 @@ from facefleet.cli import (
     webhooks,
     worker,
 )
-from facefleet.errors import ConfigInvalid, FacefleetError, FileUnwritable, InternalError, OptionInvalid, RequestError
+from facefleet.errors import (
+    ConfigInvalid,
+    FacefleetError,
+    FileUnwritable,
+    InternalError,
+    Interrupted,
+    OptionInvalid,
+    RequestError,
+)
 
 _INTERRUPTED = 130
 _USAGE = 2
@@ -137,6 +145,8 @@ def _open_streams() -> None:
 def _run(given: list[str], *, as_json: bool) -> int:
     try:
         status = typer.main.get_command(app).main(given, prog_name="facefleet", standalone_mode=False)
+        if status == _INTERRUPTED:  # what the framework makes of a KeyboardInterrupt
+            raise KeyboardInterrupt
         return status if isinstance(status, int) else 0
     except OSError as error:
         if error.filename is None:  # no file of a command's, so it is stdout
@@ -145,9 +155,9 @@ def _run(given: list[str], *, as_json: bool) -> int:
     except FacefleetError as error:
         return _report(error, as_json)
     except typer.TyperException as error:
-        return _report(_usage(error), as_json)
+        return _report(_usage(error, given), as_json)
     except (KeyboardInterrupt, typer.Abort):
-        return _INTERRUPTED
+        return _report(Interrupted("Stopped by Ctrl-C."), as_json)
     except Exception as error:  # noqa: BLE001 - the last place before the user
         return _report(_unexpected(error), as_json)
 
@@ -156,24 +166,48 @@ def _report(error: FacefleetError, as_json: bool) -> int:
     if as_json:
         found = {"code": error.code, "message": error.message, "detail": error.detail}
         sys.stdout.write(json.dumps({"error": found}, indent=2, default=str) + "\n")
+    elif isinstance(error, Interrupted):
+        _tell_stopped(error)
     else:
         line = f"error: {output.visible(error.message)} [{error.code}]"
         output.console(stderr=True).print(line, style="red", soft_wrap=True)
+    if isinstance(error, Interrupted):
+        return _INTERRUPTED
     return _USAGE if isinstance(error, RequestError) else 1
 
 
-def _usage(error: typer.TyperException) -> RequestError:
+def _tell_stopped(stopped: Interrupted) -> None:
+    """Whoever pressed Ctrl-C knows that; what goes on is news."""
+    if stopped.detail:
+        output.console(stderr=True).print(output.visible(stopped.message), soft_wrap=True)
+
+
+def _usage(error: typer.TyperException, given: Sequence[str]) -> RequestError:
     """Click's own complaints in our words; the names of its classes are the only thing it tells them apart by."""
     kind = type(error).__name__
-    message = f"{error.format_message().rstrip('.')}. See `{_path(error)} --help`."
+    message = f"{error.format_message().rstrip('.')}. See `{_path(error, given)} --help`."
     if kind in ("BadParameter", "NoSuchOption", "BadOptionUsage"):
         return OptionInvalid(message)
     return RequestError(message)
 
 
-def _path(error: typer.TyperException) -> str:
+def _path(error: typer.TyperException, given: Sequence[str]) -> str:
+    """The command that was meant; of an option without its value the framework does not say."""
     context = getattr(error, "ctx", None)
-    return str(context.command_path) if context else "facefleet"
+    if context is not None:
+        return str(context.command_path)
+    words, commands = ["facefleet"], _commands(typer.main.get_command(app))
+    for word in given:
+        if word not in commands:
+            break
+        words.append(word)
+        commands = _commands(commands[word])
+    return " ".join(words)
+
+
+def _commands(command: object) -> Mapping[str, object]:
+    """Those of a group, by their names."""
+    return getattr(command, "commands", {})
 
 
 def _unexpected(error: Exception) -> FacefleetError:

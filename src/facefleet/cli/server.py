@@ -14,7 +14,7 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, start
-from facefleet.errors import OptionInvalid
+from facefleet.errors import FileError, Interrupted, OptionInvalid, OutageError
 from facefleet.media.sniff import ImageType, sniff
 
 if TYPE_CHECKING:
@@ -80,25 +80,49 @@ def save(task: Task, out: Path, *, overwrite: bool) -> None:
     files.write_file(out, image, overwrite=overwrite)
 
 
-def wait(task: Task, timeout: float, url: str | None, out: Path | None) -> Task:
-    """The task when it has succeeded; on a terminal one sees how far it is, and Ctrl-C says how to go on.
+def wait(task: Task, timeout: float) -> Task:
+    """The task when it has succeeded; on a terminal one sees how far it is.
 
     Raises:
         WaitTimeout: It has not ended in time.
         FacefleetError: It failed.
     """
-    with _followed(f"The task goes on: {command('wait', task.id, url, out)}") as show:
+    with _bar() as show:
         return task.wait(timeout, lambda view: show(view.progress, words_of(view)))
 
 
-def wait_for_batch(batch: Batch, timeout: float, url: str | None, out: Path | None) -> Batch:
+def wait_for_batch(batch: Batch, timeout: float) -> Batch:
     """The batch when all its items have ended; the rest is as of a task.
 
     Raises:
         WaitTimeout: They have not ended in time.
     """
-    with _followed(f"The batch goes on: {command('batches wait', batch.id, url, out)}") as show:
+    with _bar() as show:
         return batch.wait(timeout, lambda view: show(view.done / max(1, view.total), words_of_batch(view)))
+
+
+@contextmanager
+def going_on(kind: str, given_id: str, go_on: str) -> Iterator[None]:
+    """What was begun goes on at the server: whoever is stopped in the block is told its id and how to go on.
+
+    Args:
+        kind: Of what was begun: ``task``, ``template`` or ``batch``.
+        given_id: Of it.
+        go_on: The command.
+
+    Raises:
+        Interrupted: By Ctrl-C.
+        FacefleetError: The server is away, the time is over or the file cannot be written; told with the command.
+    """
+    facts = {f"{kind}_id": given_id, "command": go_on}
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"The {kind} goes on: {go_on}", **facts) from None
+    except (OutageError, FileError) as error:
+        error.message = f"{error.message} To go on: {go_on}"
+        error.detail |= facts
+        raise
 
 
 def words_of(view: TaskView) -> str:
@@ -116,30 +140,21 @@ def words_of_batch(view: BatchView) -> str:
     return f"{view.status}: {counts}" if counts else view.status
 
 
-def command(name: str, given_id: str, url: str | None, out: Path | None) -> str:
+def command(name: str, given_id: str, url: str | None, out: Path | None = None, *, force: bool = False) -> str:
     """What to type to go on.
 
     Args:
         name: Of the command.
         given_id: Its argument.
         url: Of the server, where one was named.
-        out: Of the file to write.
+        out: What to write.
+        force: Whether over what is there.
     """
     words = ["facefleet", *name.split(), given_id]
     words += ["-o", str(out)] if out is not None else []
+    words += ["--force"] if force else []
     words += ["--url", url] if url is not None else []
     return shlex.join(words)
-
-
-@contextmanager
-def _followed(goes_on: str) -> Iterator[Show]:
-    """Shows how far something is; whoever stops looking is told how to go on."""
-    try:
-        with _bar() as show:
-            yield show
-    except KeyboardInterrupt:
-        output.console(stderr=True).print(goes_on, soft_wrap=True)
-        raise
 
 
 @contextmanager

@@ -83,7 +83,8 @@ def submit(
             strength=strength, min_strength=min_strength, shape=shape, age=age or None,
         )  # fmt: skip
         if out is not None:
-            server.save(server.wait(task, timeout, url, out), out, overwrite=force)
+            with server.going_on("task", task.id, server.command("wait", task.id, url, out, force=force)):
+                server.save(server.wait(task, timeout), out, overwrite=force)
     _tell(out, task, time.monotonic() - began, as_json=as_json)
 
 

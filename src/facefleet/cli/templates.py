@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,13 @@ from facefleet import files
 from facefleet.cli import output, server, start
 from facefleet.cli.each import each
 from facefleet.cli.options import Force, JsonOption
+from facefleet.errors import FacefleetError
 from facefleet.media.sniff import ImageType, Limits
 
-app = typer.Typer(help="Register targets, look at them, delete them.")
+if TYPE_CHECKING:
+    from facefleet.client import Template
+
+app = typer.Typer(help="Register targets, wait for them, look at them, delete them.")
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Of the template.", show_default=False)]
 IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Of the templates.", show_default=False)]
@@ -38,11 +42,22 @@ def add(
     limits = Limits(**settings.images.model_dump())
     photo, _ = output.typed_photo(image, limits)
     with server.client_of(settings) as client:
-        template = client.register(photo, consent=True, name=name).wait(timeout)
-    if as_json:
-        output.document(template.view.raw)
-        return
-    output.console().print(template.id)
+        template = _ready(client.register(photo, consent=True, name=name), timeout, url)
+    _tell(template, as_json=as_json)
+
+
+@app.command("wait")
+def wait(
+    template_id: IdArgument,
+    url: server.UrlOption = None,
+    timeout: server.TimeoutOption = server.WAIT_SECONDS,
+    as_json: JsonOption = False,
+) -> None:
+    """Wait until a template is ready, and print its id; one that failed is an error with its code."""
+    server.check_timeout(timeout)
+    with server.opened(url) as client:
+        template = _ready(client.template(template_id), timeout, url)
+    _tell(template, as_json=as_json)
 
 
 @app.command("list")
@@ -94,3 +109,26 @@ def delete(template_ids: IdsArgument, url: server.UrlOption = None, as_json: Jso
             words=lambda receipt: f"{receipt.template_id} is {receipt.status}", as_json=as_json,
             one="template", many="templates",
         )  # fmt: skip
+
+
+def _ready(template: Template, timeout: float, url: str | None) -> Template:
+    """The template when it is ready; one that failed is named, since it stays until it is deleted.
+
+    Raises:
+        WaitTimeout: It is not in time.
+        FacefleetError: It failed.
+    """
+    with server.going_on("template", template.id, server.command("templates wait", template.id, url)):
+        try:
+            return template.wait(timeout)
+        except FacefleetError as error:
+            if template.error is not None:
+                error.message = f"The template {template.id} has failed: {error.message}"
+            raise
+
+
+def _tell(template: Template, *, as_json: bool) -> None:
+    if as_json:
+        output.document(template.view.raw)
+        return
+    output.console().print(template.id)

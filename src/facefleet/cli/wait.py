@@ -26,8 +26,9 @@ def wait(
     server.check_timeout(timeout)
     if out is not None:
         files.check_output(out, overwrite=force)
-    with server.opened(url) as client:
-        task = server.wait(client.task(task_id), timeout, url, out)
+    go_on = server.command("wait", task_id, url, out, force=force)
+    with server.opened(url) as client, server.going_on("task", task_id, go_on):
+        task = server.wait(client.task(task_id), timeout)
         if out is not None:
             server.save(task, out, overwrite=force)
     if as_json:
@@ -40,7 +41,8 @@ def wait(
 def events(task_id: server.IdArgument, url: server.UrlOption = None, as_json: JsonOption = False) -> None:
     """Tell what happens to a task, as it happens, until it ends."""
     found = []
-    with server.opened(url) as client:
+    go_on = server.command("events", task_id, url)
+    with server.opened(url) as client, server.going_on("task", task_id, go_on):
         for event in client.task(task_id).events():
             if as_json:
                 found.append({"id": event.id, "event": event.name, "task": event.task.raw})

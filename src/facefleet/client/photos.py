@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeAlias, cast
 
-from facefleet.errors import FileUnreadable
+from facefleet.errors import FileUnreadable, OptionInvalid
 from facefleet.files import reason
 
 Photo: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO"
@@ -25,16 +25,25 @@ def uploads(photos: Mapping[str, Iterable[Photo]]) -> Files:
 
     Raises:
         FileUnreadable: A path that is no readable file, or a stream that gives no bytes.
+        OptionInvalid: What is given is no photo.
     """
-    return [(field, (field, _upload(photo))) for field, several in photos.items() for photo in several]
+    return [(field, (field, _upload(field, photo))) for field, several in photos.items() for photo in several]
 
 
-def _upload(photo: Photo) -> Upload:
+def _upload(field: str, photo: Photo) -> Upload:
     if isinstance(photo, (bytes, bytearray, memoryview)):
         return bytes(photo)
     if isinstance(photo, (str, os.PathLike)):
         return cast("IO[bytes]", _FileOnDisk(Path(photo)))
-    data = photo.read()  # a request that is sent again could not read it again
+    if not hasattr(photo, "read"):
+        raise OptionInvalid(
+            f"{field} must be a photo: bytes, a path, or a file open in binary mode; it is {ascii(photo)[:80]}.",
+            field=field,
+        )
+    try:
+        data = photo.read()  # a request that is sent again could not read it again
+    except (OSError, ValueError) as error:  # ValueError: it is closed
+        raise FileUnreadable(f"The file of {field} cannot be read: {error}.", field=field) from None
     if not isinstance(data, bytes):
         raise FileUnreadable("A photo is a file that is open in text mode; open it with mode 'rb'.")
     return data
@@ -53,6 +62,8 @@ class _FileOnDisk(io.RawIOBase):
                 self._size = os.fstat(stream.fileno()).st_size
         except OSError as error:
             raise self._unreadable(error) from None
+        except ValueError:  # no name of a file has the character NUL
+            raise FileUnreadable(f"{str(path)!a} is no path of a file.", path=str(path)) from None
 
     def readable(self) -> bool:
         return True

@@ -12,8 +12,9 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from facefleet.assignments import FaceAssignment
+from facefleet.client import arguments
 from facefleet.client.photos import Files, Photo, uploads
-from facefleet.errors import ConsentRequired, RequestError, UploadMissing
+from facefleet.errors import ConsentRequired, OptionInvalid, RequestError, UploadMissing
 
 LONGEST_WAIT_SECONDS = 30  # the server's own limit of `Prefer: wait=N`
 APPLIED = "Preference-Applied"
@@ -58,8 +59,10 @@ class Webhook:
 
     def fields(self) -> dict[str, str]:
         """As fields of a form."""
-        found = {} if self.url is None else {"webhook_url": self.url}
-        return found if self.events is None else found | {"webhook_events": json.dumps(list(self.events))}
+        found = {} if self.url is None else {"webhook_url": arguments.text("webhook_url", self.url)}
+        if self.events is None:
+            return found
+        return found | {"webhook_events": json.dumps(arguments.several("webhook_events", self.events))}
 
 
 def fusion(
@@ -81,12 +84,13 @@ def fusion(
         ConsentRequired: They do not; nothing is sent.
         UploadMissing: There is no target.
         RequestError: There are both a target and a template.
+        OptionInvalid: An argument is none that could be sent.
     """
     _require_consent(consent=consent)
     _check_targets(photos["target"], [template_id] if template_id is not None else [])
     data = {"consent": "true", "options": _json(options)} | webhook.fields()
     if template_id is not None:
-        data["template_id"] = template_id
+        data["template_id"] = arguments.text("template", template_id)
     return _submission("/v1/fuse", photos, data, wait=wait, key=key)
 
 
@@ -100,6 +104,7 @@ def batch(
         ConsentRequired: The people shown do not agree; nothing is sent.
         UploadMissing: There is no source, or nothing to fuse into.
         RequestError: There are both targets and templates, or several sources and several of those.
+        OptionInvalid: An argument is none that could be sent.
     """
     _require_consent(consent=consent)
     if not photos["source"]:
@@ -107,7 +112,8 @@ def batch(
     _check_targets(photos["target"], template_ids)
     if len(photos["source"]) > 1 and len(photos["target"]) + len(template_ids) > 1:
         raise RequestError("A batch is one source for many targets, or one target for many sources.")
-    data = {"consent": "true", "options": _json(options), "template_id": list(template_ids)}
+    ids = [arguments.text("template", one) for one in template_ids]
+    data = {"consent": "true", "options": _json(options), "template_id": ids}
     return _submission("/v1/batches", photos, data, key=key, silence=_COMMIT_SECONDS)
 
 
@@ -116,9 +122,10 @@ def registration(image: Photo, *, consent: bool, name: str | None, wait: float |
 
     Raises:
         ConsentRequired: The people shown do not agree; nothing is sent.
+        OptionInvalid: An argument is none that could be sent.
     """
     _require_consent(consent=consent)
-    data = {"consent": "true"} if name is None else {"consent": "true", "name": name}
+    data = {"consent": "true"} if name is None else {"consent": "true", "name": arguments.text("name", name)}
     return _submission("/v1/templates", {"image": [image]}, data, wait=wait, key=key)
 
 
@@ -137,7 +144,7 @@ def several(name: str, one: T | None, many: Iterable[T]) -> list[T]:
     """
     if isinstance(many, (str, bytes, bytearray, memoryview, os.PathLike)):
         raise RequestError(f"{name}s is a list; give a single one as {name}.", field=name)
-    found = list(many)
+    found = arguments.several(f"{name}s", many)
     if one is None:
         return found
     if found:
@@ -149,32 +156,42 @@ def fuse_options(
     *, strength: float | None, min_strength: float | None, shape: float | None, age: float | None,
     source_face: int | None, target_face: int | str | None, faces: Sequence[FaceAssignment], tiles: bool,
 ) -> dict[str, object]:  # fmt: skip
-    """Options of a fusion by their names in the API."""
+    """Options of a fusion by their names in the API.
+
+    Raises:
+        OptionInvalid: ``faces`` are no assignments.
+    """
+    assignments = arguments.several("faces", faces)
+    if not all(isinstance(one, FaceAssignment) for one in assignments):
+        raise OptionInvalid("faces must be a list of FaceAssignment.", option="faces")
     return {
         "strength": strength, "min_strength": min_strength, "shape": shape, "age": age, "source_face": source_face,
-        "target_face": target_face, "faces": [asdict(one) for one in faces], "tiles": tiles,
+        "target_face": target_face, "faces": [asdict(one) for one in assignments], "tiles": tiles,
     }  # fmt: skip
 
 
 def task(task_id: str, part: str = "", method: str = "GET", **more: Any) -> Ask:
     """A request about one task."""
-    return Ask(method, f"/v1/tasks/{quote(task_id, safe='')}{part}", **more)
+    return Ask(method, f"/v1/tasks/{_in_path('task_id', task_id)}{part}", **more)
 
 
 def template(template_id: str, part: str = "", method: str = "GET", **more: Any) -> Ask:
     """A request about one template."""
-    return Ask(method, f"/v1/templates/{quote(template_id, safe='')}{part}", **more)
+    return Ask(method, f"/v1/templates/{_in_path('template_id', template_id)}{part}", **more)
 
 
 def of_batch(batch_id: str, part: str = "", method: str = "GET", **more: Any) -> Ask:
     """A request about one batch."""
-    return Ask(method, f"/v1/batches/{quote(batch_id, safe='')}{part}", **more)
+    return Ask(method, f"/v1/batches/{_in_path('batch_id', batch_id)}{part}", **more)
 
 
 def tasks(**wanted: str | datetime | None) -> Ask:
     """The first page of ``GET /v1/tasks``."""
     given = {name: value for name, value in wanted.items() if value is not None}
-    texts = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in given.items()}
+    texts = {
+        name: value.isoformat() if isinstance(value, datetime) else arguments.text(name, value)
+        for name, value in given.items()
+    }
     return newest("tasks", **texts)
 
 
@@ -185,13 +202,13 @@ def newest(what: str, **wanted: str) -> Ask:
 
 def usage(first: date | None, last: date | None) -> Ask:
     """``GET /v1/usage``."""
-    given = {"from": first, "to": last}
-    return Ask("GET", "/v1/usage", params={name: day.isoformat() for name, day in given.items() if day is not None})
+    given = {name: day for name, day in {"from": first, "to": last}.items() if day is not None}
+    return Ask("GET", "/v1/usage", params={name: arguments.day(name, day) for name, day in given.items()})
 
 
 def preference(wait: float | None) -> dict[str, str]:
     """The header that asks a server to answer when a task has ended, or after so many s."""
-    whole = 0 if wait is None else min(LONGEST_WAIT_SECONDS, int(wait))
+    whole = 0 if wait is None else int(min(LONGEST_WAIT_SECONDS, wait))
     return {"Prefer": f"wait={whole}"} if whole > 0 else {}
 
 
@@ -200,13 +217,27 @@ def _submission(
     wait: float | None = None, key: str | None = None, silence: float = 0.0,
 ) -> Ask:  # fmt: skip
     """With a key by which the server knows it again, so that it may be sent again."""
-    headers = {"Idempotency-Key": key or uuid4().hex} | preference(wait)
-    return Ask("POST", path, headers=headers, data=data, files=uploads(photos), silence=silence + (wait or 0.0))
+    known_by = uuid4().hex if key is None else arguments.idempotency_key(key)
+    waited = 0.0 if wait is None else arguments.seconds("wait", wait)
+    headers = {"Idempotency-Key": known_by} | preference(wait)
+    return Ask("POST", path, headers=headers, data=data, files=uploads(photos), silence=silence + waited)
 
 
 def _json(options: Mapping[str, object]) -> str:
     """Options that are given; the others are the server's to choose."""
-    return json.dumps({name: one for name, one in options.items() if not (one is None or one is False or one == [])})
+    given = {name: one for name, one in options.items() if not (one is None or one is False or one == [])}
+    return json.dumps(given, default=_unsendable)
+
+
+def _unsendable(value: object) -> None:
+    raise OptionInvalid(f"No option has a value such as {ascii(value)[:80]}.")
+
+
+def _in_path(name: str, given_id: str) -> str:
+    """An id that leads nowhere else."""
+    if not arguments.text(name, given_id):
+        raise OptionInvalid(f"{name} is empty.", option=name)
+    return quote(given_id, safe="")
 
 
 def _check_targets(targets: Sequence[Photo], template_ids: Sequence[str]) -> None:

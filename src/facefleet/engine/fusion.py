@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from facefleet.assignments import SOURCE_ROLES, check_sources
+from facefleet.engine.about import SOURCE, TARGET, about
 from facefleet.engine.cache import Cache, Lent
 from facefleet.engine.image import encode
 from facefleet.engine.memory import named_shortage
@@ -156,6 +157,8 @@ class Engine:
             ImageError: A photo cannot be used.
             FaceError: A face is missing or cannot be fused well.
             OutOfMemory: The photos do not fit into what is left.
+
+        What refuses a photo has its ``field`` in the detail, and its ``number`` where there are several sources.
         """
         photos = (source, *more_sources)
         check_sources(options.faces, len(photos))
@@ -168,8 +171,9 @@ class Engine:
         assigned = max(1, len(options.faces))
         watch.expect((len(sources) + 1) * len(LOCATE_STEPS) + assigned * (_FACE_STEPS + 1) + 1)
         givers = self._sources(sources, options, watch)
-        taking = self._photos.target(target, watch, tiles=options.tiles, keep=keep)
-        pairs = _pairs([giver.value for giver in givers], taking.faces, options)
+        with about(TARGET):
+            taking = self._photos.target(target, watch, tiles=options.tiles, keep=keep)
+            pairs = _pairs([giver.value for giver in givers], taking.faces, options)
         watch.expect(len(pairs) * (_FACE_STEPS + bool(options.age)) + 1)
         canvas, placed = self._fused(pairs, taking, options, watch)
         image = encode(taking.frame.with_pixels(canvas))
@@ -180,10 +184,11 @@ class Engine:
         )  # fmt: skip
 
     def _sources(self, sources: Sequence[bytes], options: FuseOptions, watch: Stopwatch) -> list[Lent[SourcePhoto]]:
-        return [
-            self._photos.source(photo, number, options.wanted(number), watch, tiles=options.tiles)
-            for number, photo in enumerate(sources)
-        ]
+        found = []
+        for number, photo in enumerate(sources):
+            with about(SOURCE, number if len(sources) > 1 else None):
+                found.append(self._photos.source(photo, number, options.wanted(number), watch, tiles=options.tiles))
+        return found
 
     def _fused(
         self, pairs: Iterable[tuple[Prepared, Face]], taking: TargetPhoto, options: FuseOptions, watch: Stopwatch

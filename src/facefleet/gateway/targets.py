@@ -44,12 +44,15 @@ class Targets:
         template = self.templates.get(principal.tenant, template_id)
         if template.state is TemplateState.PREPARING:
             raise TemplateNotReady(
-                "The template is being prepared; try again.", template_id=template.id, retry_after=_PREPARING_SECONDS
-            )
+                "The template is being prepared; try again.",
+                template_id=template.id, retry_after=_PREPARING_SECONDS, field="template_id",
+            )  # fmt: skip
         if template.state is TemplateState.FAILED:
             reason = f": {template.failure.message}" if template.failure else "."
             cause = template.failure.code if template.failure else None
-            raise TemplateFailed(f"The template has failed{reason}", template_id=template.id, cause=cause)
+            raise TemplateFailed(
+                f"The template has failed{reason}", template_id=template.id, cause=cause, field="template_id"
+            )
         _check_faces(template, options)
         return template
 

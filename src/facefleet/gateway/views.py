@@ -105,7 +105,8 @@ class Problem(BaseModel):
 
     code: str
     message: str
-    detail: dict[str, Any]
+    field: str | None = Field(description="the field of the request that it is about, where it is about one")
+    detail: dict[str, Any] = Field(description="facts; of one of several photos `number` says which, from 0")
 
 
 class WebhookView(BaseModel):
@@ -199,7 +200,12 @@ def accepted(task: Task) -> Accepted:
 
 def problem_of(failure: Failure | None) -> Problem | None:
     """Why something failed, as its owner sees it."""
-    return Problem(code=failure.code, message=failure.message, detail=dict(failure.detail)) if failure else None
+    if failure is None:
+        return None
+    named = failure.detail.get("field")
+    return Problem(
+        code=failure.code, message=failure.message, field=str(named) if named else None, detail=dict(failure.detail)
+    )
 
 
 def view(task: Task, place: Place | None = None) -> TaskView:

@@ -215,7 +215,8 @@ def _of(tenant: str, template_id: str) -> ColumnElement[bool]:
 
 
 def _not_found(template_id: str) -> TemplateNotFound:
-    return TemplateNotFound(f"There is no template {template_id[:64]!r}.", template_id=template_id[:64])
+    shown = template_id[:64]
+    return TemplateNotFound(f"There is no template {shown!r}.", template_id=shown, field="template_id")
 
 
 def _template_of(row: RowMapping) -> Template:

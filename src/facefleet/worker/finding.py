@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from facefleet.engine.about import IMAGE, about
 from facefleet.engine.fusion import Engine
 from facefleet.engine.steps.gate import fitness
 from facefleet.engine.types import Face, Faces
@@ -29,7 +30,7 @@ class Finding:
         task = hold.task
         with timings.timed("load"):
             image = self.store.get(task.inputs["image"])
-        with timings.timed("faces"):
+        with timings.timed("faces"), about(IMAGE):
             faces = self.engine.faces(image, tiles=bool(task.options.get("tiles")))
         return Outcome(output=document(faces))
 
@@ -51,10 +52,10 @@ class Registering:
         task = hold.task
         with timings.timed("load"):
             image = load_template(self.store, task)
-        with timings.timed("faces"):
+        with timings.timed("faces"), about(IMAGE):
             faces = self.engine.prepare_target(image)
-        if not faces.faces:
-            raise FaceNotFound("No face was found in the photo; use one that shows a face.", image="image")
+            if not faces.faces:
+                raise FaceNotFound("No face was found in the photo; use one that shows a face.", image=IMAGE)
         output = document(faces)
         return Outcome(output=output, beside=[made_ready(task, output, self.clock())])
 

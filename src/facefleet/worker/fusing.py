@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from facefleet.assignments import SOURCE_ROLES, FaceAssignment
+from facefleet.engine.about import TARGET
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import FuseOptions, Fusion
-from facefleet.errors import ObjectMissing, TemplateNotFound
+from facefleet.errors import FacefleetError, ObjectMissing, TemplateNotFound
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import laps
 from facefleet.safety.labels import mark
@@ -39,10 +41,11 @@ class Fusing:
         with timings.timed("load"):
             source, *more = (self.store.get(task.inputs[role]) for role in SOURCE_ROLES if role in task.inputs)
             target = load_template(self.store, task) if task.template else self.store.get(task.inputs["target"])
-        fusion = self.engine.fuse(
-            source, target, _options(task), more_sources=more, keep_target=task.template is not None,
-            checkpoint=laps("engine", hold.check),
-        )  # fmt: skip
+        with _as_asked(task):
+            fusion = self.engine.fuse(
+                source, target, _options(task), more_sources=more, keep_target=task.template is not None,
+                checkpoint=laps("engine", hold.check),
+            )  # fmt: skip
         self._count(fusion.known)
         timings.ms |= fusion.timings_ms
         with timings.timed("mark"):
@@ -65,7 +68,20 @@ def load_template(store: Store, task: Task) -> bytes:
     try:
         return store.get(template_key(task.tenant, task.template))
     except ObjectMissing:
-        raise TemplateNotFound("The template was deleted meanwhile.", template_id=task.template) from None
+        raise TemplateNotFound(
+            "The template was deleted meanwhile.", template_id=task.template, field="template_id"
+        ) from None
+
+
+@contextmanager
+def _as_asked(task: Task) -> Iterator[None]:
+    """The engine's target may be a template that the caller named."""
+    try:
+        yield
+    except FacefleetError as error:
+        if task.template is not None and error.detail.get("field") == TARGET:
+            error.detail["field"] = "template_id"
+        raise
 
 
 def _output(fusion: Fusion) -> Json:

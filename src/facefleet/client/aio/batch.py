@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
-from facefleet.client import requests
+from facefleet.client import arguments, requests
 from facefleet.client.aio.task import AsyncTask
 from facefleet.client.aio.transport import AsyncTransport
 from facefleet.client.batches import BatchReceipt, BatchView, batch_receipt, batch_view
@@ -69,7 +69,7 @@ class AsyncBatch:
         Raises:
             WaitTimeout: Some have not ended by then; they go on at the server.
         """
-        until, pause = now() + timeout, _FIRST_PAUSE_SECONDS
+        until, pause = now() + arguments.seconds("timeout", timeout, endless=True), _FIRST_PAUSE_SECONDS
         while not self._view.ended:
             left = until - now()
             if left <= 0:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
-from facefleet.client import requests
+from facefleet.client import arguments, requests
 from facefleet.client.aio.following import AsyncFollowing
 from facefleet.client.aio.transport import AsyncTransport
 from facefleet.client.answers import failure
@@ -62,7 +62,7 @@ class AsyncTask:
             WaitTimeout: It has not ended by then; it goes on at the server.
             FacefleetError: It failed or was canceled; the class is that of its error.
         """
-        until = now() + timeout
+        until = now() + arguments.seconds("timeout", timeout, endless=True)
         if not self._view.ended:
             async with aclosing(self._followed(until)) as events:
                 async for one in events:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
-from facefleet.client import requests
+from facefleet.client import arguments, requests
 from facefleet.client.aio.following import AsyncFollowing
 from facefleet.client.aio.transport import AsyncTransport
 from facefleet.client.answers import failure
@@ -69,8 +69,9 @@ class AsyncTemplate:
             WaitTimeout: It is not by then; the server goes on.
             FacefleetError: It failed; the class is that of its error, such as ``FaceNotFound``.
         """
+        until = now() + arguments.seconds("timeout", timeout, endless=True)
         if not self._view.prepared:
-            task = AsyncFollowing(self._transport, self._view.task_id, 0, now() + timeout)
+            task = AsyncFollowing(self._transport, self._view.task_id, 0, until)
             async with aclosing(task.events()) as events:
                 async for _ in events:
                     pass

@@ -16,7 +16,7 @@ from facefleet.client.answers import Document, document, outage, passes, refusal
 from facefleet.client.patience import Attempts, Patience, now
 from facefleet.client.requests import Ask
 from facefleet.client.values import page
-from facefleet.errors import FacefleetError
+from facefleet.errors import FacefleetError, RequestError
 from facefleet.files import whole_file
 
 _LOST = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError)
@@ -29,7 +29,7 @@ class AsyncTransport:
     """Sends what a client asks for.
 
     Args:
-        url: Of the server; may have a path.
+        url: Of the server, without a slash at its end; may have a path.
         authorization: Value of the header, or none. A redirect to another host goes without it.
         http: Sends requests; closed by whoever opened it.
         timeout: s that the server may stay silent.
@@ -39,7 +39,7 @@ class AsyncTransport:
     def __init__(
         self, url: str, authorization: str | None, http: httpx.AsyncClient, timeout: float, patience: Patience
     ) -> None:
-        self._url = url.rstrip("/")
+        self._url = url
         self._headers = {"Authorization": authorization} if authorization else {}
         self._http = http
         self._timeout = timeout
@@ -59,6 +59,7 @@ class AsyncTransport:
 
         Raises:
             ServerUnreachable: Nothing answers, or something that is no gateway.
+            RequestError: The client is closed.
             FacefleetError: The server refuses; the class is that of its code.
         """
         return await self._read(ask, _whole, until)
@@ -104,6 +105,8 @@ class AsyncTransport:
     @asynccontextmanager
     async def opened(self, ask: Ask, until: float = math.inf) -> AsyncIterator[httpx.Response]:
         """A good answer, at the first attempt, for the caller to read; raises as ``answer`` does."""
+        if self._http.is_closed:
+            raise RequestError("This client is closed; make a new one.")
         silence = min(self._timeout + ask.silence, max(0.0, until - now()) + _GRACE_SECONDS)
         try:
             async with self._http.stream(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 
-from facefleet.client import requests
+from facefleet.client import arguments, requests
 from facefleet.client.batches import BatchReceipt, BatchView, batch_receipt, batch_view
 from facefleet.client.blocking.task import Task
 from facefleet.client.blocking.transport import Transport
@@ -70,7 +70,7 @@ class Batch:
         Raises:
             WaitTimeout: Some have not ended by then; they go on at the server.
         """
-        until, pause = now() + timeout, _FIRST_PAUSE_SECONDS
+        until, pause = now() + arguments.seconds("timeout", timeout, endless=True), _FIRST_PAUSE_SECONDS
         while not self._view.ended:
             left = until - now()
             if left <= 0:

@@ -12,7 +12,7 @@ from typing import Literal
 import httpx
 
 from facefleet.assignments import FaceAssignment
-from facefleet.client import requests, views
+from facefleet.client import arguments, requests, views
 from facefleet.client.answers import Document
 from facefleet.client.batches import batch_view
 from facefleet.client.blocking.batch import Batch
@@ -25,6 +25,7 @@ from facefleet.client.photos import Photo
 from facefleet.client.requests import Webhook
 from facefleet.client.templates import template_view
 from facefleet.client.views import Usage
+from facefleet.errors import OptionInvalid
 
 
 class Client:
@@ -39,16 +40,22 @@ class Client:
         timeout: s that the server may stay silent.
         patience: How long to try again while the server is away or refuses for the moment.
         http: A client of your own, for proxies or certificates; you close it.
+
+    Raises:
+        OptionInvalid: An argument is none that a client could work with.
     """
 
     def __init__(
         self, url: str = "http://127.0.0.1:8080", api_key: str | None = None, *, timeout: float = 30.0,
         patience: Patience | None = None, http: httpx.Client | None = None,
     ) -> None:  # fmt: skip
+        address, authorization = arguments.server_url(url), arguments.authorization(api_key)
+        silence = arguments.seconds("timeout", timeout)
+        if http is not None and not isinstance(http, httpx.Client):
+            raise OptionInvalid("http must be an httpx.Client.", option="http")
         self._http = httpx.Client() if http is None else http
         self._owns_http = http is None
-        authorization = f"Bearer {api_key}" if api_key else None
-        self._transport = Transport(url, authorization, self._http, timeout, patience or Patience())
+        self._transport = Transport(address, authorization, self._http, silence, patience or Patience())
 
     def __enter__(self) -> Client:
         return self
@@ -100,13 +107,17 @@ class Client:
         Raises:
             ConsentRequired: ``consent`` is not True; nothing was sent.
             FileUnreadable: A path that is no readable file.
+            OptionInvalid: An argument is none that could be sent; nothing was.
             FacefleetError: The server refuses.
         """
         options = requests.fuse_options(
             strength=strength, min_strength=min_strength, shape=shape, age=age, source_face=source_face,
             target_face=target_face, faces=faces, tiles=tiles,
         )  # fmt: skip
-        photos = {"source": [source, *more_sources], "target": [] if target is None else [target]}
+        photos = {
+            "source": [source, *arguments.several("more_sources", more_sources)],
+            "target": [] if target is None else [target],
+        }
         ask = requests.fusion(
             photos, options, Webhook(url=webhook_url, events=webhook_events), consent=consent, wait=wait,
             key=idempotency_key, template_id=None if template is None else _id_of(template),
@@ -153,7 +164,7 @@ class Client:
             WaitTimeout: They were not found in time.
             FacefleetError: The server refuses, or the photo cannot be read.
         """
-        until = now() + timeout
+        until = now() + arguments.seconds("timeout", timeout)
         ask = requests.faces(image, tiles=tiles, timeout=timeout)
         task = self._task(self._transport.document(ask, until)).wait(max(0.0, until - now()))
         return faces((task.view.output or {}).get("faces", ()))
@@ -275,4 +286,4 @@ class Client:
 
 
 def _id_of(template: Template | str) -> str:
-    return template if isinstance(template, str) else template.id
+    return template.id if isinstance(template, Template) else arguments.text("template", template)

@@ -83,7 +83,7 @@ class Following:
 
     def _looked(self) -> Event:
         """The task as it stands after a wait at the server, or after a pause of ours where it has none."""
-        began, wait = now(), min(LONGEST_WAIT_SECONDS, max(0, int(self._left())))
+        began, wait = now(), int(min(LONGEST_WAIT_SECONDS, max(0.0, self._left())))
         ask = requests.task(self._task_id, headers=requests.preference(wait), silence=wait)
         answer = self._transport.answer(ask, self._until)
         view = task_view(answer.json())

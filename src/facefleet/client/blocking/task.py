@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 
-from facefleet.client import requests
+from facefleet.client import arguments, requests
 from facefleet.client.answers import failure
 from facefleet.client.blocking.following import Following
 from facefleet.client.blocking.transport import Transport
@@ -63,7 +63,7 @@ class Task:
             WaitTimeout: It has not ended by then; it goes on at the server.
             FacefleetError: It failed or was canceled; the class is that of its error.
         """
-        until = now() + timeout
+        until = now() + arguments.seconds("timeout", timeout, endless=True)
         if not self._view.ended:
             with closing(self._followed(until)) as events:
                 for one in events:

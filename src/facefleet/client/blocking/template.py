@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from facefleet.client import requests
+from facefleet.client import arguments, requests
 from facefleet.client.answers import failure
 from facefleet.client.blocking.following import Following
 from facefleet.client.blocking.transport import Transport
@@ -70,8 +70,9 @@ class Template:
             WaitTimeout: It is not by then; the server goes on.
             FacefleetError: It failed; the class is that of its error, such as ``FaceNotFound``.
         """
+        until = now() + arguments.seconds("timeout", timeout, endless=True)
         if not self._view.prepared:
-            task = Following(self._transport, self._view.task_id, 0, now() + timeout)
+            task = Following(self._transport, self._view.task_id, 0, until)
             with closing(task.events()) as events:
                 for _ in events:
                     pass

@@ -83,9 +83,9 @@ def _absence(task: Task) -> ResultNotReady | ResultUnavailable:
         return ResultNotReady(f"The task is {task.state}; ask again.", task_id=task.id, status=task.state.value)
     cause = task.failure.code if task.failure else None
     reason = f": {task.failure.message}" if task.failure else "."
+    detail = task.failure.detail if task.failure else {}
     return ResultUnavailable(
         f"The task ended as {task.state} and has no result{reason}",
-        task_id=task.id,
-        status=task.state.value,
-        cause=cause,
-    )
+        task_id=task.id, status=task.state.value, cause=cause,
+        **{name: detail[name] for name in ("field", "number") if name in detail},
+    )  # fmt: skip

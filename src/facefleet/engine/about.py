@@ -1,0 +1,31 @@
+"""Which photo a refusal is about, by the name of its field in the API; for whoever has several photos at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from facefleet.errors import FaceError, ImageError
+
+SOURCE, TARGET, IMAGE = "source", "target", "image"
+
+
+@contextmanager
+def about(field: str, number: int | None = None) -> Iterator[None]:
+    """Add ``field`` to the detail of what refuses a photo or its faces.
+
+    Args:
+        field: Of the photo.
+        number: Of the photo, from 0, where the field has several.
+
+    Raises:
+        ImageError: The photo cannot be used.
+        FaceError: A face is missing or cannot be used.
+    """
+    try:
+        yield
+    except (ImageError, FaceError) as error:
+        error.detail["field"] = field
+        if number is not None:
+            error.detail["number"] = number
+        raise
