@@ -14,7 +14,7 @@ from facefleet.assignments import FaceAssignment
 from facefleet.engine.fusion import Engine
 from facefleet.engine.image import decode
 from facefleet.engine.steps.locate import ALIKE
-from facefleet.engine.types import Face, FuseOptions, ModelFiles, Pixels
+from facefleet.engine.types import Face, FuseOptions, ModelFiles, Pixels, Skipped
 from facefleet.errors import (
     FaceIndexInvalid,
     FaceNotFound,
@@ -191,11 +191,25 @@ def test_all_faces_are_fused_but_those_that_cannot_be(engine: Engine, photo: Pho
     target = png(decode(photo("friends")).pixels)
     fused = engine.fuse(photo("astronaut"), target, FuseOptions(target_face="all"))
     assert [face.index for face in fused.faces] == [0, 1, 2, 3, 4]
+    assert fused.skipped == ()
     before, after = decode(target).pixels, decode(fused.image).pixels
     changed = [
         not np.array_equal(before[region(f, 0, before.shape)], after[region(f, 0, before.shape)]) for f in fused.faces
     ]
     assert all(changed)
+
+
+def test_of_all_faces_those_that_stay_as_they_were_are_named_with_the_reason(engine: Engine, photo: Photo) -> None:
+    small = cv2.copyMakeBorder(decode(photo("astronaut")).pixels, 0, 0, 0, 300, cv2.BORDER_REPLICATE)
+    tiny = cv2.resize(decode(photo("smiling_man")).pixels, None, fx=0.16, fy=0.16, interpolation=cv2.INTER_AREA)
+    small[40 : 40 + tiny.shape[0], 560 : 560 + tiny.shape[1]] = tiny
+    target = png(np.asarray(small, np.uint8))
+    found = engine.faces(target, tiles=True).faces
+    assert len(found) == 2
+    fused = engine.fuse(photo("astronaut"), target, FuseOptions(target_face="all", tiles=True))
+    assert [face.index for face in fused.faces] == [0]
+    assert fused.skipped == (Skipped(1, "face_too_small"),)
+    assert engine.fuse(photo("astronaut"), target, FuseOptions(tiles=True)).skipped == (), "one was asked for"
 
 
 def test_sunglasses_of_the_target_stay(engine: Engine, photo: Photo) -> None:

@@ -53,7 +53,7 @@ def test_a_task_becomes_a_marked_picture_in_the_targets_format(bench: Bench, pho
     assert done.bytes_out == len(bench.store.get(done.result))
     assert 0 < done.seconds < 60
     assert (done.fence, done.failures, done.progress) == (1, 0, 1.0)
-    assert done.output == {"faces": [{"index": 0, "strength": 1.0}]}
+    assert done.output == {"faces": [{"index": 0, "strength": 1.0}], "skipped": []}
 
 
 def test_a_second_message_of_the_same_task_does_nothing(bench: Bench, photos: tuple[bytes, bytes]) -> None:

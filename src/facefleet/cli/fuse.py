@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -94,13 +95,18 @@ def tell(out: Path, fusion: Fusion, done: str, *, as_json: bool) -> None:
 
         blends = [{"strength": share} for share in fusion.strengths] or [{}] * len(fusion.faces)
         rows = [face_row(face) | blend for face, blend in zip(fusion.faces, blends, strict=True)]
-        output.document({"output": str(out), "faces": rows, "timings_ms": timings, "models": dict(fusion.models)})
+        output.document({
+            "output": str(out), "faces": rows, "skipped": [asdict(one) for one in fusion.skipped],
+            "timings_ms": timings, "models": dict(fusion.models),
+        })  # fmt: skip
         return
     count = len(fusion.faces)
     faces = "1 face" if count == 1 else f"{count} faces"
     output.console().print(
         f"{output.visible(str(out))}: {faces} {done} in {sum(timings.values()):.0f} ms", soft_wrap=True
     )
+    for one in fusion.skipped:
+        output.console().print(f"face {one.index} stays as it was: {one.code}")
 
 
 def _tell_weaker(fusion: Fusion, asked: float) -> None:

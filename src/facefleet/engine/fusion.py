@@ -21,7 +21,7 @@ from facefleet.engine.steps.blend import blend
 from facefleet.engine.steps.check import place
 from facefleet.engine.steps.detect import Detector
 from facefleet.engine.steps.draw import draw
-from facefleet.engine.steps.gate import choose_targets
+from facefleet.engine.steps.gate import choose_targets, skipped
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import relocated
 from facefleet.engine.steps.prepared import Portrait, Prepared
@@ -180,7 +180,7 @@ class Engine:
         watch.lap("encode")
         return Fusion(
             image, taking.frame.type, tuple(placed), watch.timings_ms, self.versions,
-            self._known(givers, taking), tuple(placed.values()),
+            self._known(givers, taking), tuple(placed.values()), skipped(taking.faces, placed, options.target_face),
         )  # fmt: skip
 
     def _sources(self, sources: Sequence[bytes], options: FuseOptions, watch: Stopwatch) -> list[Lent[SourcePhoto]]:
@@ -246,7 +246,10 @@ class Engine:
                 self._age(canvas, face, options.age, watch)
             encoded = encode(taking.frame.with_pixels(canvas))
             watch.lap("encode")
-            return Fusion(encoded, taking.frame.type, faces, watch.timings_ms, self.versions, self._known([], taking))
+            return Fusion(
+                encoded, taking.frame.type, faces, watch.timings_ms, self.versions, self._known([], taking),
+                skipped=skipped(taking.faces, faces, options.target_face),
+            )  # fmt: skip
 
     def _age(self, canvas: Pixels, face: Face, amount: float, watch: Stopwatch) -> None:
         blend(canvas, self._ager.age(Portrait(canvas, face), amount), 1.0)

@@ -167,6 +167,19 @@ class FuseOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """A face that was left as it is where all were asked for.
+
+    Attributes:
+        index: Of the face.
+        code: Of the error that it alone would have been.
+    """
+
+    index: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fusion:
     """A fused photo, or one whose face was aged.
 
@@ -178,6 +191,7 @@ class Fusion:
         models: Name to version of the models that took part.
         known: Role of a photo to whether it had been made ready before; empty where nothing is kept.
         strengths: Of the blend, for each of ``faces``; empty where none was blended.
+        skipped: The other faces, where all were asked for.
     """
 
     image: bytes
@@ -187,6 +201,7 @@ class Fusion:
     models: Mapping[str, str]
     known: Mapping[str, bool]
     strengths: tuple[float, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
 
 
 def _check_share(option: str, value: object, minimum: float = 0.0, maximum: float = 1.0) -> None:

@@ -147,7 +147,7 @@ class TaskView(BaseModel):
     batch_id: str | None = Field(description="the batch it is part of")
     item: int | None = Field(description="its place in the batch, from 0")
     output: dict[str, Any] | None = Field(
-        description="what it found, or of a fusion which faces it replaced, and the strength of each blend"
+        description="what it found, or of a fusion which faces it replaced and skipped, and the strength of each blend"
     )
     result_bytes: int | None = Field(description="of the result")
     trace_id: str | None = Field(description="of the trace of the request that made it")

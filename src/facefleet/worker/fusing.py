@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from facefleet.assignments import SOURCE_ROLES, FaceAssignment
@@ -87,7 +87,10 @@ def _as_asked(task: Task) -> Iterator[None]:
 def _output(fusion: Fusion) -> Json:
     """Which faces of the target were replaced; strengths are exact, so that one as asked for equals the option."""
     placed = zip(fusion.faces, fusion.strengths, strict=True)
-    return {"faces": [{"index": face.index, "strength": strength} for face, strength in placed]}
+    return {
+        "faces": [{"index": face.index, "strength": strength} for face, strength in placed],
+        "skipped": [asdict(one) for one in fusion.skipped],
+    }
 
 
 def _options(task: Task) -> FuseOptions:

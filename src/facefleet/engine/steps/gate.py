@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from facefleet.assignments import SOURCE_ROLES
-from facefleet.engine.types import Face, Faces, TargetFace
+from facefleet.engine.types import Face, Faces, Skipped, TargetFace
 from facefleet.errors import (
     FaceError,
     FaceIndexInvalid,
@@ -14,6 +14,7 @@ from facefleet.errors import (
     FaceOutOfFrame,
     FacePoseUnsupported,
     FaceTooSmall,
+    FusionQualityLow,
 )
 
 MIN_FACE_PX = 34  # short side of the box; below, the landmark model guesses
@@ -78,6 +79,20 @@ def choose_targets(faces: Faces, which: TargetFace) -> tuple[Face, ...]:
     if not fit:
         _check(first, faces, "target", MAX_TARGET_YAW)
     return fit
+
+
+def skipped(faces: Faces, done: Iterable[Face], which: TargetFace) -> tuple[Skipped, ...]:
+    """Of ``"all"``, the faces that were not replaced, and why: one that could be did not look right."""
+    if which != "all":
+        return ()
+    replaced = {face.index for face in done}
+    return tuple(Skipped(face.index, _reason(face, faces)) for face in faces.faces if face.index not in replaced)
+
+
+def _reason(face: Face, faces: Faces) -> str:
+    for objection in _objections(face, faces, "target", MAX_TARGET_YAW):
+        return objection.code
+    return FusionQualityLow.code
 
 
 def _pick(faces: Faces, index: int | None, image: str) -> Face:
