@@ -110,7 +110,7 @@ def _closed() -> io.BytesIO:
         ({"url": "http://a:99999"}, "url"), ({"url": "http://[::1"}, "url"), ({"url": "http://a/?b=c"}, "url"),
         ({"url": None}, "url"),
         ({"api_key": "schlüssel"}, "api_key"), ({"api_key": "key\n"}, "api_key"),
-        ({"http": object()}, "http"),
+        ({"http": "not a client"}, "http"),
     ],
     ids=str,
 )  # fmt: skip
