@@ -20,12 +20,18 @@ POISON = f"""
 import os, sys, time
 if "worker" in sys.orig_argv:
     from facefleet.engine.fusion import Engine
-    fuse = Engine.fuse
+    fuse, inside = Engine.fuse, []
     def poisoned(self, source, *arguments, **options):
         if {MARKER!r} in source:
-            time.sleep(0.1)  # so that the neighbour is in the middle of its own run
+            until = time.monotonic() + 2
+            while not inside and time.monotonic() < until:  # a neighbour is to be in the middle of its own run
+                time.sleep(0.005)
             os.abort()
-        return fuse(self, source, *arguments, **options)
+        inside.append(source)
+        try:
+            return fuse(self, source, *arguments, **options)
+        finally:
+            inside.pop()
     Engine.fuse = poisoned
 """
 
