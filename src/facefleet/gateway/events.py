@@ -172,6 +172,7 @@ class Changes:
     async def _hear(self) -> None:
         while True:
             await self._wanted.wait()
+            pause = 0.0
             try:
                 async with aclosing(self._wakes()) as wakes:
                     async for wake in wakes:
@@ -181,9 +182,9 @@ class Changes:
             except QueueUnavailable as away:
                 if self._subscribed:
                     _log.warning("wakes.away", cause=away.detail.get("cause"))
-                self._subscribed = False
-                await asyncio.sleep(_RECONNECT_SECONDS * self._jitter.uniform(0.5, 1.0))
+                pause = _RECONNECT_SECONDS * self._jitter.uniform(0.5, 1.0)
             self._subscribed = False
+            await asyncio.sleep(pause)
 
     def _heard(self, wake: Wake | None) -> None:
         if wake is None:  # from now on; before that, anything may have changed
