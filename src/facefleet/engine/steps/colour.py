@@ -15,17 +15,20 @@ import numpy as np
 
 from facefleet.engine.types import Floats, Pixels
 
-LIGHT_SIGMA = 0.12  # face widths; shading is coarser, features are finer
+LIGHT_SIGMA = 0.2  # face widths; finer, and the shape of the source's cheeks and nose would go with its light
 BARE_SIGMA = 0.05  # face widths
 TINT_SIGMA = 0.16  # face widths; the colour of light changes more slowly than its amount
 GAIN_LOW, GAIN_HIGH = 0.1, 4.0  # beyond, the source's noise would show
 TINT_HIGHEST = 0.8  # fall of a channel's share of brightness
 CONTRAST_LOW, CONTRAST_HIGH = 0.75, 1.2  # bounds of the change of detail
 PALEST = 0.4  # share of the source's own differences of colour that stays at least
+CALMEST = 0.4  # share of the same that stays of a source in lights of two colours
+EVEN = 0.1  # standard deviation of blue's share of brightness that one light leaves on skin
 SKIN_COLOUR = 0.5  # share of the skin's colourfulness from which a pixel is skin; gloss has more, teeth have less
 GREY_SHARE = 0.3  # of the change of hue that a colourless pixel takes
 GREY = 6.0  # levels between the channels under which skin is black and white
 WHITE = 244.0  # level above which highlights are pressed
+SKIN_WEIGHT = 0.5  # from which a pixel of the measurement is skin
 _DARK = 24.0  # levels; keeps the noise of dark pixels out of the ratio
 _CONTINUED = 0.02  # weight of the mean where there is no skin nearby
 _LIGHT_SHRINK = 4  # light is smooth: a quarter of the working size shows all of it
@@ -56,8 +59,11 @@ def relight(warped: Pixels, below: Pixels, weight: Floats, width: float) -> Reli
     size = warped.shape[1], warped.shape[0]
     own, other = _weighted(warped, weight), _weighted(below, weight)
     fine = [_low(each, LIGHT_SIGMA * width / _LIGHT_SHRINK) for each in (own, other)]
-    source_share, target_share = (_shares(_low(each, TINT_SIGMA * width / _LIGHT_SHRINK)) for each in (own, other))
-    paler = _paler(source_share, target_share)
+    calm = _calm(own, other)
+    source_share, target_share = (
+        _shares(_low(each, share * TINT_SIGMA * width / _LIGHT_SHRINK)) for each, share in ((own, calm), (other, 1.0))
+    )
+    paler = _paler(source_share, target_share) * calm
     tint = _enlarged(np.clip(target_share - paler * source_share, -TINT_HIGHEST, 1), size)
     gain = _enlarged(np.clip(_brightness(fine[1]) / _brightness(fine[0]), GAIN_LOW, GAIN_HIGH), size)
     base = _enlarged(fine[1], size)
@@ -130,6 +136,21 @@ def _paler(source: Floats, target: Floats) -> float:
     """Colourfulness of the target's skin over the source's, 1 at most: a sunburnt source has sunburnt shadows too."""
     own, other = (float(np.abs(share - 1).mean()) for share in (source, target))
     return min(1.0, max(PALEST, other / max(own, 1e-3)))
+
+
+def _calm(source: Floats, target: Floats) -> float:
+    """1, or how much more even the colour of the target's skin is, where the source stands in lights of two colours."""
+    own, other = (_spread(sheet) for sheet in (source, target))
+    return min(1.0, max(CALMEST, max(other, EVEN) / max(own, 1e-3)))
+
+
+def _spread(sheet: Floats) -> float:
+    """Standard deviation over skin of blue's share of brightness, which light of another colour changes most."""
+    skin = sheet[sheet[..., 3] > SKIN_WEIGHT * 255]
+    if not skin.size:
+        return 0.0
+    colours = np.asarray(skin[:, :3] * (255 / skin[:, 3:]) + 1, np.float32)
+    return float(_shares(colours[None])[0, :, 0].std())
 
 
 def _enlarged(small: Floats, size: tuple[int, int]) -> Floats:

@@ -11,12 +11,14 @@ import numpy.typing as npt
 from facefleet.engine.steps import mesh
 from facefleet.engine.types import Floats, Pixels
 
-FEATHER = 0.03  # face widths over which the edge fades
+FEATHER = 0.02  # face widths over which the edge fades
 PROTECT = 0.035  # face widths round eyes, brows and lips where skin colour says nothing
-COVERED = 0.7  # share of foreign colour under each eye from which they are hidden, as by sunglasses
+COVERED = 0.7  # share of foreign colour under each eye from which they are hidden, as by sunglasses,
+COVERED_BELOW = 0.25  # and of the cheeks below, which lashes and painted lids leave out
 BAND_MARGIN = 0.13  # face widths
+WIDE = 0.03  # face widths; half of what a lock of hair has and a brow has not
 SHADOW = 0.012  # face widths of the forehead beside hair that its shadow falls on
-MARGIN = 0.04  # face widths round hair, where its shadow and single strands are
+MARGIN = 0.025  # face widths round hair, where its shadow and single strands are
 FOREIGN_LOW, FOREIGN_HIGH = 2.8, 3.8  # standard deviations from the skin's colour
 LEAST_RED = 0.1  # log of red over green that skin has at least, where masks are looked for
 MASK_RED = 0.5  # of that of skin, which nose, lips and chin of a bare face all together never fall below
@@ -38,8 +40,10 @@ class Parts:
         inner: The face without its rim.
         features: Eyes with brows, nostrils and lips, each with a margin.
         brows: With the same margin.
+        temples: From the outer quarter of the brows to the oval, where hair falls; without the eyes.
         core: Cheeks and nose.
         under_eyes: Of each eye: from the lower lid to the cheek.
+        below_eyes: Of each eye: the next part of the cheek.
         eye_band: Both eyes with their surroundings and the bridge of the nose, as wide as sunglasses.
         lower: From below the eyes to the jaw.
         nose_tip: Its front.
@@ -53,8 +57,10 @@ class Parts:
     inner: Pixels
     features: Pixels
     brows: Pixels
+    temples: Pixels
     core: Pixels
     under_eyes: tuple[Pixels, Pixels]
+    below_eyes: tuple[Pixels, Pixels]
     eye_band: Pixels
     lower: Pixels
     nose_tip: Pixels
@@ -91,6 +97,10 @@ def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
     eyes = (mesh.RIGHT_EYE + mesh.RIGHT_BROW, mesh.LEFT_EYE + mesh.LEFT_BROW)
     band = _hull(xy, (*mesh.UNDER_RIGHT_EYE, *mesh.UNDER_LEFT_EYE, *mesh.RIGHT_BROW, *mesh.LEFT_BROW))
     face = _drawn(size, [xy[list(mesh.OVAL)]])
+    temples = _drawn(size, [_hull(xy, temple) for temple in (mesh.RIGHT_TEMPLE, mesh.LEFT_TEMPLE)])
+    temples[
+        _grown(_drawn(size, [xy[list(eye)] for eye in (mesh.RIGHT_EYE, mesh.LEFT_EYE)]), 0.5 * PROTECT * width) > 0
+    ] = 0
     return Parts(
         face=face,
         inner=_shrunk(face, 0.06 * width),
@@ -98,8 +108,10 @@ def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
             _drawn(size, [_hull(xy, part) for part in (*eyes, mesh.LIPS_OUTER, mesh.NOSTRILS)]), PROTECT * width
         ),
         brows=_grown(_drawn(size, [_hull(xy, part) for part in (mesh.RIGHT_BROW, mesh.LEFT_BROW)]), PROTECT * width),
+        temples=temples,
         core=_drawn(size, [xy[list(mesh.CORE_SKIN)]]),
         under_eyes=(_drawn(size, [xy[list(mesh.UNDER_RIGHT_EYE)]]), _drawn(size, [xy[list(mesh.UNDER_LEFT_EYE)]])),
+        below_eyes=(_drawn(size, [xy[list(mesh.BELOW_RIGHT_EYE)]]), _drawn(size, [xy[list(mesh.BELOW_LEFT_EYE)]])),
         eye_band=_drawn_wide(size, band, BAND_MARGIN * width),
         lower=_drawn(size, [xy[list(mesh.LOWER_FACE)]]),
         nose_tip=_drawn(size, [xy[list(mesh.NOSE_TIP)]]),
@@ -114,7 +126,7 @@ def foreign(pixels: Pixels, parts: Parts) -> Foreign:
     """Where the colour is not this face's skin: hair, glasses, a hand, a hat, a mask.
 
     Eyes, brows and lips are never foreign, unless the skin under both eyes is: then the eyes are covered; or a mask is
-    worn: then only eyes and brows are not.
+    worn: then only eyes and brows are not; or a lock of hair lies over the end of a brow.
 
     Args:
         pixels: ``(h, w, 3)`` uint8 BGR.
@@ -128,7 +140,11 @@ def foreign(pixels: Pixels, parts: Parts) -> Foreign:
     mask = mesh.smoothstep((_distance(features, skin) - FOREIGN_LOW) / (FOREIGN_HIGH - FOREIGN_LOW))
     if worn is not None:
         mask[worn] = 1
-    covered = all(under.any() and float(mask[under > 0].mean()) > COVERED for under in parts.under_eyes)
+    covered = all(_share_of(mask, under) > COVERED for under in parts.under_eyes) and all(
+        _share_of(mask, cheek) > COVERED_BELOW for cheek in parts.below_eyes
+    )
+    locks = cv2.morphologyEx(np.asarray(mask > 0.5, np.uint8), cv2.MORPH_OPEN, _disc(WIDE * parts.width))
+    known &= (parts.temples == 0) | (locks == 0)
     mask[known] = 0
     if covered:
         mask[parts.eye_band > 0] = 1
@@ -139,6 +155,11 @@ def foreign(pixels: Pixels, parts: Parts) -> Foreign:
         grown[known] = 0
     soft = np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.025 * parts.width + 0.3), np.float32)
     return Foreign(soft, covered, masked)
+
+
+def _share_of(mask: Floats, part: Pixels) -> float:
+    """Mean of a mask over a part; 0 where that is empty."""
+    return float(mask[part > 0].mean()) if part.any() else 0.0
 
 
 def _worn(features: Floats, parts: Parts) -> npt.NDArray[np.bool_] | None:
@@ -179,12 +200,16 @@ def with_shadow(mask: Pixels, parts: Parts) -> Pixels:
 
 
 def feathered(face: Pixels, width: float) -> Floats:
-    """``(h, w)`` float32 that falls from 1 to exactly 0 inside the mask's edge."""
+    """``(h, w)`` float32 that falls from 1 to exactly 0 inside the mask's edge, and is 0 on the edge's own pixels.
+
+    Enlarged, they would reach beyond it.
+    """
     radius = FEATHER * width
-    inner = _shrunk(face, 1.6 * radius)
+    within = _shrunk(face, 1)
+    inner = _shrunk(within, 1.6 * radius)
     soft = cv2.GaussianBlur(np.asarray(inner, np.float32) / np.float32(255), (0, 0), radius)
     soft = np.clip((soft - 0.02) / 0.96, 0, 1)
-    return np.where(face > 0, soft, 0).astype(np.float32)
+    return np.where(within > 0, soft, 0).astype(np.float32)
 
 
 def softened(mask: Pixels, grow: float, soften: float) -> Floats:

@@ -44,9 +44,14 @@ LOWER_FACE = (
     117, 118, 197, 347, 346,
 )  # fmt: skip
 NOSTRILS = (98, 97, 2, 326, 327, 294, 440, 4, 220, 64)
-# Loops between the lower lid and the cheek.
+# Hulls from the outer quarter of a brow and the corner of an eye to the oval.
+RIGHT_TEMPLE = (63, 53, 33, 234, 127, 162, 21)
+LEFT_TEMPLE = (293, 283, 263, 454, 356, 389, 251)
+# Loops between the lower lid and the cheek, and below these.
 UNDER_RIGHT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 243, 233, 232, 231, 230, 229, 228, 31, 226)
 UNDER_LEFT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 463, 453, 452, 451, 450, 449, 448, 261, 446)
+BELOW_RIGHT_EYE = (226, 31, 228, 229, 230, 231, 232, 233, 128, 121, 120, 119, 118, 117, 111)
+BELOW_LEFT_EYE = (446, 261, 448, 449, 450, 451, 452, 453, 357, 350, 349, 348, 347, 346, 340)
 MOUTH_CORNERS = (78, 308)
 MOUTH_MIDDLE = (13, 14)  # upper and lower inner lip
 FOREHEAD, CHIN = 10, 152
