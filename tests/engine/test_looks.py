@@ -14,7 +14,7 @@ from tests.engine.pictures import jpeg, png
 from facefleet.engine.fusion import Engine
 from facefleet.engine.image import decode
 from facefleet.engine.steps.align import align, signed_areas
-from facefleet.engine.steps.mesh import LIPS, LIPS_INNER, LIPS_OUTER, OVAL, topology
+from facefleet.engine.steps.mesh import CORE_SKIN, LIPS, LIPS_INNER, LIPS_OUTER, OVAL, topology
 from facefleet.engine.steps.prepared import Portrait
 from facefleet.engine.steps.swap import MeshSwapper
 from facefleet.engine.types import Face, FuseOptions, Pixels
@@ -146,6 +146,28 @@ def test_light_follows_the_target(engine: Engine, photo: Photo, colour: tuple[fl
     for half in (slice(None, middle), slice(middle, None)):
         mask = inside(face, lit.shape)[:, half]
         assert after[:, half][mask].mean(axis=0) == pytest.approx(lit[:, half][mask].mean(axis=0), abs=12)
+
+
+@pytest.mark.parametrize("name", ["surprised_woman", "astronaut"])
+def test_a_source_in_lights_of_two_colours_leaves_most_of_them_behind(engine: Engine, photo: Photo, name: str) -> None:
+    plain, target = decode(photo("smiling_woman")).pixels, photo(name)
+    face = engine.faces(png(plain)).faces[0]
+    spots = np.zeros(plain.shape[:2], np.float32)
+    for point in (50, 280, 9, 18):  # both cheeks, between the brows, the chin
+        x, y = np.round(face.landmarks[point, :2]).astype(int).tolist()
+        cv2.circle(spots, (x, y), round(0.12 * face.box.width), 1, -1)
+    spots = cv2.GaussianBlur(spots, (0, 0), 0.06 * face.box.width)[..., None]
+    orange, blue = np.array((0.6, 0.95, 1.1), np.float32), np.array((1.3, 0.9, 0.6), np.float32)
+    lit = png(np.asarray(np.clip(plain * (orange + spots * (blue - orange)), 0, 255), np.uint8))
+
+    def unevenness(file: bytes) -> float:
+        """Of blue over red on cheeks and nose."""
+        pixels = cv2.GaussianBlur(decode(file).pixels, (0, 0), 3).astype(float) + 8
+        mask = inside(engine.faces(file).faces[0], pixels.shape, CORE_SKIN)
+        return float(np.log(pixels[..., 0] / pixels[..., 2])[mask].std())
+
+    assert unevenness(lit) > 5 * unevenness(target)
+    assert unevenness(engine.fuse(lit, target).image) < unevenness(lit) / 3
 
 
 def test_a_grey_target_stays_grey(engine: Engine, photo: Photo) -> None:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
+from tests.engine.conftest import Photo
 
-from facefleet.engine.steps import masks
+from facefleet.engine.fusion import Engine
+from facefleet.engine.image import decode
+from facefleet.engine.steps import masks, mesh
+from facefleet.engine.steps.prepared import Portrait, Prepared, prepare
 from facefleet.engine.steps.swap import practice_portrait
+from facefleet.engine.types import Face, Pixels
+
+SIDES = [(mesh.RIGHT_BROW, mesh.RIGHT_EYE, 234), (mesh.LEFT_BROW, mesh.LEFT_EYE, 454)]
 
 
 def test_the_forehead_beside_hair_is_not_given_and_the_outline_of_the_face_is() -> None:
@@ -24,3 +33,49 @@ def test_the_forehead_beside_hair_is_not_given_and_the_outline_of_the_face_is() 
     assert (wide[below] == hair[below]).all()
     eyes = parts.features > 0
     assert (wide[eyes] == hair[eyes]).all()
+
+
+def face_of(engine: Engine, file: bytes) -> tuple[Pixels, Face]:
+    return decode(file).pixels.copy(), engine.faces(file).faces[0]
+
+
+def at(prepared: Prepared, point: np.ndarray) -> float:
+    """What the mask says at a point of the photo."""
+    x, y = np.round(prepared.region.local(point[None], prepared.size)[0]).astype(int)
+    return float(prepared.foreign.mask[y, x])
+
+
+@pytest.mark.parametrize("side", SIDES, ids=["right", "left"])
+def test_a_lock_of_hair_over_the_end_of_a_brow_is_not_the_brow(
+    engine: Engine, photo: Photo, side: tuple[tuple[int, ...], tuple[int, ...], int]
+) -> None:
+    pixels, face = face_of(engine, photo("smiling_man"))
+    brow, eye, ear = side
+    plain = prepare(Portrait(pixels, face))
+    points = face.landmarks[:, :2]
+    end, inner = points[brow[0]], points[brow[4]]
+    assert at(plain, end) < 0.1, "without the lock the brow is the brow"
+    width = float(np.linalg.norm(points[454] - points[234]))
+    up, down, out = np.array([(0, -0.6 * width), (0, 0.1 * width), (np.sign(end[0] - inner[0]) * 0.24 * width, 0)])
+    lock = np.stack([end + up, end, points[ear] + down, points[ear] + down + out, end + up + out])
+    cv2.fillPoly(pixels, [np.round(lock).astype(np.int32)], (12, 12, 14))
+    covered = prepare(Portrait(pixels, face))
+    assert at(covered, end + out / 12) > 0.5
+    assert at(covered, inner) < 0.1, "the rest of the brow is given"
+    assert at(covered, points[list(eye)].mean(axis=0)) < 0.1, "and the eye"
+
+
+def test_painted_lids_are_no_sunglasses(engine: Engine, photo: Photo) -> None:
+    pixels, face = face_of(engine, photo("smiling_man"))
+    for loop in (mesh.UNDER_RIGHT_EYE, mesh.UNDER_LEFT_EYE):
+        hull = cv2.convexHull(np.round(face.landmarks[list(loop), :2]).astype(np.int32))
+        cv2.fillConvexPoly(pixels, hull, (20, 8, 12))
+    assert not prepare(Portrait(pixels, face)).foreign.eyes_covered
+
+
+def test_sunglasses_cover_the_eyes(engine: Engine, photo: Photo) -> None:
+    pixels, face = face_of(engine, photo("smiling_man"))
+    for loop in (mesh.BELOW_RIGHT_EYE + mesh.RIGHT_EYE, mesh.BELOW_LEFT_EYE + mesh.LEFT_EYE):
+        hull = cv2.convexHull(np.round(face.landmarks[list(loop), :2]).astype(np.int32))
+        cv2.fillConvexPoly(pixels, hull, (20, 8, 12))
+    assert prepare(Portrait(pixels, face)).foreign.eyes_covered
