@@ -156,9 +156,9 @@ def test_a_source_in_lights_of_two_colours_leaves_most_of_them_behind(engine: En
     for point in (50, 280, 9, 18):  # both cheeks, between the brows, the chin
         x, y = np.round(face.landmarks[point, :2]).astype(int).tolist()
         cv2.circle(spots, (x, y), round(0.12 * face.box.width), 1, -1)
-    spots = cv2.GaussianBlur(spots, (0, 0), 0.06 * face.box.width)[..., None]
+    lamps = cv2.GaussianBlur(spots, (0, 0), 0.06 * face.box.width)[..., None]
     orange, blue = np.array((0.6, 0.95, 1.1), np.float32), np.array((1.3, 0.9, 0.6), np.float32)
-    lit = png(np.asarray(np.clip(plain * (orange + spots * (blue - orange)), 0, 255), np.uint8))
+    lit = png(np.asarray(np.clip(plain * (orange + lamps * (blue - orange)), 0, 255), np.uint8))
 
     def unevenness(file: bytes) -> float:
         """Of blue over red on cheeks and nose."""
