@@ -112,7 +112,7 @@ class Faces:
     Attributes:
         width: px of the upright image.
         height: px of the upright image.
-        faces: The largest first; of those that differ by less than a twentieth in area, the left one.
+        faces: The largest first; of those that differ by less than 6 % in area, the left one.
     """
 
     width: int

@@ -9,6 +9,7 @@ import numpy as np
 
 from facefleet.engine.steps import mesh
 from facefleet.engine.steps.geometry import fit_similarity
+from facefleet.engine.steps.median import median
 from facefleet.engine.types import Face, Floats
 
 OVAL_FADE = 0.22  # face widths from the oval over which the source's shape takes over
@@ -101,7 +102,7 @@ def _unfolded(target: Floats, move: Floats) -> Floats:
     """Shorten the moves until no triangle that faced the camera is turned over or squashed flat."""
     triangles = mesh.topology().triangles
     before = signed_areas(target, triangles)
-    facing = before > np.median(np.abs(before)) * 0.1
+    facing = before > median(np.abs(before)) * 0.1
     for _ in range(6):
         after = signed_areas(target + move, triangles)
         folded = triangles[facing & (after < 0.15 * before)]

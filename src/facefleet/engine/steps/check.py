@@ -20,6 +20,7 @@ from facefleet.engine.steps import mesh
 from facefleet.engine.steps.blend import Layer, blend
 from facefleet.engine.steps.landmarks import Landmarker, Mesh
 from facefleet.engine.steps.prepared import Prepared
+from facefleet.engine.steps.resample import shrunk
 from facefleet.engine.types import Floats, Pixels
 from facefleet.errors import FusionQualityLow
 
@@ -106,7 +107,7 @@ def measured(canvas: Pixels, layer: Layer, target: Prepared, landmarker: Landmar
     away = np.linalg.norm((found.points - wanted)[:, :2], axis=1)
     worst = max(float(away[list(part)].mean()) for part in PARTS)
     right, left = (target.face.landmarks[point, :2] for point in EYES)
-    small = cv2.resize(layer.region.of(canvas), target.size, interpolation=cv2.INTER_AREA)
+    small = shrunk(layer.region.of(canvas), target.size)
     change = np.asarray(cv2.subtract(small, target.small, dtype=cv2.CV_32F), np.float32)
     return Quality(
         found.presence,

@@ -25,8 +25,9 @@ BRIDGE_HALF = 16  # px each side of the nose that the bridge must cross
 BRIDGE_ABOVE, BRIDGE_BELOW = 32, 26  # px
 MIN_BRIDGE = 8.0  # contrast, see ``ridges``
 MIN_RIMS = 7.0
-MIN_ALONE = 20.0  # of a bridge that temples bear out, where no rim is below the eyes
-MIN_TEMPLES = 14.0
+FAINT_RIMS = 4.0  # of rims as light as the skin below the eyes,
+MIN_ALONE = 20.0  # which a bridge must bear out
+MIN_TEMPLES = 14.0  # and a temple
 FAINT = 5.0  # contrast below which a chain has ended
 FADED = 0.3  # and share of its own
 LONGEST_GAP = 20  # steps of a chain that are bridged: a glint, a lash, the light rim of a lens on bright skin
@@ -131,7 +132,7 @@ def find_glasses(patch: Pixels, points: Floats) -> Glasses | None:
     temples = [_temple(seen, rim, side) for rim, side in zip(rims, SIDES, strict=True)]
     low = float(np.mean([rim.between(*LOWER_ARC).weakest(25) for rim in rims]))
     beside = max(temple.weakest(25) for temple in temples)
-    if low < MIN_RIMS and (bridge.weakest(15) < MIN_ALONE or beside < MIN_TEMPLES):
+    if low < MIN_RIMS and (low < FAINT_RIMS or bridge.weakest(15) < MIN_ALONE or beside < MIN_TEMPLES):
         return None
     return Glasses(_drawn((bridge, *rims, *temples)), band.to_band)
 

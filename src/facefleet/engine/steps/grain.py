@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from facefleet.engine.steps import mesh
+from facefleet.engine.steps.median import median
 from facefleet.engine.types import Floats, Pixels
 
 SAMPLE = 160  # px, side of the largest area that is measured
@@ -49,7 +50,7 @@ def grain_of(patch: Pixels, points: Floats) -> Grain:
     eyes = _grey(_cut(patch, points[list(mesh.RIGHT_EYE + mesh.LEFT_EYE + mesh.RIGHT_BROW + mesh.LEFT_BROW)]))
     skin = _grey(_cut(patch, points[list(mesh.CORE_SKIN)]))
     residue = np.abs(cv2.filter2D(skin, cv2.CV_32F, _NOISE_KERNEL))[1:-1, 1:-1]
-    noise = float(np.median(residue)) / (6 * 0.6745) if residue.size else 0.0
+    noise = float(median(residue.ravel())) / (6 * 0.6745) if residue.size else 0.0
     return Grain(_softness(eyes, noise), noise)
 
 
@@ -79,7 +80,7 @@ def _softness(grey: Floats, noise: float) -> float:
     if int(edges.sum()) < 8:
         return SOFT_LOWEST
     again = _slope(np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.0), np.float32))
-    ratio = float(np.median(slope[edges] / np.maximum(again[edges], 1e-3)))
+    ratio = float(median(np.asarray(slope[edges] / np.maximum(again[edges], 1e-3), np.float32)))
     return float(np.clip(1 / np.sqrt(max(ratio**2 - 1, 1e-3)), SOFT_LOWEST, SOFT_HIGHEST))
 
 

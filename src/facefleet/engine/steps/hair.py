@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from facefleet.engine.steps import masks, mesh
 from facefleet.engine.steps.masks import Parts
+from facefleet.engine.steps.median import median
 from facefleet.engine.types import Floats, Pixels
 
 RING_NEAR, RING_FAR = 0.05, 0.20  # face widths outside the oval, above the eyes: where a scalp's hair is sampled
@@ -172,6 +173,6 @@ def _below_eyes(points: Floats, down: Floats, shape: tuple[int, ...]) -> Floats:
 def _colour(samples: Floats) -> _Colour | None:
     if len(samples) < 16:
         return None
-    middle = np.median(samples, axis=0)
-    spread = 1.4826 * np.median(np.abs(samples - middle), axis=0)
+    middle = median(samples)
+    spread = 1.4826 * median(np.abs(samples - middle))
     return _Colour(middle, np.clip(spread, _SPREAD_FLOOR, _SPREAD_CEILING).astype(np.float32))

@@ -13,6 +13,7 @@ import numpy as np
 
 from facefleet.engine.models.session import Session
 from facefleet.engine.steps.geometry import Square, apply_affine
+from facefleet.engine.steps.resample import halved, warped
 from facefleet.engine.types import LANDMARKS, Floats, Pixels
 
 MIN_PRESENCE = 0.98  # real faces score over 0.999, what is read the wrong way up mostly less than this
@@ -124,14 +125,7 @@ def _tensor(image: Pixels, square: Square, size: int) -> Floats:
     local = affine - np.array([[0, 0, x0], [0, 0, y0]], np.float32)
     side = square.side
     while side > MAX_SHRINK * size and min(part.shape[:2]) > 1:
-        part, side = _halved(part), side / 2
+        part, side = halved(part), side / 2
         local = local / np.float32(2) - np.array([[0, 0, 0.25], [0, 0, 0.25]], np.float32)  # pixel centres
-    crop = cv2.warpAffine(part, local, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    rgb = cv2.cvtColor(crop, cv2.COLOR_BGR2RGB)
+    rgb = warped(part, local, size)
     return np.asarray(cv2.addWeighted(rgb, 1 / 255, rgb, 0, 0, dtype=cv2.CV_32F), np.float32)[None]
-
-
-def _halved(part: Pixels) -> Pixels:
-    height, width = part.shape[0] // 2, part.shape[1] // 2
-    even = part[: 2 * height, : 2 * width]  # only then is it a mean of four
-    return np.asarray(cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

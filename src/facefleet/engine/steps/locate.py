@@ -12,7 +12,7 @@ from facefleet.engine.steps.landmarks import Landmarker, Mesh
 from facefleet.engine.steps.pose import head_pose
 from facefleet.engine.types import Box, Face, Faces, Pixels
 
-ALIKE = 0.95  # of the larger area
+ALIKE = 0.94  # of the larger area
 NOISE = 0.03  # that a ratio of two areas can have
 
 

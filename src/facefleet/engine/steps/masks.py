@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facefleet.engine.steps import mesh
+from facefleet.engine.steps.median import median
 from facefleet.engine.types import Floats, Pixels
 
 FEATHER = 0.02  # face widths over which the edge fades
@@ -173,10 +174,12 @@ def _worn(features: Floats, parts: Parts) -> npt.NDArray[np.bool_] | None:
     if not all(place.any() for place in places):
         return None
     redness = features[..., 1]
-    skin, *below = (float(np.median(redness[place > 0])) for place in places)
-    if skin <= LEAST_RED or max(below) >= MASK_RED * skin:
-        return None
-    return np.asarray((parts.lower > 0) & (redness < (skin + max(below)) / 2))
+    skin, highest = float(median(redness[places[0] > 0])), 0.0
+    for below in places[1:]:
+        highest = max(highest, float(median(redness[below > 0])))
+        if skin <= LEAST_RED or highest >= MASK_RED * skin:
+            return None
+    return np.asarray((parts.lower > 0) & (redness < (skin + highest) / 2))
 
 
 def _from_outside(mask: Floats, parts: Parts, covered: bool) -> Floats:
@@ -231,7 +234,7 @@ def _distance(features: Floats, sample: npt.NDArray[np.bool_]) -> Floats:
     skin = features[sample]
     if len(skin) < 16:
         return np.zeros(features.shape[:2], np.float32)
-    middle = np.median(skin, axis=0)
+    middle = median(skin)
     features = features - middle
     planes = [
         np.minimum(plane, plane * kept)  # what lies under the middle stays as it is
@@ -245,11 +248,12 @@ def _distance(features: Floats, sample: npt.NDArray[np.bool_]) -> Floats:
 
 def _covariance(away: Floats) -> npt.NDArray[np.float64]:
     """``(3, 3)`` of the two thirds nearest to the middle, widened for the trimming, with a floor and a ceiling."""
-    spread = np.clip(1.4826 * np.median(np.abs(away), axis=0), _SPREAD_FLOOR, _SPREAD_CEILING)
+    spread = np.clip(1.4826 * median(np.abs(away)), _SPREAD_FLOOR, _SPREAD_CEILING)
     near = away[(np.abs(away) < 2 * spread).all(axis=1)]
     if len(near) < 16:
         return np.diag(spread.astype(np.float64) ** 2)
-    return np.cov(near, rowvar=False) * 1.2 + np.diag(_SPREAD_FLOOR.astype(np.float64) ** 2)
+    near = near - near.mean(axis=0)
+    return np.asarray(near.T @ near, np.float64) * (1.2 / len(near)) + np.diag(_SPREAD_FLOOR.astype(np.float64) ** 2)
 
 
 def _features(pixels: Pixels) -> Floats:

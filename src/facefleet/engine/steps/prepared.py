@@ -13,6 +13,7 @@ from facefleet.engine.steps.glasses import Glasses, find_glasses
 from facefleet.engine.steps.grain import Grain, grain_of
 from facefleet.engine.steps.redeye import without_red_eyes
 from facefleet.engine.steps.region import Region, region_of
+from facefleet.engine.steps.resample import shrunk
 from facefleet.engine.types import Face, Floats, Pixels
 
 WORKING_SIZE = 144  # px, long side of the region at which masks and colours are computed
@@ -92,10 +93,10 @@ def prepare(portrait: Portrait, *, below: bool = True) -> Prepared:
     without_red_eyes(patch, local)
     scale = min(1.0, WORKING_SIZE / max(region.width, region.height))
     size = max(1, round(region.width * scale)), max(1, round(region.height * scale))
-    small = np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = shrunk(patch, size)
     parts = masks.parts_of(region.local(face.landmarks, size), size)
     foreign, grey = masks.foreign(small, parts), colour.is_grey(small, parts.core)
-    sheet = np.dstack([small, masks.with_shadow(np.asarray(foreign.mask * 255, np.uint8), parts)])
+    sheet = np.asarray(cv2.merge([small, masks.with_shadow(np.asarray(foreign.mask * 255, np.uint8), parts)]), np.uint8)
     return Prepared(
         face,
         region,

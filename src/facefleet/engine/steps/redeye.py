@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from facefleet.engine.steps import mesh
+from facefleet.engine.steps.median import median
 from facefleet.engine.types import Floats, Pixels
 
 RED_SHARE = 0.6  # of red that the other channels must leave free
@@ -26,7 +27,7 @@ def without_red_eyes(patch: Pixels, points: Floats) -> None:
     cheeks = np.round(points[list(mesh.CORE_SKIN)]).astype(int)
     cheeks = np.clip(cheeks, 0, (patch.shape[1] - 1, patch.shape[0] - 1))
     skin = np.asarray(patch[cheeks[:, 1], cheeks[:, 0]], np.float32)
-    usual = float(np.median((skin[:, 2] - skin[:, :2].max(axis=1)) / (skin[:, 2] + 1)))
+    usual = float(median((skin[:, 2] - skin[:, :2].max(axis=1)) / (skin[:, 2] + 1)))
     for loop in (mesh.RIGHT_EYE, mesh.LEFT_EYE):
         _clear(patch, points[list(loop)], max(RED_SHARE, usual + REDDER))
 
@@ -37,12 +38,15 @@ def _clear(patch: Pixels, lid: Floats, share: float) -> None:
     eye = patch[y0:y1, x0:x1]
     if not eye.size:
         return
+    blue, green, red = cv2.split(eye)
+    if float(cv2.subtract(red, cv2.max(blue, green)).max()) <= RED_SHARE * BRIGHT:
+        return  # as nearly always
     local = lid - np.array([x0, y0], np.float32)
     width = float(np.ptp(local[:, 0]))
     near = np.zeros(eye.shape[:2], np.uint8)
     middle = tuple(int(v) for v in np.round(local.mean(axis=0)))
     cv2.circle(near, middle, max(1, round(PUPIL_REACH * width)), 1, -1)
-    blue, green, red = (eye[..., channel].astype(np.int16) for channel in range(3))
+    blue, green, red = (np.asarray(channel, np.int16) for channel in (blue, green, red))
     others = np.maximum(blue, green)
     lit = (red > BRIGHT) & (red - others > share * red) & (green - blue < ORANGE_SHARE * red)
     glowing = np.asarray(lit & (near > 0), np.uint8)

@@ -74,7 +74,8 @@ class MeshSwapper:
         lap("align")
         found = lookup(alignment, target)
         region = target.region
-        full = drawn(patch_near(source, alignment.scale), source, found, (region.width, region.height))
+        size = region.width, region.height
+        full = _three(drawn(patch_near(source, alignment.scale), source, found, size))
         if target.grey:
             full = _without_colour(full)
         lap("warp")
@@ -86,7 +87,7 @@ class MeshSwapper:
 def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared, target: Prepared) -> Layer:
     """Colours and mask at the working size, applied to the warped face at full size."""
     sheet = drawn(source.sheet, source, found, target.size)
-    small = np.ascontiguousarray(sheet[..., :3])
+    small = _three(sheet)
     if target.grey:
         small = _without_colour(small)
     over = np.minimum(sheet[..., 3] * np.float32(HAIR_EDGE / 255), 1)
@@ -124,6 +125,11 @@ def _share(over: Floats, bare: Floats, mouth: Mouth, target: Prepared) -> Floats
     """Of the source's face in the result, at the working size."""
     share = target.room * (1 - np.maximum(np.clip(over - bare, 0, 1), target.foreign.mask))
     return np.asarray(share * (1 - _kept_mouth(target.parts, mouth)), np.float32)
+
+
+def _three(pixels: Pixels) -> Pixels:
+    """Without the fourth channel."""
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), np.uint8)
 
 
 def _without_colour(pixels: Pixels) -> Pixels:

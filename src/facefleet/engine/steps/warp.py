@@ -16,6 +16,7 @@ from facefleet.engine.steps import mesh
 from facefleet.engine.steps.align import Alignment, signed_areas
 from facefleet.engine.steps.prepared import Prepared, rim
 from facefleet.engine.steps.raster import paint
+from facefleet.engine.steps.resample import looked_up, shrunk
 from facefleet.engine.types import LANDMARKS, Floats, Pixels
 
 SEEN_LOW, SEEN_HIGH = 0.3, 0.65  # of the area to fill; with less, the texture is smeared or is an ear
@@ -72,7 +73,7 @@ def drawn(image: Pixels, source: Prepared, found: Lookup, size: tuple[int, int])
     """The source's face in the target's place.
 
     Args:
-        image: ``(h, w, 1+)`` uint8 over the source's region, of any size.
+        image: ``(h, w, 4)`` uint8 over the source's region, of any size.
         source: Whose region that is.
         found: Where to read.
         size: Width and height of the result, over the target's region.
@@ -85,24 +86,25 @@ def drawn(image: Pixels, source: Prepared, found: Lookup, size: tuple[int, int])
 
 
 def patch_near(source: Prepared, scale: float) -> Pixels:
-    """The source's patch, shrunk by area to about the target's scale: reading every third pixel would alias.
+    """``(h, w, 4)`` uint8, the patch shrunk to about the target's scale: reading every third pixel would alias.
 
     Args:
         source: Whose patch.
         scale: Target px per source px.
     """
     scale = min(1.0, scale * 1.25)
-    if scale > 0.8:
-        return source.patch
-    size = max(1, round(source.region.width * scale)), max(1, round(source.region.height * scale))
-    return np.asarray(cv2.resize(source.patch, size, interpolation=cv2.INTER_AREA), np.uint8)
+    patch = source.patch
+    if scale <= 0.8:
+        size = max(1, round(source.region.width * scale)), max(1, round(source.region.height * scale))
+        patch = shrunk(patch, size)
+    return np.asarray(cv2.cvtColor(patch, cv2.COLOR_BGR2BGRA), np.uint8)
 
 
 def _read(image: Pixels, source: Prepared, places: Places, size: tuple[int, int]) -> Pixels:
     region, (height, width) = source.region, image.shape[:2]
     x = _scaled(places[0], width / region.width, region.x, size)
     y = _scaled(places[1], height / region.height, region.y, size)
-    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    return looked_up(image, x, y)
 
 
 def _scaled(places: Floats, ratio: float, corner: int, size: tuple[int, int]) -> Floats:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from facefleet.engine.steps.region import Region
+from facefleet.engine.steps.resample import shrunk
 from facefleet.engine.types import Floats, Pixels
 
 
@@ -36,7 +37,7 @@ class Working:
 
     def shrunk(self, pixels: Pixels) -> Pixels:
         """``pixels`` of the region at the working size."""
-        return np.asarray(cv2.resize(pixels, self.size, interpolation=cv2.INTER_AREA), np.uint8)
+        return shrunk(pixels, self.size)
 
     def points(self, points: Floats) -> Floats:
         """``(N, 2)`` px of the working image, from ``(N, 2+)`` px of the photo."""
