@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facefleet.engine.steps import mesh
-from facefleet.engine.steps.ridges import Path, Ridges, best_paths, ridges
+from facefleet.engine.steps.ridges import Path, Places, Ridges, best_paths, places, ridges
 from facefleet.engine.types import Floats, Pixels
 
 BETWEEN_EYES = 100.0  # px of the band between the eyes' centres
@@ -124,7 +124,10 @@ def find_glasses(patch: Pixels, points: Floats) -> Glasses | None:
     half = BRIDGE_HALF * band.narrow
     x, y = MIDDLE
     nose = (round(x - half) - 14, round(y) - BRIDGE_ABOVE - 12, round(x + half) + 14, round(y) + BRIDGE_BELOW + 12)
-    bridge = _bridge(ridges(band.part(nose), nose[:2]), half)
+    over_nose = _over_nose(ridges(band.part(nose), nose[:2]), half)
+    if over_nose.weakest(15) < MIN_BRIDGE:  # so it is on a bare face
+        return None
+    (bridge,) = best_paths(over_nose, closed=False)
     if bridge.weakest(15) < MIN_BRIDGE:
         return None
     seen = ridges(band.part((0, 0, *BAND)), (0, 0))
@@ -149,18 +152,17 @@ def _band(patch: Pixels, points: Floats) -> _Band:
     return _Band(patch, to_band, shrink, seen / max(whole, 1e-6))
 
 
-def _bridge(seen: Ridges, half: float) -> Path:
+def _over_nose(seen: Ridges, half: float) -> Places:
     """From one side of the nose to the other."""
     xs = np.linspace(MIDDLE[0] - half, MIDDLE[0] + half, 24)
     ys = np.arange(MIDDLE[1] - BRIDGE_ABOVE, MIDDLE[1] + BRIDGE_BELOW)
     return _across(seen, xs, ys)
 
 
-def _across(seen: Ridges, xs: npt.NDArray[np.float64], ys: npt.NDArray[np.float64]) -> Path:
+def _across(seen: Ridges, xs: npt.NDArray[np.float64], ys: npt.NDArray[np.float64]) -> Places:
     """Along the columns ``xs``, somewhere in the rows ``ys``."""
     x, y = np.meshgrid(xs, ys, indexing="ij")
-    (path,) = best_paths(seen, x[None], y[None], np.full(len(xs), np.pi / 2, np.float64), closed=False)
-    return path
+    return places(seen, x[None], y[None], np.full(len(xs), np.pi / 2, np.float64))
 
 
 def _rims(seen: Ridges, narrow: float) -> list[Path]:
@@ -177,7 +179,7 @@ def _rims(seen: Ridges, narrow: float) -> list[Path]:
     radius = inner + (outer - inner) * np.linspace(0, 1, RADII)
     eye = MIDDLE[0] + np.array(SIDES)[:, None, None] * (BETWEEN_EYES / 2 * narrow)
     x, y = eye + cos[:, None] * radius, MIDDLE[1] + sin[:, None] * radius
-    return best_paths(seen, x, y, angles, closed=True)
+    return best_paths(places(seen, x, y, angles), closed=True)
 
 
 def _temple(seen: Ridges, rim: Path, side: int) -> Path:
@@ -187,7 +189,8 @@ def _temple(seen: Ridges, rim: Path, side: int) -> Path:
     xs = start + side * np.arange(0.0, 40.0, 1.5)
     xs = xs[(xs > 2) & (xs < BAND[0] - 3)]
     ys = np.arange(hinge - TEMPLE_ABOVE, hinge + TEMPLE_BELOW, dtype=np.float64)
-    return _across(seen, xs, ys)
+    (temple,) = best_paths(_across(seen, xs, ys), closed=False)
+    return temple
 
 
 def _drawn(paths: tuple[Path, ...]) -> Pixels:

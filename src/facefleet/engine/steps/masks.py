@@ -235,11 +235,10 @@ def _distance(features: Floats, sample: npt.NDArray[np.bool_]) -> Floats:
     if len(skin) < 16:
         return np.zeros(features.shape[:2], np.float32)
     middle = median(skin)
-    features = features - middle
-    planes = [
-        np.minimum(plane, plane * kept)  # what lies under the middle stays as it is
-        for plane, kept in zip(cv2.split(features), _BRIGHTER_REDDER, strict=True)
-    ]
+    planes = []
+    for plane, usual, kept in zip(cv2.split(features), middle, _BRIGHTER_REDDER, strict=True):
+        away = plane - usual
+        planes.append(np.minimum(away, away * kept))  # what lies under the middle stays as it is
     whiten = np.linalg.cholesky(np.linalg.inv(_covariance(skin - middle)))
     whitened = cv2.transform(cv2.merge(planes), np.asarray(whiten.T, np.float32))
     x, y, z = cv2.split(whitened)
@@ -249,7 +248,8 @@ def _distance(features: Floats, sample: npt.NDArray[np.bool_]) -> Floats:
 def _covariance(away: Floats) -> npt.NDArray[np.float64]:
     """``(3, 3)`` of the two thirds nearest to the middle, widened for the trimming, with a floor and a ceiling."""
     spread = np.clip(1.4826 * median(np.abs(away)), _SPREAD_FLOOR, _SPREAD_CEILING)
-    near = away[(np.abs(away) < 2 * spread).all(axis=1)]
+    x, y, z = (np.abs(away) < 2 * spread).T
+    near = away[x & y & z]
     if len(near) < 16:
         return np.diag(spread.astype(np.float64) ** 2)
     near = near - near.mean(axis=0)

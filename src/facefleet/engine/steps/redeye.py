@@ -33,23 +33,23 @@ def without_red_eyes(patch: Pixels, points: Floats) -> None:
 
 
 def _clear(patch: Pixels, lid: Floats, share: float) -> None:
-    x0, y0 = np.maximum(np.floor(lid.min(axis=0)).astype(int), 0)
-    x1, y1 = np.ceil(lid.max(axis=0)).astype(int) + 1
+    x0, y0, across, down = cv2.boundingRect(lid)
+    x1, y1, x0, y0 = x0 + across, y0 + down, max(x0, 0), max(y0, 0)
     eye = patch[y0:y1, x0:x1]
     if not eye.size:
         return
     blue, green, red = cv2.split(eye)
-    if float(cv2.subtract(red, cv2.max(blue, green)).max()) <= RED_SHARE * BRIGHT:
-        return  # as nearly always
+    others = cv2.max(blue, green)
+    redder = cv2.compare(cv2.subtract(red, others), cv2.convertScaleAbs(red, alpha=share), cv2.CMP_GT)
+    if not cv2.countNonZero(redder):  # as nearly always
+        return
     local = lid - np.array([x0, y0], np.float32)
     width = float(np.ptp(local[:, 0]))
     near = np.zeros(eye.shape[:2], np.uint8)
     middle = tuple(int(v) for v in np.round(local.mean(axis=0)))
     cv2.circle(near, middle, max(1, round(PUPIL_REACH * width)), 1, -1)
-    blue, green, red = (np.asarray(channel, np.int16) for channel in (blue, green, red))
-    others = np.maximum(blue, green)
-    lit = (red > BRIGHT) & (red - others > share * red) & (green - blue < ORANGE_SHARE * red)
-    glowing = np.asarray(lit & (near > 0), np.uint8)
+    orange = cv2.subtract(green, blue) >= ORANGE_SHARE * red
+    glowing = np.asarray((redder > 0) & (red > BRIGHT) & ~orange & (near > 0), np.uint8)
     if int(glowing.sum()) < max(3.0, LEAST * int(near.sum())):
         return
     grown = cv2.dilate(glowing, np.ones((3, 3), np.uint8)) > 0

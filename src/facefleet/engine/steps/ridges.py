@@ -123,29 +123,61 @@ def _line(plane: Floats, scale: float) -> tuple[Floats, Floats, Floats, Floats]:
     return contrast, np.asarray(mean, np.float32), np.asarray(apart, np.float32), np.asarray(xy, np.float32)
 
 
-def best_paths(seen: Ridges, x: Numbers, y: Numbers, angle: Numbers, *, closed: bool) -> list[Path]:
-    """The chains through rows of places that have most contrast across them (dynamic programming).
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Of B chains of N steps the M places of each, ``(B, N, M)``.
+
+    Attributes:
+        x: px.
+        y: px.
+        angle: ``(N,)`` radians: the way the places of a step lie.
+        worth: Contrast there, of a line across that way.
+        sigma: Of the line, px.
+    """
+
+    x: Numbers
+    y: Numbers
+    angle: Numbers
+    worth: Numbers
+    sigma: Numbers
+
+    def weakest(self, percentile: float) -> float:
+        """Contrast that no path through the first chain can have more of, see ``Path.weakest``."""
+        return float(np.percentile(self.worth[0].max(axis=1), percentile))
+
+
+def places(seen: Ridges, x: Numbers, y: Numbers, angle: Numbers) -> Places:
+    """What the lines are worth at some places.
 
     Args:
         seen: The lines.
-        x: ``(B, N, M)`` px: of B chains of N steps the M places.
+        x: ``(B, N, M)`` px.
         y: The same.
-        angle: ``(N,)`` radians: the way the places of a step lie.
-        closed: The last step is next to the first.
+        angle: ``(N,)`` radians.
     """
-    _, steps, places = x.shape
-    flat = x.reshape(-1, places), y.reshape(-1, places)
+    _, _, number = x.shape
+    flat = x.reshape(-1, number), y.reshape(-1, number)
     contrast, cos, sin, sigma = (
         _sampled(each, seen.origin, *flat).reshape(x.shape) for each in (seen.contrast, seen.cos, seen.sin, seen.sigma)
     )
     alike = cos * np.cos(2 * angle)[:, None] + sin * np.sin(2 * angle)[:, None]
-    worth = contrast * np.clip(0.5 + alike, 0, 1)
-    chosen = _chosen(np.minimum(worth, HIGHEST), closed=closed)
-    at = np.arange(steps)
-    return [
-        Path(x[one][at, on], y[one][at, on], angle, worth[one][at, on], sigma[one][at, on], closed)
-        for one, on in enumerate(chosen)
-    ]
+    return Places(x, y, angle, contrast * np.clip(0.5 + alike, 0, 1), sigma)
+
+
+def best_paths(through: Places, *, closed: bool) -> list[Path]:
+    """The chains that have most contrast across them (dynamic programming).
+
+    Args:
+        through: One place of each step.
+        closed: The last step is next to the first.
+    """
+    chosen = _chosen(np.minimum(through.worth, HIGHEST), closed=closed)
+    at = np.arange(through.x.shape[1])
+    paths = []
+    for one, on in enumerate(chosen):
+        x, y, worth, sigma = (each[one][at, on] for each in (through.x, through.y, through.worth, through.sigma))
+        paths.append(Path(x, y, through.angle, worth, sigma, closed))
+    return paths
 
 
 def _sampled(plane: Floats, origin: tuple[int, int], x: Numbers, y: Numbers) -> Numbers:
