@@ -29,7 +29,7 @@ MAX_LANDMARKS = 0.09
 MAX_SEAM = 50.0
 MAX_COLOUR = 0.25
 FAR_COLOUR = 48.0  # levels of the low frequencies
-_COARSE = 4  # working px to one in which low frequencies are compared
+_FINE, _COARSE = 2, 4  # working px to one in which the edge and low frequencies are compared
 TRIES = 4  # strengths that are tried between the one asked for and the weakest allowed
 EYES = (33, 263)  # outer corners
 PARTS = (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.RIGHT_BROW, mesh.LEFT_BROW, mesh.NOSTRILS, mesh.LIPS)
@@ -119,8 +119,10 @@ def measured(canvas: Pixels, layer: Layer, target: Prepared, landmarker: Landmar
 
 def _seam(change: Floats, share: Floats, width: float) -> float:
     """Mean change where the blend has just begun: there is nothing to hide it behind."""
-    low = cv2.GaussianBlur(change, (0, 0), 0.02 * width + 0.5)
-    edge = (share > 0.3) & (share < 0.8)
+    size = max(1, share.shape[1] // _FINE), max(1, share.shape[0] // _FINE)
+    fine, over = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (change, share))
+    low = cv2.GaussianBlur(fine, (0, 0), (0.02 * width + 0.5) / _FINE)
+    edge = (over > 0.3) & (over < 0.8)
     return float(np.abs(low[edge]).mean() / 0.55) if edge.any() else 0.0
 
 

@@ -6,6 +6,7 @@ run looks at a crop centred and turned by the first, which is where the model is
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -46,15 +47,16 @@ class Mesh:
     def square(self) -> Square:
         """Where a second look should be."""
         xy = self.points[:, :2]
-        right, left = (xy[list(pair)].mean(axis=0) for pair in _EYE_CORNERS)
-        eye_x, eye_y = (float(v) for v in left - right)
-        angle = float(np.arctan2(eye_y, eye_x))
+        (right_outer, right_inner), (left_outer, left_inner) = (xy[list(pair)] for pair in _EYE_CORNERS)
+        eye_x, eye_y = (left_outer + left_inner - right_outer - right_inner).tolist()
+        angle = math.atan2(eye_y, eye_x)
+        cos, sin = math.cos(angle), math.sin(angle)
         # The box is measured along the head's own axes, else a tilted head would get too large a crop.
-        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], np.float32)
-        level = xy @ turn.T
-        low, high = level.min(axis=0), level.max(axis=0)
-        x, y = (float(v) for v in (low + high) / 2 @ turn)
-        return Square(x, y, CROP_MARGIN * float((high - low).max()), angle)
+        level = xy @ np.array([[cos, -sin], [sin, cos]], np.float32)
+        (left, top), (right, bottom) = level.min(axis=0).tolist(), level.max(axis=0).tolist()
+        x, y = (left + right) / 2, (top + bottom) / 2
+        side = CROP_MARGIN * max(right - left, bottom - top)
+        return Square(x * cos - y * sin, x * sin + y * cos, side, angle)
 
 
 class Landmarker:
