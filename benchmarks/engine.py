@@ -115,18 +115,22 @@ def _looks(setup: Setup, target: bytes) -> dict[str, int]:
     return counted
 
 
-def cost(setup: Setup, target: bytes) -> Cost:
-    """Time fusion and floor in turns."""
-    engine, floor = setup.engine(), Floor(setup, target)
-    laps: dict[str, list[float]] = {}
-    floors = []
+def costs_of(setup: Setup, scenes: Mapping[Scene, bytes]) -> dict[Scene, Cost]:
+    """Time fusion and floor of every scene in turns: the machine's own speed may change from minute to minute."""
+    engine = setup.engine()
+    floors = {scene: Floor(setup, target) for scene, target in scenes.items()}
+    laps: dict[Scene, dict[str, list[float]]] = {scene: {} for scene in scenes}
+    bare: dict[Scene, list[float]] = {scene: [] for scene in scenes}
     for run in range(setup.runs + WARM_RUNS):
-        fused, bare = engine.fuse(setup.source, target), floor()
-        if run >= WARM_RUNS:
-            floors.append(bare)
-            for step, took in fused.timings_ms.items():
-                laps.setdefault(step, []).append(took)
-    return Cost({step: median(took) for step, took in laps.items()}, median(floors))
+        for scene, target in scenes.items():
+            fused, floor = engine.fuse(setup.source, target), floors[scene]()
+            if run >= WARM_RUNS:
+                bare[scene].append(floor)
+                for step, took in fused.timings_ms.items():
+                    laps[scene].setdefault(step, []).append(took)
+    return {
+        scene: Cost({step: median(took) for step, took in laps[scene].items()}, median(bare[scene])) for scene in scenes
+    }
 
 
 def prepared_gain(setup: Setup, target: bytes) -> float:
@@ -200,7 +204,7 @@ def _print_target(what: str, value: float, bound: float, *, at_least: bool = Fal
 
 def _measured(setup: Setup, photo: bytes, cache: Path) -> None:
     scenes = {scene: render(scene, photo, setup.engine()) for scene in (SMALL, LARGE, SMALL_IN_LARGE)}
-    costs = {scene: cost(setup, target) for scene, target in scenes.items()}
+    costs = costs_of(setup, scenes)
     _print_costs(costs)
     print()
     _print_target("sum by floor, 1 MP", costs[SMALL].total / costs[SMALL].floor, 2.0)
