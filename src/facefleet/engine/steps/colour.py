@@ -22,7 +22,7 @@ GAIN_LOW, GAIN_HIGH = 0.1, 4.0  # beyond, the source's noise would show
 TINT_HIGHEST = 0.8  # fall of a channel's share of brightness
 CONTRAST_LOW, CONTRAST_HIGH = 0.75, 1.2  # bounds of the change of detail
 PALEST = 0.4  # share of the source's own differences of colour that stays at least
-CALMEST = 0.4  # share of the same that stays of a source in lights of two colours
+CALMEST = 0.3  # share of the same that stays of a source in lights of two colours
 EVEN = 0.1  # standard deviation of blue's share of brightness that one light leaves on skin
 SKIN_COLOUR = 0.5  # share of the skin's colourfulness from which a pixel is skin; gloss has more, teeth have less
 GREY_SHARE = 0.3  # of the change of hue that a colourless pixel takes
@@ -139,9 +139,9 @@ def _paler(source: Floats, target: Floats) -> float:
 
 
 def _calm(source: Floats, target: Floats) -> float:
-    """1, or how much more even the colour of the target's skin is, where the source stands in lights of two colours."""
+    """1, or less where a source in lights of two colours is more uneven in colour than the target and than one light."""
     own, other = (_spread(sheet) for sheet in (source, target))
-    return min(1.0, max(CALMEST, max(other, EVEN) / max(own, 1e-3)))
+    return min(1.0, max(CALMEST, (max(other, EVEN) / max(own, 1e-3)) ** 2))
 
 
 def _spread(sheet: Floats) -> float:
