@@ -9,6 +9,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from tests.engine.conftest import Photo
 from tests.engine.pictures import jpeg_with_orientation, png
 from tests.media.pictures import encoded, png_chunk, png_with, riff, riff_chunk, vp8x
@@ -23,6 +24,7 @@ from tests.odd.makers import (
     jpeg_without,
     pillow,
     png_of,
+    saved,
     srgb_profile,
     with_icc,
     xyz,
@@ -155,6 +157,21 @@ def test_alpha_is_not_taken_for_a_colour() -> None:
 def test_inks_without_a_profile_are_as_bright_as_their_paper(adobe: bool) -> None:
     data = pillow(patches(), "JPEG", "CMYK", quality=100, subsampling=0)
     assert np.abs(seen(data if adobe else jpeg_without(data, 0xEE)) - np.array(COLOURS)).max() <= 3
+
+
+def test_inks_stored_as_brightness_and_colour_are_those_inks() -> None:
+    """YCCK, as Photoshop writes it: transform 2 of the Adobe marker (ITU-T T.872, 6.5.3)."""
+    inks = Image.fromarray(np.ascontiguousarray(patches()[..., ::-1])).convert("CMYK")
+    *coloured, black = (np.asarray(plane) for plane in inks.split())
+    luma = cv2.cvtColor(np.dstack(coloured), cv2.COLOR_RGB2YCrCb)
+    y, red, blue = cv2.split(255 - luma)  # Pillow writes the negative
+    stored = Image.fromarray(np.dstack([y, blue, red, black]), "CMYK")
+    data = bytearray(saved(stored, "JPEG", quality=100, subsampling=0))
+    marker = data.index(b"Adobe\x00")
+    assert data[marker + 11] == 0
+    data[marker + 11] = 2
+    plain = pillow(patches(), "JPEG", "CMYK", quality=100, subsampling=0)
+    assert np.abs(seen(bytes(data)) - seen(plain)).max() <= 4
 
 
 def test_inks_follow_their_profile() -> None:

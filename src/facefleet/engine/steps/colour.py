@@ -139,7 +139,7 @@ def _paler(source: Floats, target: Floats) -> float:
 
 
 def _calm(source: Floats, target: Floats) -> float:
-    """1, or less where a source in lights of two colours is more uneven in colour than the target and than one light."""
+    """1, or less where a source in lights of two colours is more uneven than the target and than one light makes it."""
     own, other = (_spread(sheet) for sheet in (source, target))
     return min(1.0, max(CALMEST, (max(other, EVEN) / max(own, 1e-3)) ** 2))
 
