@@ -175,7 +175,7 @@ def _tensor(image: Pixels, view: _View, size: int) -> Floats:
     x0, y0 = max(0, round(view.x)), max(0, round(view.y))
     x1, y1 = min(width, round(view.x + view.side)), min(height, round(view.y + view.side))
     inside = max(1, round((x1 - x0) * size / view.side)), max(1, round((y1 - y0) * size / view.side))
-    small = _shrunk(image[y0:y1, x0:x1], inside)
+    small = _sampled(image[y0:y1, x0:x1], inside)
     scale = size / view.side
     left, top = round((x0 - view.x) * scale), round((y0 - view.y) * scale)
     canvas = np.zeros((size, size, 3), np.uint8)
@@ -185,7 +185,7 @@ def _tensor(image: Pixels, view: _View, size: int) -> Floats:
     return np.asarray(cv2.addWeighted(rgb, 1 / 127.5, rgb, 0, -1, dtype=cv2.CV_32F), np.float32)[None]
 
 
-def _shrunk(part: Pixels, size: tuple[int, int]) -> Pixels:
+def _sampled(part: Pixels, size: tuple[int, int]) -> Pixels:
     """All pixels, halved by exact means; of a large photo bilinear samples, three a side a pixel, and their mean.
 
     Both are nearer to the mean of all pixels than skipping some of them, and take a quarter of its time.
