@@ -17,7 +17,7 @@ SEED = "FACEFLEET_CHAOS_SEED"  # read here only: to see a plan of faults again
 
 @pytest.mark.parametrize(
     ("count", "seconds", "pause"),
-    [pytest.param(200, 40.0, (0.5, 2.0), id="short"),
+    [pytest.param(100, 18.0, (0.5, 1.5), id="short"),
      pytest.param(2_000, 600.0, (0.5, 4.0), id="long", marks=pytest.mark.system)],
 )  # fmt: skip
 def test_every_202_ends_in_one_result_whatever_dies(

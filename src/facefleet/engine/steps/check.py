@@ -26,7 +26,7 @@ from facefleet.errors import FusionQualityLow
 
 MIN_PRESENCE = 0.5  # of the result as a face; real ones score over 0.99
 MAX_LANDMARKS = 0.09
-MAX_SEAM = 50.0
+MAX_SEAM = 60.0
 MAX_COLOUR = 0.25
 FAR_COLOUR = 48.0  # levels of the low frequencies
 _FINE, _COARSE = 2, 4  # working px to one in which the edge and low frequencies are compared
