@@ -33,7 +33,7 @@ demo: $(VENV)/.all ## start the whole service, fuse two photos over HTTP, save t
 test: $(VENV)/.dev ## all tests but the long tiers, at most 12 minutes on 2 cores
 	$(BIN)/facefleet models pull > /dev/null
 	$(BIN)/facefleet samples > /dev/null
-	$(PYTEST) -n 2 --dist worksteal $(ARGS)
+	$(PYTEST) -n 3 --dist worksteal $(ARGS)
 
 system: $(VENV)/.dev ## kill, cut and upgrade the whole service under thousands of tasks, at most 20 minutes
 	$(BIN)/facefleet models pull > /dev/null

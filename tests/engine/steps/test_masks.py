@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from tests.engine.conftest import Photo
+from tests.engine.pictures import png
 
 from facefleet.engine.fusion import Engine
 from facefleet.engine.image import decode
@@ -45,24 +46,53 @@ def at(prepared: Prepared, point: np.ndarray) -> float:
     return float(prepared.foreign.mask[y, x])
 
 
+def with_lock(pixels: Pixels, face: Face, side: tuple[tuple[int, ...], tuple[int, ...], int]) -> Pixels:
+    """A dark lock of hair from the forehead over the outer quarter of a brow and down beside the eye."""
+    brow, _, ear = side
+    points = face.landmarks[:, :2]
+    width = float(np.linalg.norm(points[454] - points[234]))
+    inner = points[brow[4]]
+    end = 0.75 * points[brow[0]] + 0.25 * inner
+    up, down, out = np.array([(0, -0.6 * width), (0, 0.1 * width), (np.sign(end[0] - inner[0]) * 0.3 * width, 0)])
+    lock = np.stack([end + up, end, points[ear] + down, points[ear] + down + out, end + up + out])
+    hidden = pixels.copy()
+    cv2.fillPoly(hidden, [np.round(lock).astype(np.int32)], (12, 12, 14))
+    return hidden
+
+
 @pytest.mark.parametrize("side", SIDES, ids=["right", "left"])
 def test_a_lock_of_hair_over_the_end_of_a_brow_is_not_the_brow(
     engine: Engine, photo: Photo, side: tuple[tuple[int, ...], tuple[int, ...], int]
 ) -> None:
     pixels, face = face_of(engine, photo("smiling_man"))
-    brow, eye, ear = side
+    brow, eye, _ = side
     plain = prepare(Portrait(pixels, face))
     points = face.landmarks[:, :2]
     end, inner = points[brow[0]], points[brow[4]]
     assert at(plain, end) < 0.1, "without the lock the brow is the brow"
-    width = float(np.linalg.norm(points[454] - points[234]))
-    up, down, out = np.array([(0, -0.6 * width), (0, 0.1 * width), (np.sign(end[0] - inner[0]) * 0.24 * width, 0)])
-    lock = np.stack([end + up, end, points[ear] + down, points[ear] + down + out, end + up + out])
-    cv2.fillPoly(pixels, [np.round(lock).astype(np.int32)], (12, 12, 14))
-    covered = prepare(Portrait(pixels, face))
-    assert at(covered, end + out / 12) > 0.5
+    covered = prepare(Portrait(with_lock(pixels, face, side), face))
+    assert at(covered, end) > 0.5
     assert at(covered, inner) < 0.1, "the rest of the brow is given"
     assert at(covered, points[list(eye)].mean(axis=0)) < 0.1, "and the eye"
+    assert masks.covered_brow(plain.foreign.mask, plain.parts) is None
+    assert masks.covered_brow(covered.foreign.mask, covered.parts) == SIDES.index(side)
+
+
+@pytest.mark.parametrize("side", SIDES, ids=["right", "left"])
+def test_the_other_brow_goes_where_hair_covers_one(
+    engine: Engine, photo: Photo, side: tuple[tuple[int, ...], tuple[int, ...], int]
+) -> None:
+    target = photo("smiling_woman")
+    pixels, face = face_of(engine, photo("smiling_man"))
+    sources = pixels, with_lock(pixels, face, side)
+    free, mended = (decode(engine.fuse(png(source), target).image).pixels for source in sources)
+    points = engine.faces(target).faces[0].landmarks[:, :2]
+    near: Pixels = np.zeros(free.shape[:2], np.uint8)
+    cv2.fillConvexPoly(near, cv2.convexHull(np.round(points[list(side[0])]).astype(np.int32)), 1)
+    near = np.asarray(cv2.dilate(near, np.ones((21, 21), np.uint8)), np.uint8)
+    across = [np.abs(cv2.Sobel(each[..., 1], cv2.CV_32F, 1, 0))[near > 0] for each in (free, mended)]
+    plain, new = (float(np.quantile(each, 0.99)) for each in across)
+    assert new < 1.3 * plain, "no edge where the lock began"
 
 
 def test_painted_lids_are_no_sunglasses(engine: Engine, photo: Photo) -> None:

@@ -18,6 +18,7 @@ COVERED = 0.7  # share of foreign colour under each eye from which they are hidd
 COVERED_BELOW = 0.25  # and of the cheeks below, which lashes and painted lids leave out
 BAND_MARGIN = 0.13  # face widths
 WIDE = 0.03  # face widths; half of what a lock of hair has and a brow has not
+BROW_COVERED, BROW_FREE = 0.13, 0.03  # share of a brow that is foreign
 SHADOW = 0.012  # face widths of the forehead beside hair that its shadow falls on
 MARGIN = 0.025  # face widths round hair, where its shadow and single strands are
 FOREIGN_LOW, FOREIGN_HIGH = 2.8, 3.8  # standard deviations from the skin's colour
@@ -41,6 +42,7 @@ class Parts:
         inner: The face without its rim.
         features: Eyes with brows, nostrils and lips, each with a margin.
         brows: With the same margin.
+        each_brow: The right one and the left one, without it.
         temples: From the outer quarter of the brows to the oval, where hair falls; without the eyes.
         core: Cheeks and nose.
         under_eyes: Of each eye: from the lower lid to the cheek.
@@ -58,6 +60,7 @@ class Parts:
     inner: Pixels
     features: Pixels
     brows: Pixels
+    each_brow: tuple[Pixels, Pixels]
     temples: Pixels
     core: Pixels
     under_eyes: tuple[Pixels, Pixels]
@@ -102,13 +105,15 @@ def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
     temples[
         _grown(_drawn(size, [xy[list(eye)] for eye in (mesh.RIGHT_EYE, mesh.LEFT_EYE)]), 0.5 * PROTECT * width) > 0
     ] = 0
+    right_brow, left_brow = (_drawn(size, [_hull(xy, brow)]) for brow in (mesh.RIGHT_BROW, mesh.LEFT_BROW))
     return Parts(
         face=face,
         inner=_shrunk(face, 0.06 * width),
         features=_grown(
             _drawn(size, [_hull(xy, part) for part in (*eyes, mesh.LIPS_OUTER, mesh.NOSTRILS)]), PROTECT * width
         ),
-        brows=_grown(_drawn(size, [_hull(xy, part) for part in (mesh.RIGHT_BROW, mesh.LEFT_BROW)]), PROTECT * width),
+        brows=_grown(np.maximum(right_brow, left_brow), PROTECT * width),
+        each_brow=(right_brow, left_brow),
         temples=temples,
         core=_drawn(size, [xy[list(mesh.CORE_SKIN)]]),
         under_eyes=(_drawn(size, [xy[list(mesh.UNDER_RIGHT_EYE)]]), _drawn(size, [xy[list(mesh.UNDER_LEFT_EYE)]])),
@@ -156,6 +161,17 @@ def foreign(pixels: Pixels, parts: Parts) -> Foreign:
         grown[known] = 0
     soft = np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.025 * parts.width + 0.3), np.float32)
     return Foreign(soft, covered, masked)
+
+
+def covered_brow(mask: Floats, parts: Parts) -> int | None:
+    """The brow that hair covers in part while the other is free: 0 for the right one, 1 for the left one.
+
+    Args:
+        mask: ``(h, w)`` float32, 1 where it is foreign.
+        parts: Of the same image.
+    """
+    shares = [_share_of(mask, brow) for brow in parts.each_brow]
+    return int(np.argmax(shares)) if max(shares) > BROW_COVERED and min(shares) < BROW_FREE else None
 
 
 def _share_of(mask: Floats, part: Pixels) -> float:

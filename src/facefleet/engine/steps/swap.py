@@ -24,6 +24,7 @@ from facefleet.engine.steps.prepared import Portrait, Prepared, prepare
 from facefleet.engine.steps.warp import Lookup, drawn, lookup, patch_near
 from facefleet.engine.types import Box, Face, Floats, Pixels, Pose
 
+BROW_MARGIN = 0.05  # face widths round a brow that comes from the other side
 HAIR_EDGE = 1.4  # the soft edge of the source's hair is half hair: it counts for more than it covers
 
 Lap = Callable[[str], None]
@@ -72,7 +73,7 @@ class MeshSwapper:
         """See ``Swapper``."""
         alignment = align(source.face, target.face, shape)
         lap("align")
-        found = lookup(alignment, target)
+        found = lookup(alignment, target, _unwanted(source, target))
         region = target.region
         size = region.width, region.height
         full = _three(drawn(patch_near(source, alignment.scale), source, found, size))
@@ -125,6 +126,14 @@ def _share(over: Floats, bare: Floats, mouth: Mouth, target: Prepared) -> Floats
     """Of the source's face in the result, at the working size."""
     share = target.room * (1 - np.maximum(np.clip(over - bare, 0, 1), target.foreign.mask))
     return np.asarray(share * (1 - _kept_mouth(target.parts, mouth)), np.float32)
+
+
+def _unwanted(source: Prepared, target: Prepared) -> Floats | None:
+    """Where the target has the brow that the source's hair covers: the source's other brow goes there."""
+    side, width = masks.covered_brow(source.foreign.mask, source.parts), target.parts.width
+    if side is None or source.foreign.eyes_covered:
+        return None
+    return masks.softened(target.parts.each_brow[side], BROW_MARGIN * width, 0.5 * BROW_MARGIN * width)
 
 
 def _three(pixels: Pixels) -> Pixels:

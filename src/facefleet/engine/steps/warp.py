@@ -43,14 +43,16 @@ class Lookup:
     seen: Floats
 
 
-def lookup(alignment: Alignment, target: Prepared) -> Lookup:
+def lookup(alignment: Alignment, target: Prepared, unwanted: Floats | None = None) -> Lookup:
     """Draw the source's mesh over the target's region.
 
-    What the source's head hides (the far side of the nose, a cheek) is read from the other half of the face.
+    What the source's head hides (the far side of the nose, a cheek) is read from the other half of the face, and so is
+    what the caller does not want of this half.
 
     Args:
         alignment: Where to read and where to write.
         target: The face to replace.
+        unwanted: ``(h, w)`` float32, 1 where the other half is to be read all the same.
     """
     triangles = _triangles()
     read, write = (np.concatenate([points, rim(points)]) for points in (alignment.source, alignment.geometry))
@@ -62,6 +64,8 @@ def lookup(alignment: Alignment, target: Prepared) -> Lookup:
     seen = _per_pixel(_seen(shown, filled, triangles), owner)
     other = _per_pixel(_seen(-signed_areas(mirrored, triangles), filled, triangles), owner)
     borrowed = np.asarray((1 - seen) * (other > seen) * other, np.float32)
+    if unwanted is not None:
+        borrowed = np.maximum(borrowed, unwanted * other)
     far_side = None
     if float(borrowed.mean()) > WORTH_BORROWING:
         far_side = _places(owner, _affines(write[:, :2], mirrored, triangles))
