@@ -15,7 +15,8 @@ from facefleet.engine.steps.prepared import Portrait, Prepared, prepare
 from facefleet.engine.steps.swap import practice_portrait
 from facefleet.engine.types import Face, Pixels
 
-SIDES = [(mesh.RIGHT_BROW, mesh.RIGHT_EYE, 234), (mesh.LEFT_BROW, mesh.LEFT_EYE, 454)]
+Side = tuple[tuple[int, ...], tuple[int, ...], int]
+SIDES: list[Side] = [(mesh.RIGHT_BROW, mesh.RIGHT_EYE, 234), (mesh.LEFT_BROW, mesh.LEFT_EYE, 454)]
 
 
 def test_the_forehead_beside_hair_is_not_given_and_the_outline_of_the_face_is() -> None:
@@ -46,7 +47,7 @@ def at(prepared: Prepared, point: np.ndarray) -> float:
     return float(prepared.foreign.mask[y, x])
 
 
-def with_lock(pixels: Pixels, face: Face, side: tuple[tuple[int, ...], tuple[int, ...], int]) -> Pixels:
+def with_lock(pixels: Pixels, face: Face, side: Side) -> Pixels:
     """A dark lock of hair from the forehead over the outer quarter of a brow and down beside the eye."""
     brow, _, ear = side
     points = face.landmarks[:, :2]
@@ -61,9 +62,7 @@ def with_lock(pixels: Pixels, face: Face, side: tuple[tuple[int, ...], tuple[int
 
 
 @pytest.mark.parametrize("side", SIDES, ids=["right", "left"])
-def test_a_lock_of_hair_over_the_end_of_a_brow_is_not_the_brow(
-    engine: Engine, photo: Photo, side: tuple[tuple[int, ...], tuple[int, ...], int]
-) -> None:
+def test_a_lock_of_hair_over_the_end_of_a_brow_is_not_the_brow(engine: Engine, photo: Photo, side: Side) -> None:
     pixels, face = face_of(engine, photo("smiling_man"))
     brow, eye, _ = side
     plain = prepare(Portrait(pixels, face))
@@ -79,9 +78,7 @@ def test_a_lock_of_hair_over_the_end_of_a_brow_is_not_the_brow(
 
 
 @pytest.mark.parametrize("side", SIDES, ids=["right", "left"])
-def test_the_other_brow_goes_where_hair_covers_one(
-    engine: Engine, photo: Photo, side: tuple[tuple[int, ...], tuple[int, ...], int]
-) -> None:
+def test_the_other_brow_goes_where_hair_covers_one(engine: Engine, photo: Photo, side: Side) -> None:
     target = photo("smiling_woman")
     pixels, face = face_of(engine, photo("smiling_man"))
     sources = pixels, with_lock(pixels, face, side)
@@ -93,6 +90,16 @@ def test_the_other_brow_goes_where_hair_covers_one(
     across = [np.abs(cv2.Sobel(each[..., 1], cv2.CV_32F, 1, 0))[near > 0] for each in (free, mended)]
     plain, new = (float(np.quantile(each, 0.99)) for each in across)
     assert new < 1.3 * plain, "no edge where the lock began"
+
+
+def test_a_brow_under_hair_is_itself_where_source_and_target_are_one(engine: Engine, photo: Photo) -> None:
+    hidden = png(with_lock(*face_of(engine, photo("smiling_man")), SIDES[1]))
+    before, after = decode(hidden).pixels.astype(float), decode(engine.fuse(hidden, hidden).image).pixels
+    face = engine.faces(hidden).faces[0]
+    mask = np.zeros(before.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(face.landmarks[list(mesh.OVAL), :2]).astype(np.int32)], 1)
+    error = float(((before - after)[mask > 0] ** 2).mean())
+    assert 10 * np.log10(255**2 / max(error, 1e-9)) >= 45
 
 
 def test_painted_lids_are_no_sunglasses(engine: Engine, photo: Photo) -> None:

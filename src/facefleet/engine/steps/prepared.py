@@ -18,7 +18,7 @@ from facefleet.engine.types import Face, Floats, Pixels
 
 WORKING_SIZE = 144  # px, long side of the region at which masks and colours are computed
 FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
-_MASK_BYTES = 26  # a working pixel: fourteen parts of one byte and three weights of four
+_MASK_BYTES = 30  # a working pixel: eighteen parts of one byte and three weights of four
 RIM = 1.12  # the mesh is continued outwards this far, so that its edge has something to interpolate towards
 
 

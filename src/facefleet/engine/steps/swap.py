@@ -129,10 +129,14 @@ def _share(over: Floats, bare: Floats, mouth: Mouth, target: Prepared) -> Floats
 
 
 def _unwanted(source: Prepared, target: Prepared) -> Floats | None:
-    """Where the target has the brow that the source's hair covers: the source's other brow goes there."""
-    side, width = masks.covered_brow(source.foreign.mask, source.parts), target.parts.width
-    if side is None or source.foreign.eyes_covered:
+    """Where the target has the brow that the source's hair covers: the source's other brow goes there.
+
+    Not where the target's hair covers the same one.
+    """
+    side, other = (masks.covered_brow(each.foreign.mask, each.parts) for each in (source, target))
+    if side is None or side == other or source.foreign.eyes_covered:
         return None
+    width = target.parts.width
     return masks.softened(target.parts.each_brow[side], BROW_MARGIN * width, 0.5 * BROW_MARGIN * width)
 
 
