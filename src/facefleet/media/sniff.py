@@ -84,9 +84,12 @@ def sniff_type(head: bytes) -> ImageType:
         return ImageType.PNG
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return ImageType.WEBP
-    raise ImageTypeUnsupported(
-        "The file is not a JPEG, PNG or WebP image; convert it first.", supported=[str(t) for t in ImageType]
+    words = (
+        "The file is not a JPEG, PNG or WebP image; convert it first."
+        if head
+        else "The file is empty; choose one with a photo."
     )
+    raise ImageTypeUnsupported(words, supported=[str(t) for t in ImageType])
 
 
 def check_bytes(count: int, limits: Limits) -> None:
