@@ -46,6 +46,12 @@ def inside(face: Face, shape: tuple[int, ...], loop: tuple[int, ...] = OVAL) -> 
     return mask > 0
 
 
+def psnr(before: Pixels, after: Pixels) -> float:
+    """Peak signal-to-noise ratio, dB."""
+    error = float(((before.astype(float) - after) ** 2).mean())
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
 def moved(engine: Engine, pixels: Pixels, face: Face, points: tuple[int, ...]) -> float:
     """Mean distance of some points from where they were, in distances between the eyes."""
     now = min(
@@ -70,8 +76,7 @@ def test_no_strength_is_the_target_to_the_last_bit(
 def test_a_face_fused_with_itself_is_itself(engine: Engine, photo: Photo, name: str) -> None:
     before, after, face = fused(engine, photo(name), photo(name), FuseOptions())
     mask = inside(face, before.shape)
-    error = float(((before[mask].astype(float) - after[mask]) ** 2).mean())
-    assert 10 * np.log10(255**2 / max(error, 1e-9)) >= 45
+    assert psnr(before[mask], after[mask]) >= 45
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)

@@ -89,16 +89,14 @@ class Engine:
         return {model.name: model.version for model in self._models}
 
     def warm(self) -> None:
-        """Run every interpreter once on empty input, swapper and ager once on a made-up face.
+        """Run every interpreter once on empty input, and the swapper once on a made-up face.
 
         Raises:
             ModelLoadFailed: The runtime cannot run the weights.
         """
         for session in self._sessions:
             session.warm()
-        portrait = practice_portrait()
-        self._ager.age(portrait, 1.0)
-        practice = self._swapper.prepare(portrait, below=True)
+        practice = self._swapper.prepare(practice_portrait(), below=True)
         self._swapper.swap(practice, practice, shape=0.5, lap=lambda _: None)
 
     def faces(self, image: bytes, *, tiles: bool = False) -> Faces:

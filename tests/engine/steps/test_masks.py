@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from tests.engine.conftest import Photo
 from tests.engine.pictures import png
+from tests.engine.test_looks import fused, inside, psnr
 
 from facefleet.engine.fusion import Engine
 from facefleet.engine.image import decode
 from facefleet.engine.steps import masks, mesh
 from facefleet.engine.steps.prepared import Portrait, Prepared, prepare
 from facefleet.engine.steps.swap import practice_portrait
-from facefleet.engine.types import Face, Pixels
+from facefleet.engine.types import Face, FuseOptions, Pixels
 
 Side = tuple[tuple[int, ...], tuple[int, ...], int]
 SIDES: list[Side] = [(mesh.RIGHT_BROW, mesh.RIGHT_EYE, 234), (mesh.LEFT_BROW, mesh.LEFT_EYE, 454)]
@@ -73,8 +74,8 @@ def test_a_lock_of_hair_over_the_end_of_a_brow_is_not_the_brow(engine: Engine, p
     assert at(covered, end) > 0.5
     assert at(covered, inner) < 0.1, "the rest of the brow is given"
     assert at(covered, points[list(eye)].mean(axis=0)) < 0.1, "and the eye"
-    assert masks.covered_brow(plain.foreign.mask, plain.parts) is None
-    assert masks.covered_brow(covered.foreign.mask, covered.parts) == SIDES.index(side)
+    assert plain.foreign.covered_brow is None
+    assert covered.foreign.covered_brow == SIDES.index(side)
 
 
 @pytest.mark.parametrize("side", SIDES, ids=["right", "left"])
@@ -94,12 +95,9 @@ def test_the_other_brow_goes_where_hair_covers_one(engine: Engine, photo: Photo,
 
 def test_a_brow_under_hair_is_itself_where_source_and_target_are_one(engine: Engine, photo: Photo) -> None:
     hidden = png(with_lock(*face_of(engine, photo("smiling_man")), SIDES[1]))
-    before, after = decode(hidden).pixels.astype(float), decode(engine.fuse(hidden, hidden).image).pixels
-    face = engine.faces(hidden).faces[0]
-    mask = np.zeros(before.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round(face.landmarks[list(mesh.OVAL), :2]).astype(np.int32)], 1)
-    error = float(((before - after)[mask > 0] ** 2).mean())
-    assert 10 * np.log10(255**2 / max(error, 1e-9)) >= 45
+    before, after, face = fused(engine, hidden, hidden, FuseOptions())
+    mask = inside(face, before.shape)
+    assert psnr(before[mask], after[mask]) >= 45
 
 
 def test_painted_lids_are_no_sunglasses(engine: Engine, photo: Photo) -> None:

@@ -119,18 +119,23 @@ def measured(canvas: Pixels, layer: Layer, target: Prepared, landmarker: Landmar
 
 def _seam(change: Floats, share: Floats, width: float) -> float:
     """Mean change where the blend has just begun: there is nothing to hide it behind."""
-    size = max(1, share.shape[1] // _FINE), max(1, share.shape[0] // _FINE)
-    fine, over = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (change, share))
+    fine, over = _coarser(change, share, _FINE)
     low = cv2.GaussianBlur(fine, (0, 0), (0.02 * width + 0.5) / _FINE)
     edge = (over > 0.3) & (over < 0.8)
     return float(np.abs(low[edge]).mean() / 0.55) if edge.any() else 0.0
 
 
 def _far(change: Floats, share: Floats, width: float) -> float:
-    size = max(1, share.shape[1] // _COARSE), max(1, share.shape[0] // _COARSE)
-    coarse, inside = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (change, share))
+    coarse, inside = _coarser(change, share, _COARSE)
     low = cv2.GaussianBlur(coarse, (0, 0), (0.08 * width + 0.5) / _COARSE)[inside > 0.8]
     return float((np.abs(low).max(axis=1) > FAR_COLOUR).mean()) if low.size else 0.0
+
+
+def _coarser(change: Floats, share: Floats, step: int) -> tuple[Floats, Floats]:
+    """Both with one pixel for so many a side."""
+    size = max(1, share.shape[1] // step), max(1, share.shape[0] // step)
+    less, over = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (change, share))
+    return np.asarray(less, np.float32), np.asarray(over, np.float32)
 
 
 def _refusal(quality: Quality, index: int) -> FusionQualityLow:

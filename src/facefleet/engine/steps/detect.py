@@ -14,7 +14,7 @@ import numpy as np
 
 from facefleet.engine.models.session import Session
 from facefleet.engine.steps.geometry import Square
-from facefleet.engine.steps.resample import LEAST_AREA, halved, shrunk
+from facefleet.engine.steps.resample import halved, is_near, shrunk
 from facefleet.engine.types import Floats, Pixels
 
 MIN_SCORE = 0.5
@@ -190,11 +190,11 @@ def _sampled(part: Pixels, size: tuple[int, int]) -> Pixels:
 
     Both are nearer to the mean of all pixels than skipping some of them, and take a quarter of its time.
     """
-    shrink = max(part.shape[:2]) / max(size)
-    if shrink > FAR:
+    if max(part.shape[:2]) > FAR * max(size):
         part = np.asarray(cv2.resize(part, (FAR_SAMPLES * size[0], FAR_SAMPLES * size[1])), np.uint8)
-    while shrink <= FAR and max(part.shape[0] / size[1], part.shape[1] / size[0]) > LEAST_AREA:
-        part = halved(part)
+    else:
+        while not is_near(part, size):
+            part = halved(part)
     return shrunk(part, size)
 
 

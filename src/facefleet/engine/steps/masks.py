@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -73,6 +73,13 @@ class Parts:
     mouth: Pixels
     width: float
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        values = (getattr(self, field.name) for field in fields(self))
+        masks = (mask for value in values for mask in (value if isinstance(value, tuple) else (value,)))
+        return sum(int(mask.nbytes) for mask in masks if isinstance(mask, np.ndarray))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Foreign:
@@ -82,11 +89,13 @@ class Foreign:
         mask: ``(h, w)`` float32, 1 where it is foreign.
         eyes_covered: By sunglasses or a hand.
         mask_worn: Over nose and mouth.
+        covered_brow: The brow that hair covers in part while the other is free: 0 the right one, 1 the left one.
     """
 
     mask: Floats
     eyes_covered: bool
     mask_worn: bool
+    covered_brow: int | None
 
 
 def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
@@ -160,16 +169,10 @@ def foreign(pixels: Pixels, parts: Parts) -> Foreign:
     if not covered:
         grown[known] = 0
     soft = np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.025 * parts.width + 0.3), np.float32)
-    return Foreign(soft, covered, masked)
+    return Foreign(soft, covered, masked, None if covered else _covered_brow(soft, parts))
 
 
-def covered_brow(mask: Floats, parts: Parts) -> int | None:
-    """The brow that hair covers in part while the other is free: 0 for the right one, 1 for the left one.
-
-    Args:
-        mask: ``(h, w)`` float32, 1 where it is foreign.
-        parts: Of the same image.
-    """
+def _covered_brow(mask: Floats, parts: Parts) -> int | None:
     shares = [_share_of(mask, brow) for brow in parts.each_brow]
     return int(np.argmax(shares)) if max(shares) > BROW_COVERED and min(shares) < BROW_FREE else None
 

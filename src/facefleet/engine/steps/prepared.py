@@ -18,7 +18,6 @@ from facefleet.engine.types import Face, Floats, Pixels
 
 WORKING_SIZE = 144  # px, long side of the region at which masks and colours are computed
 FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
-_MASK_BYTES = 30  # a working pixel: eighteen parts of one byte and three weights of four
 RIM = 1.12  # the mesh is continued outwards this far, so that its edge has something to interpolate towards
 
 
@@ -71,9 +70,9 @@ class Prepared:
     @property
     def nbytes(self) -> int:
         """Bytes held, for a cache with a bound."""
-        width, height = self.size
-        arrays = (self.patch, self.small, self.sheet, self.face.landmarks)
-        held = sum(int(each.nbytes) for each in arrays) + _MASK_BYTES * width * height
+        weights = (self.foreign.mask, self.room, self.counted)
+        arrays = (self.patch, self.small, self.sheet, self.face.landmarks, *weights)
+        held = sum(int(each.nbytes) for each in arrays) + self.parts.nbytes
         return held + (self.glasses.nbytes if self.glasses else 0)
 
     @property

@@ -10,6 +10,11 @@ from facefleet.engine.types import Floats, Pixels
 LEAST_AREA = 2.0  # px of the image per px of the result from which two samples a side would skip some
 
 
+def is_near(pixels: Pixels, size: tuple[int, int]) -> bool:
+    """Whether pixels are so few for a size that two bilinear samples a side skip none."""
+    return bool(pixels.shape[1] <= LEAST_AREA * size[0] and pixels.shape[0] <= LEAST_AREA * size[1])
+
+
 def shrunk(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """Pixels at a smaller size; none is skipped.
 
@@ -17,8 +22,8 @@ def shrunk(pixels: Pixels, size: tuple[int, int]) -> Pixels:
         pixels: ``(H, W, 3)`` uint8.
         size: Width and height of the result.
     """
-    near = pixels.shape[1] <= LEAST_AREA * size[0] and pixels.shape[0] <= LEAST_AREA * size[1]
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR if near else cv2.INTER_AREA), np.uint8)
+    how = cv2.INTER_LINEAR if is_near(pixels, size) else cv2.INTER_AREA
+    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
 
 
 def halved(pixels: Pixels) -> Pixels:
@@ -42,14 +47,3 @@ def warped(pixels: Pixels, affine: Floats, size: int) -> Pixels:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     square = cv2.warpAffine(cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA), affine, (size, size), flags=flags)
     return np.asarray(cv2.cvtColor(square, cv2.COLOR_BGRA2RGB), np.uint8)
-
-
-def looked_up(pixels: Pixels, x: Floats, y: Floats) -> Pixels:
-    """Pixels read at places; beyond the edge the edge goes on.
-
-    Args:
-        pixels: ``(H, W, 4)`` uint8.
-        x: ``(h, w)`` px.
-        y: ``(h, w)`` px.
-    """
-    return np.asarray(cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)

@@ -133,8 +133,8 @@ def _unwanted(source: Prepared, target: Prepared) -> Floats | None:
 
     Not where the target's hair covers the same one.
     """
-    side, other = (masks.covered_brow(each.foreign.mask, each.parts) for each in (source, target))
-    if side is None or side == other or source.foreign.eyes_covered:
+    side = source.foreign.covered_brow
+    if side is None or side == target.foreign.covered_brow:
         return None
     width = target.parts.width
     return masks.softened(target.parts.each_brow[side], BROW_MARGIN * width, 0.5 * BROW_MARGIN * width)

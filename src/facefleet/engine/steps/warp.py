@@ -16,7 +16,7 @@ from facefleet.engine.steps import mesh
 from facefleet.engine.steps.align import Alignment, signed_areas
 from facefleet.engine.steps.prepared import Prepared, rim
 from facefleet.engine.steps.raster import paint
-from facefleet.engine.steps.resample import looked_up, shrunk
+from facefleet.engine.steps.resample import shrunk
 from facefleet.engine.types import LANDMARKS, Floats, Pixels
 
 SEEN_LOW, SEEN_HIGH = 0.3, 0.65  # of the area to fill; with less, the texture is smeared or is an ear
@@ -77,7 +77,7 @@ def drawn(image: Pixels, source: Prepared, found: Lookup, size: tuple[int, int])
     """The source's face in the target's place.
 
     Args:
-        image: ``(h, w, 4)`` uint8 over the source's region, of any size.
+        image: ``(h, w, 4)`` uint8 over the source's region, of any size; OpenCV reads three channels half as fast.
         source: Whose region that is.
         found: Where to read.
         size: Width and height of the result, over the target's region.
@@ -108,7 +108,7 @@ def _read(image: Pixels, source: Prepared, places: Places, size: tuple[int, int]
     region, (height, width) = source.region, image.shape[:2]
     x = _scaled(places[0], width / region.width, region.x, size)
     y = _scaled(places[1], height / region.height, region.y, size)
-    return looked_up(image, x, y)
+    return np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def _scaled(places: Floats, ratio: float, corner: int, size: tuple[int, int]) -> Floats:
