@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 import platformdirs
 
+from facefleet.engine.aging.ager import DetailAger
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
+from facefleet.engine.mesh.prepared import Portrait
 from facefleet.engine.models.registry import Registry
-from facefleet.engine.steps.age import DetailAger
 from facefleet.engine.steps.blend import blend
-from facefleet.engine.steps.prepared import Portrait
 
 WIDTHS = (34, 150, 520)  # px
 

@@ -23,8 +23,8 @@ import numpy as np
 import platformdirs
 from benchmarks.scenes import Scene, render
 
+from facefleet.engine.codec.image import decode, encode
 from facefleet.engine.fusion import FULL_RANGE, LANDMARK, SHORT_RANGE, Engine
-from facefleet.engine.image import decode, encode
 from facefleet.engine.models.registry import Registry
 from facefleet.engine.models.session import Session
 from facefleet.engine.types import Floats, ModelFiles, Pixels

@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
+from facefleet.engine.mesh.prepared import Portrait, prepare
 from facefleet.engine.models.registry import Registry
-from facefleet.engine.steps.prepared import Portrait, prepare
 from facefleet.engine.types import Box, Face, FuseOptions, Pixels
 from facefleet.errors import FacefleetError
 

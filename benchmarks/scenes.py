@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
 from facefleet.engine.types import Pixels
 
 NOISE_LEVELS = 4  # of a camera: flat areas would make decoding and encoding cheaper than they are

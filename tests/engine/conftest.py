@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
 from facefleet.engine.types import ModelFiles, Pixels
 
 Photo = Callable[[str], bytes]

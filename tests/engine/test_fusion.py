@@ -11,8 +11,8 @@ from tests.engine.conftest import Photo
 from tests.engine.pictures import as_stored, jpeg, jpeg_with_orientation, png, webp
 
 from facefleet.assignments import FaceAssignment
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
 from facefleet.engine.steps.locate import ALIKE
 from facefleet.engine.types import Face, FuseOptions, ModelFiles, Pixels, Skipped
 from facefleet.errors import (

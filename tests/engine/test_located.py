@@ -8,8 +8,8 @@ import pytest
 from tests.engine.conftest import Photo
 from tests.engine.pictures import jpeg, png
 
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
 from facefleet.engine.types import Face, Faces, FuseOptions, Pixels
 
 SAMPLES = ("astronaut", "grace_hopper", "portrait_man", "smiling_woman", "turned_woman", "smiling_man", "friends")

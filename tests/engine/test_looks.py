@@ -11,12 +11,12 @@ import pytest
 from tests.engine.conftest import Photo
 from tests.engine.pictures import jpeg, png
 
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
-from facefleet.engine.steps.align import align, signed_areas
-from facefleet.engine.steps.mesh import CORE_SKIN, LIPS, LIPS_INNER, LIPS_OUTER, OVAL, topology
-from facefleet.engine.steps.prepared import Portrait
-from facefleet.engine.steps.swap import MeshSwapper
+from facefleet.engine.mesh.align import align, signed_areas
+from facefleet.engine.mesh.prepared import Portrait
+from facefleet.engine.mesh.swapper import MeshSwapper
+from facefleet.engine.steps.topology import CORE_SKIN, LIPS, LIPS_INNER, LIPS_OUTER, OVAL, topology
 from facefleet.engine.types import Face, FuseOptions, Pixels
 from facefleet.errors import FusionQualityLow
 

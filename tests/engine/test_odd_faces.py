@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pytest
 from tests.engine.conftest import Photo
 
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
-from facefleet.engine.steps.mesh import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
-from facefleet.engine.steps.prepared import Portrait, prepare
+from facefleet.engine.mesh.prepared import Portrait, prepare
+from facefleet.engine.steps.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from facefleet.engine.types import Face, Floats, Pixels
 from facefleet.errors import FaceError
 

@@ -7,8 +7,8 @@ import re
 import pytest
 from tests.odd.table import ROWS, SCRIPT, Original, Row
 
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
 from facefleet.engine.types import Pixels
 from facefleet.errors import ImageDecodeFailed, ImageError
 from facefleet.media.sniff import sniff

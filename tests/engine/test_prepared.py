@@ -11,8 +11,8 @@ from tests.engine.conftest import Photo
 from tests.engine.pictures import png
 
 from facefleet.assignments import FaceAssignment
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
 from facefleet.engine.types import FuseOptions, ModelFiles, Pixels
 from facefleet.errors import FaceIndexInvalid, FaceNotFound, OptionInvalid
 

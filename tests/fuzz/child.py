@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 from tests.fuzz.mutations import case, corpus
 
-from facefleet.engine.image import decode, encode
+from facefleet.engine.codec.image import decode, encode
 from facefleet.errors import ImageError
 from facefleet.media.sniff import Limits, sniff
 

@@ -11,21 +11,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from facefleet.assignments import SOURCE_ROLES, check_sources
 from facefleet.engine.about import SOURCE, TARGET, about
+from facefleet.engine.aging.ager import Ager, DetailAger
 from facefleet.engine.cache import Cache, Lent
-from facefleet.engine.image import encode
+from facefleet.engine.codec.image import encode
 from facefleet.engine.memory import named_shortage
+from facefleet.engine.mesh.check import place
+from facefleet.engine.mesh.prepared import Portrait, Prepared
+from facefleet.engine.mesh.swapper import MeshSwapper, Swapper, practice_portrait
 from facefleet.engine.models.session import Session
 from facefleet.engine.photos import LOCATE_STEPS, Photos, SourcePhoto, TargetPhoto
-from facefleet.engine.steps.age import Ager, DetailAger
 from facefleet.engine.steps.blend import blend
-from facefleet.engine.steps.check import place
 from facefleet.engine.steps.detect import Detector
 from facefleet.engine.steps.draw import draw
 from facefleet.engine.steps.gate import choose_targets, skipped
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import relocated
-from facefleet.engine.steps.prepared import Portrait, Prepared
-from facefleet.engine.steps.swap import MeshSwapper, Swapper, practice_portrait
 from facefleet.engine.stopwatch import Checkpoint, Stopwatch
 from facefleet.engine.types import Face, Faces, FuseOptions, Fusion, ModelFiles, Pixels
 from facefleet.errors import FusionQualityLow, ModelUnknown

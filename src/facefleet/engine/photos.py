@@ -10,14 +10,14 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from facefleet.engine.cache import Cache, Lent
-from facefleet.engine.glance import glance
-from facefleet.engine.image import Frame, decode_as_stored
+from facefleet.engine.codec.glance import glance
+from facefleet.engine.codec.image import Frame, decode_as_stored
+from facefleet.engine.mesh.prepared import Portrait, Prepared
+from facefleet.engine.mesh.swapper import Swapper
 from facefleet.engine.steps.detect import MIN_SCORE, Detector
 from facefleet.engine.steps.gate import choose_source
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import locate
-from facefleet.engine.steps.prepared import Portrait, Prepared
-from facefleet.engine.steps.swap import Swapper
 from facefleet.engine.stopwatch import Stopwatch
 from facefleet.engine.types import Face, Faces, Pixels
 from facefleet.media.sniff import Limits

@@ -5,11 +5,11 @@ import pytest
 from tests.engine.conftest import Photo
 from tests.engine.pictures import as_stored, png
 
+from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.image import decode
 from facefleet.engine.steps.geometry import fit_similarity
-from facefleet.engine.steps.mesh import topology
 from facefleet.engine.steps.pose import head_pose
+from facefleet.engine.steps.topology import topology
 from facefleet.engine.types import Floats
 
 

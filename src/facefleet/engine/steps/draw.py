@@ -1,15 +1,23 @@
-"""What the engine sees, drawn on a copy: boxes, numbers, five points and a sparse mesh."""
+"""What the engine sees, drawn on a copy: boxes, numbers, five points and a sparse topology."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from facefleet.engine.steps import mesh
+from facefleet.engine.steps import topology
 from facefleet.engine.types import Face, Faces, Pixels
 
 BOX, MESH, POINT = (60, 200, 60), (230, 190, 80), (40, 60, 240)  # BGR
-_LOOPS = (mesh.OVAL, mesh.LIPS_OUTER, mesh.LIPS_INNER, mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.RIGHT_BROW, mesh.LEFT_BROW)
+_LOOPS = (
+    topology.OVAL,
+    topology.LIPS_OUTER,
+    topology.LIPS_INNER,
+    topology.RIGHT_EYE,
+    topology.LEFT_EYE,
+    topology.RIGHT_BROW,
+    topology.LEFT_BROW,
+)
 
 
 def draw(pixels: Pixels, faces: Faces) -> Pixels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facefleet.engine.steps.geometry import fit_similarity
-from facefleet.engine.steps.mesh import STABLE, topology
+from facefleet.engine.steps.topology import STABLE, topology
 from facefleet.engine.types import Floats, Pose
 
 

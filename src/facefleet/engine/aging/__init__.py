@@ -1,0 +1,1 @@
+"""Another age for a face: the step and the built-in method."""
