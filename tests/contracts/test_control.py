@@ -20,13 +20,13 @@ from facefleet.errors import (
     TaskHeld,
     TaskNotFound,
 )
-from facefleet.queue.backlog import LONGEST_SECONDS, Backlog, retry_after
-from facefleet.queue.control import Control
+from facefleet.tasks.backlog import LONGEST_SECONDS, Backlog, retry_after
 from facefleet.tasks.database import Database
-from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.retention_records import Keeping
 from facefleet.tasks.switches import MAINTENANCE, CachedSwitches, Switch, Switches, pause_of
 from facefleet.tasks.task import State, Task
+from facefleet.upkeep.operations import Control
 
 NO_FACE = FaceNotFound("No face.")
 

@@ -15,9 +15,9 @@ from tests.tasks.fakes import LEASE, START, FakeClock, a_task
 from facefleet.errors import DeliveryNotFound, FaceNotFound, TaskHeld
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import LOG_LENGTH, Attempt, Deliveries, Delivery, DeliveryState, Pending
-from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import BATCH, TaskRepository
+from facefleet.tasks.retention_records import Keeping
 from facefleet.tasks.table import row_of, tasks
 from facefleet.tasks.task import State, Task, Webhook
 

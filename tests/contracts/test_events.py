@@ -11,9 +11,9 @@ from tests.tasks.fakes import LEASE, FakeClock, a_task
 from facefleet.errors import DeadlineExceeded, FaceNotFound, StoreUnavailable, TaskEnded, TaskHeld
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Event, Wake
-from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.retention_records import Keeping
 from facefleet.tasks.task import Task
 
 AWAY = StoreUnavailable("The object store did not answer; try again.")

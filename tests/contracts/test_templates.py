@@ -11,9 +11,9 @@ from tests.tasks.fakes import LEASE, FakeClock, a_task
 
 from facefleet.errors import FaceNotFound, OptionInvalid, TemplateNotFound
 from facefleet.tasks.database import Database
-from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.retention_records import Keeping
 from facefleet.tasks.task import Consent, Failure, Json, Kind, Task, new_id
 from facefleet.tasks.templates import Template, Templates, TemplateState, made_ready, registered
 

@@ -12,13 +12,13 @@ from tests.tasks.fakes import FakeClock
 
 from facefleet.errors import StoreUnavailable
 from facefleet.observability.metrics import Metrics
-from facefleet.queue.retention import Retention, Terms
 from facefleet.storage.keys import input_key, result_key
 from facefleet.storage.store import ObjectStore, Store
 from facefleet.tasks.batches import Batches
-from facefleet.tasks.keeping import Keeping
+from facefleet.tasks.retention_records import Keeping
 from facefleet.tasks.task import State, Task, new_id
 from facefleet.tasks.templates import Templates
+from facefleet.upkeep.retention import Retention, Terms
 
 LEASE = timedelta(minutes=1)
 HOUR, WEEK, QUARTER = timedelta(hours=1), timedelta(days=7), timedelta(days=90)

@@ -13,7 +13,7 @@ LEVELS = {"info", "warning", "error", "exception"}
 
 # Where an event's name is put together: file → prefix, and the calls that name the rest with which argument.
 COMPOSED = {
-    "queue/sweeper.py": ("sweep.", {"_count": 0, "_send": 0}),
+    "upkeep/sweeper.py": ("sweep.", {"_count": 0, "_send": 0}),
     "gateway/routes/operator.py": ("operator.", {"change": 1}),
 }
 

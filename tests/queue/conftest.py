@@ -25,11 +25,11 @@ from facefleet.queue.app import build_app
 from facefleet.queue.broker import Broker
 from facefleet.queue.lanes import list_name
 from facefleet.queue.submit import Submitter
-from facefleet.queue.sweeper import Sweeper
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Route, Task
 from facefleet.tasks.upgrade import upgrade
+from facefleet.upkeep.sweeper import Sweeper
 
 GRACE = timedelta(seconds=5)
 

@@ -26,8 +26,8 @@ from facefleet.errors import RecordsUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries, Delivery, DeliveryState
-from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.retention_records import Keeping
 from facefleet.tasks.task import Task, Webhook
 from facefleet.tasks.upgrade import upgrade
 from facefleet.webhooks.address import Policy

@@ -14,7 +14,7 @@ from facefleet.cli import start
 from facefleet.errors import ConfigInvalid
 
 if TYPE_CHECKING:
-    from facefleet.queue.control import Control
+    from facefleet.upkeep.operations import Control
 
 DataOption = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="As given to `facefleet up`; default: the settings.")
@@ -30,9 +30,9 @@ def opened(data: Path | None) -> Iterator[Control]:
         ConfigInvalid: There are no records here.
         RecordsUnavailable: They do not answer, or are of another release.
     """
-    from facefleet.queue.control import Control
     from facefleet.tasks import schema
     from facefleet.tasks.database import Database, file_of
+    from facefleet.upkeep.operations import Control
 
     settings = start.settings(data=data)
     file = file_of(settings.records_url)

@@ -14,7 +14,7 @@ from facefleet.cli.options import JsonOption
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from facefleet.queue.control import LaneStatus
+    from facefleet.upkeep.operations import LaneStatus
 
 app = typer.Typer(help="Look at the lanes, pause them, serve them again.")
 

@@ -16,8 +16,8 @@ from facefleet.cli.options import JsonOption
 from facefleet.errors import OptionInvalid
 
 if TYPE_CHECKING:
-    from facefleet.queue.control import Control
     from facefleet.tasks.task import State, Task
+    from facefleet.upkeep.operations import Control
 
 app = typer.Typer(help="Look at tasks, end them, begin them anew, hold them.")
 

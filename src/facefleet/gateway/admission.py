@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facefleet.errors import Maintenance
-from facefleet.queue.backlog import Backlog
+from facefleet.tasks.backlog import Backlog
 from facefleet.tasks.switches import MAINTENANCE, CachedSwitches
 from facefleet.tasks.task import Route
 

@@ -58,25 +58,25 @@ from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import Tracer, open_tracer
 from facefleet.queue.app import build_app
-from facefleet.queue.backlog import Backlog
 from facefleet.queue.broker import Broker
-from facefleet.queue.control import Control
-from facefleet.queue.retention import Retention, Terms
 from facefleet.queue.submit import Submitter
-from facefleet.queue.sweeper import Sweeper
 from facefleet.queue.wakes import Waker, heard
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
 from facefleet.tasks import schema
+from facefleet.tasks.backlog import Backlog
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries
-from facefleet.tasks.keeping import Keeping
 from facefleet.tasks.listing import Listing
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.retention_records import Keeping
 from facefleet.tasks.switches import CachedSwitches, Switches
 from facefleet.tasks.templates import Templates
 from facefleet.tasks.usage import Usage
+from facefleet.upkeep.operations import Control
+from facefleet.upkeep.retention import Retention, Terms
+from facefleet.upkeep.sweeper import Sweeper
 from facefleet.webhooks.deliver import Deliverer
 from facefleet.webhooks.resolve import Resolver
 

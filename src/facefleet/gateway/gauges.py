@@ -7,10 +7,10 @@ from collections import Counter
 from facefleet.observability.metrics import Depths, LaneSample, Metrics, RecordsSample, WebhookSample
 from facefleet.observability.reading import Reading
 from facefleet.queue.broker import Broker
-from facefleet.queue.control import Control
 from facefleet.queue.lanes import STABLE
 from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.repository import Clock
+from facefleet.upkeep.operations import Control
 
 
 def watch(metrics: Metrics, broker: Broker, control: Control, deliveries: Deliveries, clock: Clock) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import OutageError
-from facefleet.queue.backlog import FRESH_SECONDS, WINDOW
+from facefleet.tasks.backlog import FRESH_SECONDS, WINDOW
 from facefleet.tasks.operations import Operations, Turn
 from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import State, Task

@@ -36,10 +36,10 @@ from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.views import options_schema
 from facefleet.gateway.webhooks import WEBHOOK_FIELDS
 from facefleet.observability.logs import logger
-from facefleet.queue.retention import Retention
 from facefleet.storage.store import Store
 from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
 from facefleet.tasks.task import State
+from facefleet.upkeep.retention import Retention
 
 _log = logger(__name__)
 

@@ -13,8 +13,8 @@ from facefleet.errors import RecordsUncertain, StoreUnavailable, TaskHeld, TaskN
 from facefleet.gateway.openapi import refusals
 from facefleet.gateway.principal import Principal
 from facefleet.observability.logs import bound, logger
-from facefleet.queue.retention import Retention
 from facefleet.tasks.repository import TaskRepository
+from facefleet.upkeep.retention import Retention
 
 _log = logger(__name__)
 

@@ -15,9 +15,9 @@ from facefleet.gateway.openapi import refusals
 from facefleet.gateway.principal import Principal
 from facefleet.gateway.views import TaskView, view
 from facefleet.observability.logs import logger
-from facefleet.queue.control import Control, LaneStatus
 from facefleet.queue.lanes import Lane
 from facefleet.tasks.task import State, Task
+from facefleet.upkeep.operations import Control, LaneStatus
 
 MOST_TASKS = 1_000
 Track = Literal["stable"]

@@ -44,11 +44,11 @@ from facefleet.gateway.views import Problem, problem_of
 from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
 from facefleet.media.sniff import ImageType, Limits
 from facefleet.observability.logs import logger
-from facefleet.queue.retention import Retention
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Kind
 from facefleet.tasks.templates import Template, Templates, TemplateState
+from facefleet.upkeep.retention import Retention
 
 FIELDS = Fields(photos={"image": 1}, texts={"name": 1, "consent": 1, **WEBHOOK_TEXTS}, needed=("image",))
 MAX_NAME = 255

@@ -17,9 +17,9 @@ from tests.servers import ValkeyServer
 from tests.tasks.fakes import LEASE, a_task
 
 from facefleet.errors import QueueUnavailable, StoreUnavailable
-from facefleet.queue.sweeper import MAX_LOST
 from facefleet.tasks.repository import BATCH
 from facefleet.tasks.task import State, Task
+from facefleet.upkeep.sweeper import MAX_LOST
 
 AWAY = StoreUnavailable("The object store did not answer; try again.")
 

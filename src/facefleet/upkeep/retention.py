@@ -17,8 +17,8 @@ from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, task_prefixes
 from facefleet.storage.store import Store
 from facefleet.tasks.batches import Batch, Batches
-from facefleet.tasks.keeping import FORGOTTEN, Keeping
 from facefleet.tasks.repository import BATCH, Clock
+from facefleet.tasks.retention_records import FORGOTTEN, Keeping
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Template, Templates
 

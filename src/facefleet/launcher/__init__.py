@@ -1,0 +1,1 @@
+"""Processes on one machine: started, watched and stopped; the command line and the demo use it."""

@@ -1,0 +1,1 @@
+"""What keeps the service in order: the sweeper, retention, the operators' hands. It touches records, store and queue."""
