@@ -21,8 +21,8 @@ from tests.gateway.conftest import Door, Open, picture, served
 from tests.servers import ValkeyServer, wait_until
 
 from facefleet.errors import FaceNotFound, RecordsUnavailable
-from facefleet.gateway import events as waiting
 from facefleet.gateway.app import create, now
+from facefleet.gateway.follow import changes as waiting
 from facefleet.gateway.routes import events
 from facefleet.queue.wakes import channel
 from facefleet.tasks.repository import TaskRepository

@@ -10,7 +10,7 @@ import pytest
 from tests.gateway.conftest import Door, Open
 from tests.servers import wait_until
 
-from facefleet.gateway import principal
+from facefleet.gateway.middleware import authentication as principal
 
 HERE = "/v1/operator"
 

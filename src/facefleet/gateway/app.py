@@ -22,15 +22,19 @@ from starlette.middleware import Middleware
 from facefleet.config import Settings
 from facefleet.errors import ConfigInvalid
 from facefleet.gateway import gauges, openapi, problems
-from facefleet.gateway.access import AccessLog
-from facefleet.gateway.admission import Admission
-from facefleet.gateway.batching import BatchIntake
-from facefleet.gateway.events import Changes
-from facefleet.gateway.intake import Intake
-from facefleet.gateway.limits import Allowance, BodyLimit
-from facefleet.gateway.outcomes import Outcomes
-from facefleet.gateway.outlook import Outlook
-from facefleet.gateway.principal import LocalAuthentication, require_loopback
+from facefleet.gateway.follow.changes import Changes
+from facefleet.gateway.follow.queue_position import Outlook
+from facefleet.gateway.intake.admission import Admission
+from facefleet.gateway.intake.batches import BatchIntake
+from facefleet.gateway.intake.multipart import FUSION
+from facefleet.gateway.intake.tasks import Intake
+from facefleet.gateway.intake.templates import Targets
+from facefleet.gateway.intake.webhooks import WebhookIntake
+from facefleet.gateway.middleware.access_log import AccessLog
+from facefleet.gateway.middleware.authentication import LocalAuthentication, require_loopback
+from facefleet.gateway.middleware.body_limit import Allowance, BodyLimit
+from facefleet.gateway.middleware.request_metrics import Outcomes
+from facefleet.gateway.middleware.tracing import Traces
 from facefleet.gateway.routes import (
     batches,
     erasure,
@@ -48,11 +52,7 @@ from facefleet.gateway.routes import (
     webhooks,
 )
 from facefleet.gateway.server import Server, allow_connections
-from facefleet.gateway.targets import Targets
-from facefleet.gateway.telling import deliverer_of, resolver_of
-from facefleet.gateway.traces import Traces
-from facefleet.gateway.uploads import FUSION
-from facefleet.gateway.webhooks import WebhookIntake
+from facefleet.gateway.webhook_delivery import deliverer_of, resolver_of
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics

@@ -24,7 +24,7 @@ from facefleet.assignments import (
     check_sources,
 )
 from facefleet.errors import OptionInvalid
-from facefleet.gateway.outlook import MOST_AHEAD, Place
+from facefleet.gateway.follow.queue_position import MOST_AHEAD, Place
 from facefleet.gateway.problems import reason_of
 from facefleet.observability.tracing import trace_id_of
 from facefleet.tasks.task import Failure, Kind, State, Task

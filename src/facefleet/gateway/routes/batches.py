@@ -18,9 +18,11 @@ from facefleet.errors import (
     TaskHeld,
 )
 from facefleet.gateway.archive import archive
-from facefleet.gateway.batching import BatchIntake, BatchRequest
 from facefleet.gateway.downloads import PRIVATE
-from facefleet.gateway.intake import idempotency_key_of
+from facefleet.gateway.intake.batches import BatchIntake, BatchRequest
+from facefleet.gateway.intake.tasks import idempotency_key_of
+from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import (
     CONSENT,
     FUSION_REFUSALS,
@@ -31,10 +33,8 @@ from facefleet.gateway.openapi import (
     form,
     refusals,
 )
-from facefleet.gateway.principal import Principal
 from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.views import options_schema
-from facefleet.gateway.webhooks import WEBHOOK_FIELDS
 from facefleet.observability.logs import logger
 from facefleet.storage.store import Store
 from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches

@@ -11,10 +11,10 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import TaskNotFound
-from facefleet.gateway.events import Changes
+from facefleet.gateway.follow.changes import Changes
+from facefleet.gateway.follow.queue_position import Outlook, Place
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import refusals
-from facefleet.gateway.outlook import Outlook, Place
-from facefleet.gateway.principal import Principal
 from facefleet.gateway.views import view
 from facefleet.tasks.events import Event
 from facefleet.tasks.repository import TaskRepository

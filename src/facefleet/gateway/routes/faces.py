@@ -9,8 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import OptionInvalid
-from facefleet.gateway.events import Changes
-from facefleet.gateway.intake import Intake, TaskRequest, idempotency_key_of
+from facefleet.gateway.follow.changes import Changes
+from facefleet.gateway.follow.prefer import answered
+from facefleet.gateway.intake.multipart import Fields, read_form
+from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
+from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import (
     APPLIED,
     INTAKE_REFUSALS,
@@ -22,11 +26,7 @@ from facefleet.gateway.openapi import (
     form,
     refusals,
 )
-from facefleet.gateway.preferences import answered
-from facefleet.gateway.principal import Principal
-from facefleet.gateway.uploads import Fields, read_form
 from facefleet.gateway.views import Accepted, TaskView
-from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.tasks.task import Kind
 

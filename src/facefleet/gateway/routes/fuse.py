@@ -8,8 +8,13 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.assignments import MAX_SOURCES
-from facefleet.gateway.events import Changes
-from facefleet.gateway.intake import Intake, TaskRequest, idempotency_key_of
+from facefleet.gateway.follow.changes import Changes
+from facefleet.gateway.follow.prefer import answered
+from facefleet.gateway.intake.multipart import FUSION, read_form
+from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
+from facefleet.gateway.intake.templates import Targets
+from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WebhookIntake
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import (
     APPLIED,
     CONSENT,
@@ -22,12 +27,7 @@ from facefleet.gateway.openapi import (
     form,
     refusals,
 )
-from facefleet.gateway.preferences import answered
-from facefleet.gateway.principal import Principal
-from facefleet.gateway.targets import Targets
-from facefleet.gateway.uploads import FUSION, read_form
 from facefleet.gateway.views import Accepted, TaskView, options_schema, parse_options
-from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.tasks.task import Kind, Task
 

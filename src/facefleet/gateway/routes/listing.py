@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.gateway.outlook import Outlook
-from facefleet.gateway.principal import Principal
+from facefleet.gateway.follow.queue_position import Outlook
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.times import Time
 from facefleet.gateway.views import TaskView, view

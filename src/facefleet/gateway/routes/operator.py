@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import NotPermitted, OptionInvalid, RecordsUncertain, RequeueRefused, TaskEnded, TaskNotFound
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import refusals
-from facefleet.gateway.principal import Principal
 from facefleet.gateway.views import TaskView, view
 from facefleet.observability.logs import logger
 from facefleet.queue.lanes import Lane

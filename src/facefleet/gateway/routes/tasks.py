@@ -16,11 +16,11 @@ from facefleet.errors import (
     TaskNotFound,
 )
 from facefleet.gateway.downloads import Redirect, download
-from facefleet.gateway.events import Changes
+from facefleet.gateway.follow.changes import Changes
+from facefleet.gateway.follow.prefer import waited
+from facefleet.gateway.follow.queue_position import Outlook
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import APPLIED, PICTURES, PREFER, refusals
-from facefleet.gateway.outlook import Outlook
-from facefleet.gateway.preferences import waited
-from facefleet.gateway.principal import Principal
 from facefleet.gateway.views import TaskView, view
 from facefleet.media.sniff import ImageType
 from facefleet.storage.store import Store

@@ -21,8 +21,12 @@ from facefleet.errors import (
     TemplateNotFound,
 )
 from facefleet.gateway.downloads import Redirect, download
-from facefleet.gateway.events import Changes
-from facefleet.gateway.intake import Intake, TaskRequest, idempotency_key_of
+from facefleet.gateway.follow.changes import Changes
+from facefleet.gateway.follow.prefer import waited
+from facefleet.gateway.intake.multipart import Fields, Form, read_form
+from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
+from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import (
     APPLIED,
     CONSENT,
@@ -36,12 +40,8 @@ from facefleet.gateway.openapi import (
     form,
     refusals,
 )
-from facefleet.gateway.preferences import waited
-from facefleet.gateway.principal import Principal
 from facefleet.gateway.routes.paging import NextCursor, PageQuery
-from facefleet.gateway.uploads import Fields, Form, read_form
 from facefleet.gateway.views import Problem, problem_of
-from facefleet.gateway.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
 from facefleet.media.sniff import ImageType, Limits
 from facefleet.observability.logs import logger
 from facefleet.storage.store import Store

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import OptionInvalid
-from facefleet.gateway.principal import Principal
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.times import Day
 from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Kind

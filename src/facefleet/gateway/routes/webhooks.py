@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import DeliveryNotFound, RecordsUncertain, TaskNotFound
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import refusals
-from facefleet.gateway.principal import Principal
 from facefleet.observability.logs import bound, logger
 from facefleet.tasks.deliveries import Deliveries, Delivery, DeliveryState
 from facefleet.tasks.repository import TaskRepository

@@ -16,7 +16,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.errors import FacefleetError, RequestError, UploadMissing
-from facefleet.gateway.webhooks import WEBHOOK_TEXTS
+from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS
 from facefleet.media.sniff import HEAD_BYTES, Header, Limits, check_bytes, sniff, sniff_type
 
 MAX_TEXT_BYTES = 16_384

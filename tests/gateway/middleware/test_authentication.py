@@ -8,7 +8,7 @@ from tests.gateway.conftest import Door
 from facefleet.config import load
 from facefleet.errors import ConfigInvalid
 from facefleet.gateway.app import run
-from facefleet.gateway.principal import is_loopback
+from facefleet.gateway.middleware.authentication import is_loopback
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org", ""])

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from facefleet.errors import IdempotencyConflict, OutageError, QueueUnavailable, RecordsUncertain, RequestError
-from facefleet.gateway.admission import Admission
-from facefleet.gateway.principal import Principal
-from facefleet.gateway.uploads import Form
+from facefleet.gateway.intake.admission import Admission
+from facefleet.gateway.intake.multipart import Form
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import Side, context_of, span
 from facefleet.queue.lanes import STABLE, Lane

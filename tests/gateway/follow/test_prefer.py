@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.gateway.conftest import Door, picture
 
-from facefleet.gateway.preferences import wait_of
+from facefleet.gateway.follow.prefer import wait_of
 
 LEASE = timedelta(minutes=1)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from facefleet.errors import OptionInvalid, RequestError, TemplateFaceNotFound, TemplateFailed, TemplateNotReady
-from facefleet.gateway.principal import Principal
-from facefleet.gateway.uploads import Form, missing
+from facefleet.gateway.intake.multipart import Form, missing
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.tasks.templates import Template, Templates, TemplateState
 
 _PREPARING_SECONDS = 1  # it takes less, once a worker has it

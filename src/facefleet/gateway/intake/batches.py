@@ -14,12 +14,12 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors import FacefleetError, OutageError, RecordsUncertain, RequestError
-from facefleet.gateway.intake import Intake, canonical_digest, digest_of, refuse_other
-from facefleet.gateway.principal import Principal
-from facefleet.gateway.targets import Targets
-from facefleet.gateway.uploads import Fields, Part, drop, missing, read_parts
+from facefleet.gateway.intake.multipart import Fields, Part, drop, missing, read_parts
+from facefleet.gateway.intake.tasks import Intake, canonical_digest, digest_of, refuse_other
+from facefleet.gateway.intake.templates import Targets
+from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS, WebhookIntake
+from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.views import parse_options
-from facefleet.gateway.webhooks import WEBHOOK_TEXTS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import context_of

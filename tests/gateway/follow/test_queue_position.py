@@ -10,7 +10,7 @@ import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
 from facefleet.errors import StoreUnavailable
-from facefleet.gateway.outlook import Outlook, Place
+from facefleet.gateway.follow.queue_position import Outlook, Place
 from facefleet.tasks.database import Database
 from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import TaskRepository

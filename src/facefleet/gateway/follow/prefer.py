@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from facefleet.gateway.events import Changes
+from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.views import accepted, links_of, view
 from facefleet.tasks.task import Task
 

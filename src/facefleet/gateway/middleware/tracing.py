@@ -6,7 +6,7 @@ from http import HTTPMethod
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from facefleet.gateway.access import QUIET
+from facefleet.gateway.middleware.access_log import QUIET
 from facefleet.gateway.problems import CODE, TRACE_ID
 from facefleet.observability.logs import bound
 from facefleet.observability.tracing import Off, Side, Span, Tracer, context_of, trace_id_of

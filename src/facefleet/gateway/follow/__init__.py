@@ -1,0 +1,1 @@
+"""How callers follow their tasks: changes, waiting, the place in the queue."""

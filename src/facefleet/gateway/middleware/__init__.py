@@ -1,0 +1,1 @@
+"""ASGI layers round every request, before anything is parsed."""
