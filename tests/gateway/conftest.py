@@ -33,9 +33,9 @@ from facefleet.tasks.database import Database
 from facefleet.tasks.listing import Listing, Wanted
 from facefleet.tasks.task import State
 from facefleet.tasks.upgrade import upgrade
-from facefleet.worker.gate import Gate
-from facefleet.worker.handlers import Handler
+from facefleet.worker.exclusive import Gate
 from facefleet.worker.leases import Leases
+from facefleet.worker.runner import Handler
 from facefleet.worker.works import build_works
 
 Upload = tuple[str, bytes]

@@ -24,9 +24,9 @@ from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Consent, Kind, Task, new_id
 from facefleet.tasks.upgrade import upgrade
-from facefleet.worker.gate import Gate
-from facefleet.worker.handlers import Handler
+from facefleet.worker.exclusive import Gate
 from facefleet.worker.leases import Leases
+from facefleet.worker.runner import Handler
 from facefleet.worker.works import build_works
 
 

@@ -26,7 +26,7 @@ def faces(
 ) -> None:
     """Find the faces of a photo, the largest first: box, head pose and five points, in px of the upright image."""
     from facefleet.media.sniff import sniff
-    from facefleet.worker.finding import document
+    from facefleet.worker.handlers.detect import document
     from facefleet.worker.runtime import build_engine, image_limits
 
     settings = start.settings()

@@ -91,7 +91,7 @@ def tell(out: Path, fusion: Fusion, done: str, *, as_json: bool) -> None:
     """Print what was done to which faces, and how long it took."""
     timings = {step: round(float(took), 2) for step, took in fusion.timings_ms.items()}
     if as_json:
-        from facefleet.worker.finding import face_row
+        from facefleet.worker.handlers.detect import face_row
 
         blends = [{"strength": share} for share in fusion.strengths] or [{}] * len(fusion.faces)
         rows = [face_row(face) | blend for face, blend in zip(fusion.faces, blends, strict=True)]

@@ -35,11 +35,11 @@ from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import CachedSwitches, Switches
-from facefleet.worker.gate import Gate
-from facefleet.worker.handlers import Handler
+from facefleet.worker.exclusive import Gate
 from facefleet.worker.leases import HandedBack, Leases
 from facefleet.worker.lifecycle import Lifecycle
 from facefleet.worker.probe import Probe
+from facefleet.worker.runner import Handler
 from facefleet.worker.runtime import build_engine
 from facefleet.worker.works import build_works
 

@@ -9,8 +9,8 @@ from facefleet.observability.metrics import Metrics
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Kind
-from facefleet.worker.finding import Finding, Registering
-from facefleet.worker.fusing import Fusing
+from facefleet.worker.handlers.detect import Finding, Registering
+from facefleet.worker.handlers.fuse import Fusing
 from facefleet.worker.outcome import Work
 
 

@@ -11,7 +11,7 @@ from threading import Barrier, Event, Lock, Thread
 import pytest
 from tests.servers import wait_until
 
-from facefleet.worker.gate import Gate
+from facefleet.worker.exclusive import Gate
 from facefleet.worker.leases import HandedBack
 
 Enter = Callable[[], AbstractContextManager[None]]

@@ -16,7 +16,7 @@ from facefleet.storage.keys import result_key
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock, TaskRepository
 from facefleet.tasks.task import Kind, Task
-from facefleet.worker.gate import Gate
+from facefleet.worker.exclusive import Gate
 from facefleet.worker.leases import HandedBack, Hold, Leases, TakenAway
 from facefleet.worker.outcome import Outcome, Timings, Work
 

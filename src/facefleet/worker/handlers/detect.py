@@ -13,7 +13,7 @@ from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Json
 from facefleet.tasks.templates import made_ready
-from facefleet.worker.fusing import load_template
+from facefleet.worker.handlers.fuse import load_template
 from facefleet.worker.leases import Hold
 from facefleet.worker.outcome import Outcome, Timings
 

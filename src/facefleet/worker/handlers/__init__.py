@@ -1,0 +1,1 @@
+"""What each kind of task does under a claim, one file a kind."""
