@@ -35,13 +35,13 @@ import platformdirs
 from benchmarks.engine import SMALL
 from benchmarks.scenes import render
 
-from facefleet.cli.embedded import Service
-from facefleet.cli.local import HOST, free_ports, status
-from facefleet.cli.supervisor import Part, Supervisor
 from facefleet.config import environment, load
 from facefleet.engine.fusion import Engine
 from facefleet.engine.models.registry import Registry
 from facefleet.engine.types import FuseOptions
+from facefleet.launcher.embedded import Service
+from facefleet.launcher.ports import HOST, free_ports, status
+from facefleet.launcher.supervisor import Part, Supervisor
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository

@@ -21,8 +21,8 @@ import numpy as np
 from benchmarks.service import Running, cpu_seconds, memory, running
 from prometheus_client import CollectorRegistry
 
-from facefleet.cli.local import HOST
 from facefleet.gateway.server import allow_connections
+from facefleet.launcher.ports import HOST
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.wakes import Waker
 from facefleet.tasks.database import Database

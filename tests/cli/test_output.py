@@ -9,7 +9,7 @@ import pytest
 from tests.client.scripted import Said, saying
 from tests.engine.pictures import jpeg
 
-import facefleet.cli.server as commands
+import facefleet.cli.remote.server as commands
 from facefleet.cli.output import typed_photo
 from facefleet.client import Client
 from facefleet.errors import ImageError, OptionInvalid

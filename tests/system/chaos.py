@@ -26,8 +26,8 @@ from sqlalchemy import select
 from tests.servers import HOST, PostgresServer, SeaweedServer, ValkeyServer, free_port, wait_until
 from tests.system.proxy import Proxy
 
-from facefleet.cli.supervisor import Part, Supervisor
 from facefleet.config import environment
+from facefleet.launcher.supervisor import Part, Supervisor
 from facefleet.storage.keys import ALL_TENANTS
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from tests.servers import alive, wait_until
 
-from facefleet.cli.embedded import Addresses, Service
 from facefleet.client import Client
 from facefleet.client import Task as Handle
 from facefleet.config import Settings, load
+from facefleet.launcher.embedded import Addresses, Service
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task

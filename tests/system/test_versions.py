@@ -17,9 +17,9 @@ import httpx
 import pytest
 from tests.servers import HOST, ValkeyServer, free_port
 
-from facefleet.cli.supervisor import Part, Supervisor
 from facefleet.client import Client
 from facefleet.config import environment
+from facefleet.launcher.supervisor import Part, Supervisor
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import State

@@ -21,33 +21,11 @@ from typing import Annotated
 
 import typer
 
-from facefleet.cli import (
-    age,
-    batch,
-    batches,
-    config,
-    demo,
-    doctor,
-    end,
-    faces,
-    fuse,
-    gateway,
-    get,
-    lanes,
-    maintenance,
-    migrate,
-    models,
-    output,
-    samples,
-    submit,
-    tasks,
-    templates,
-    up,
-    usage,
-    wait,
-    webhooks,
-    worker,
-)
+from facefleet.cli import output
+from facefleet.cli.local import age, faces, fuse, models, samples
+from facefleet.cli.operator import lanes, maintenance, tasks, webhooks
+from facefleet.cli.remote import batch, batches, end, get, submit, templates, usage, wait
+from facefleet.cli.service import config, demo, doctor, gateway, migrate, up, worker
 from facefleet.errors import (
     ConfigInvalid,
     FacefleetError,

@@ -1,1 +1,1 @@
-"""What keeps the service in order: the sweeper, retention, the operators' hands. It touches records, store and queue."""
+"""Keeps the service in order: the sweeper, retention, the operators' hands, on records, store and queue together."""

@@ -1,0 +1,113 @@
+"""``facefleet tasks``: every tenant's tasks, for operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facefleet.cli import output
+from facefleet.cli.operator.control import DataOption, opened, seconds
+from facefleet.cli.options import JsonOption
+from facefleet.cli.remote.each import each
+from facefleet.errors import OptionInvalid
+
+if TYPE_CHECKING:
+    from facefleet.tasks.task import State, Task
+    from facefleet.upkeep.operations import Control
+
+app = typer.Typer(help="Look at tasks, end them, begin them anew, hold them.")
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Of the task.", show_default=False)]
+IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Of the tasks.", show_default=False)]
+
+
+@app.command("list")
+def newest(
+    state: Annotated[str | None, typer.Option(metavar="STATE", help="Only these.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, the newest first.")] = 20,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the newest tasks of all tenants."""
+    with opened(data) as control:
+        found = control.tasks.newest(limit, _state(state))
+    if as_json:
+        output.document({"tasks": [_row(task) for task in found]})
+        return
+    from rich.table import Table
+
+    table = Table("task", "state", "age", "tenant", "lane", "runs", "", box=None)
+    for task in found:
+        age = seconds((datetime.now(UTC) - task.created_at).total_seconds())
+        error = task.failure.code if task.failure else ""
+        words = " ".join(filter(None, (error, "hold" if task.hold else "", "erased" if task.erased_at else "")))
+        table.add_row(task.id, task.state, age, task.tenant, task.route.lane, str(task.fence), words)
+    output.console().print(table)
+
+
+@app.command("show")
+def show(task_id: IdArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show everything that the record of a task says."""
+    with opened(data) as control:
+        row = _row(control.tasks.get(task_id))
+    if as_json:
+        output.document(row)
+        return
+    for name, value in row.items():
+        output.console().print(f"{name:18} {output.visible(str('' if value is None else value))}", soft_wrap=True)
+
+
+@app.command("requeue")
+def requeue(task_ids: IdsArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Queue failed or canceled tasks again, with all their budgets and their time."""
+    with opened(data) as control:
+        _each(task_ids, control.tasks.requeue, as_json=as_json)
+
+
+@app.command("cancel")
+def cancel(task_ids: IdsArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """End tasks that have not ended; a run under way stops after its present step."""
+    with opened(data) as control:
+        _each(task_ids, control.cancel, as_json=as_json)
+
+
+@app.command("hold")
+def hold(
+    task_ids: IdsArgument,
+    off: Annotated[bool, typer.Option("--off", help="End the hold.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put tasks under legal hold: nothing of them is deleted, not even on request."""
+    with opened(data) as control:
+        _each(task_ids, _holding(control, on=not off), as_json=as_json)
+
+
+def _holding(control: Control, *, on: bool) -> Callable[[str], Task]:
+    return lambda task_id: control.tasks.hold(task_id, on=on)
+
+
+def _each(task_ids: list[str], change: Callable[[str], Task], *, as_json: bool) -> None:
+    def words(task: Task) -> str:
+        return f"{task.id} is {task.state}{' and held' if task.hold else ''}"
+
+    each(task_ids, change, row=_row, words=words, as_json=as_json)
+
+
+def _state(name: str | None) -> State | None:
+    from facefleet.tasks.task import State
+
+    if name is None:
+        return None
+    if name not in list(State):
+        raise OptionInvalid(f"There is no state {name[:64]!r}; states are {', '.join(State)}.", option="state")
+    return State(name)
+
+
+def _row(task: Task) -> dict[str, object]:
+    """The record as it is; object keys and all, since an operator may have to find them."""
+    return asdict(task)

@@ -1,0 +1,115 @@
+"""``facefleet batch``: one face into many photos by a server, or many faces into one."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facefleet import files
+from facefleet.cli import output, start
+from facefleet.cli.local.fuse import target_face_of
+from facefleet.cli.options import Age, FaceToReplace, FaceToTake, Force, JsonOption, MinStrength, Shape, Strength, Tiles
+from facefleet.cli.remote import server
+from facefleet.cli.remote.names import keep
+from facefleet.cli.remote.selection import Selection
+from facefleet.media.sniff import Limits
+
+if TYPE_CHECKING:
+    from facefleet.cli.remote.unpack import Unpacked
+    from facefleet.client import Batch
+
+
+def batch(
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="Of the items; or folders of them.", show_default=False)
+    ],
+    source: Annotated[
+        Path | None, typer.Option("--source", metavar="SOURCE", help="Whose face to take; each PHOTO is a target.")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--target", metavar="TARGET", help="Where to put them; each PHOTO is a source.")
+    ] = None,
+    template: Annotated[
+        list[str] | None,
+        typer.Option("--template", metavar="ID", help="A registered target, instead. Repeat it for one PHOTO."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Wait, and write the results to this folder.")
+    ] = None,
+    url: server.UrlOption = None,
+    strength: Strength = 1.0,
+    min_strength: MinStrength = None,
+    shape: Shape = 0.5,
+    source_face: FaceToTake = None,
+    target_face: FaceToReplace = None,
+    tiles: Tiles = False,
+    age: Age = 0.0,
+    timeout: server.TimeoutOption = server.BATCH_SECONDS,
+    force: Force = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a server fuse one face into many photos, or many faces into one.
+
+    By submitting you attest that the people shown in all photos agree; the server keeps that attestation.
+    """
+    server.check_timeout(timeout)
+    settings = start.settings(client={"url": url})
+    chosen = Selection.of(photos, source, target, template or ())
+    types = chosen.check(Limits(**settings.images.model_dump()))
+    began = time.monotonic()
+    with server.client_of(settings) as client:
+        names: list[str] = []
+        if out is not None:
+            types = types or [server.template_type(client, template_id) for template_id in chosen.template_ids]
+            names = chosen.names(types)
+            _check_outputs(out, names, force=force)
+        with chosen.naming():
+            made = client.batch(
+                sources=chosen.sources, targets=chosen.targets, templates=chosen.template_ids, consent=True,
+                strength=strength, min_strength=min_strength, shape=shape, age=age or None, tiles=tiles,
+                source_face=source_face, target_face=target_face_of(target_face),
+            )  # fmt: skip
+        if out is None:
+            _tell(made, as_json=as_json)
+            return
+        from facefleet.cli.remote.unpack import finish
+
+        with server.going_on("batch", made.id, server.command("batches wait", made.id, url, out, force=force)):
+            keep(out, made.id, names)
+            server.wait_for_batch(made, timeout)
+            results = finish(made, out, overwrite=force)
+    _tell_results(made, out, chosen, results, time.monotonic() - began, as_json=as_json)
+    if any(one.output is None for one in results):
+        raise typer.Exit(1)
+
+
+def _check_outputs(folder: Path, names: list[str], *, force: bool) -> None:
+    """Before anything is sent."""
+    output.make_folder(folder)
+    for name in names:
+        files.check_output(folder / name, overwrite=force)
+
+
+def _tell(made: Batch, *, as_json: bool) -> None:
+    if as_json:
+        output.document(made.view.raw)
+        return
+    output.console().print(made.id)
+
+
+def _tell_results(
+    made: Batch, folder: Path, chosen: Selection, results: list[Unpacked], seconds: float, *, as_json: bool
+) -> None:
+    if as_json:
+        rows = [{"input": str(chosen.inputs[one.item]), **one.told} for one in results]
+        output.document({
+            "batch_id": made.id, "status": made.status, "counts": made.counts, "items": rows,
+            "seconds": round(seconds, 3),
+        })  # fmt: skip
+        return
+    from facefleet.cli.remote.unpack import tell
+
+    tell(folder, made, results, lambda one: str(chosen.inputs[one.item]), f" in {seconds:.2f} s")

@@ -1,0 +1,103 @@
+"""``facefleet submit``: a fusion by any server."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facefleet import files
+from facefleet.assignments import check_sources
+from facefleet.cli import output, start
+from facefleet.cli.assign import parse
+from facefleet.cli.local.fuse import target_face_of
+from facefleet.cli.options import (
+    Age,
+    Assign,
+    FaceToReplace,
+    FaceToTake,
+    Force,
+    JsonOption,
+    MinStrength,
+    MoreSources,
+    Shape,
+    Strength,
+    Tiles,
+)
+from facefleet.cli.remote import server
+from facefleet.errors import RequestError
+from facefleet.media.sniff import Limits
+
+if TYPE_CHECKING:
+    from facefleet.client import Task
+
+
+def submit(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Whose face to take.", show_default=False)],
+    target: Annotated[
+        Path | None, typer.Argument(metavar="TARGET", help="Where to put it.", show_default=False)
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="ID", help="A registered target, instead of TARGET.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="Wait, and write this file, of TARGET's type."),
+    ] = None,
+    url: server.UrlOption = None,
+    strength: Strength = 1.0,
+    min_strength: MinStrength = None,
+    shape: Shape = 0.5,
+    source_face: FaceToTake = None,
+    target_face: FaceToReplace = None,
+    more_sources: MoreSources = None,
+    assign: Assign = None,
+    tiles: Tiles = False,
+    age: Age = 0.0,
+    timeout: server.TimeoutOption = server.WAIT_SECONDS,
+    force: Force = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a server fuse the face of SOURCE into TARGET, or into a registered target.
+
+    By submitting you attest that the people shown in all photos agree; the server keeps that attestation.
+    """
+    server.check_timeout(timeout)
+    if (target is None) == (template is None):
+        raise RequestError("Give one of TARGET and --template.")
+    assignments = parse(assign or ())
+    check_sources(assignments, 1 + len(more_sources or ()))
+    settings = start.settings(client={"url": url})
+    limits = Limits(**settings.images.model_dump())
+    sources = [output.typed_photo(path, limits)[0] for path in (source, *(more_sources or ()))]
+    photo, media_type = output.typed_photo(target, limits) if target is not None else (None, None)
+    began = time.monotonic()
+    with server.client_of(settings) as client:
+        if out is not None:  # before anything is sent
+            output.check_extension(out, media_type or server.template_type(client, template or ""))
+            files.check_output(out, overwrite=force)
+        task = client.fuse(
+            sources[0], photo, template=template, consent=True, more_sources=sources[1:], faces=assignments,
+            source_face=source_face, target_face=target_face_of(target_face), tiles=tiles,
+            strength=strength, min_strength=min_strength, shape=shape, age=age or None,
+        )  # fmt: skip
+        if out is not None:
+            with server.going_on("task", task.id, server.command("wait", task.id, url, out, force=force)):
+                server.save(server.wait(task, timeout), out, overwrite=force)
+    _tell(out, task, time.monotonic() - began, as_json=as_json)
+
+
+def _tell(out: Path | None, task: Task, seconds: float, *, as_json: bool) -> None:
+    view = task.view
+    if as_json:
+        found: dict[str, Any] = {"task_id": task.id, "status": task.status}
+        if out is not None:
+            found = {"output": str(out)} | found | {"timings_ms": view.timings_ms, "models": view.models}
+        output.document(found | {"seconds": round(seconds, 3)})
+        return
+    if out is None:
+        output.console().print(task.id)
+        return
+    output.console().print(f"{output.visible(str(out))}: done in {seconds:.2f} s (task {task.id})", soft_wrap=True)

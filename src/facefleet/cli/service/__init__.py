@@ -1,0 +1,1 @@
+"""Commands that run the programs of the service, or look at their settings."""

@@ -1,0 +1,82 @@
+"""``facefleet demo``: the whole service in a temporary folder, one real fusion through its front door."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facefleet import files
+from facefleet.cli import output, start
+from facefleet.cli.options import Force
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from facefleet.client import TaskView
+
+SOURCE, TARGET = "astronaut", "grace_hopper"  # both in the public domain, so the result may be shown anywhere
+_TIMEOUT_SECONDS = 60.0
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Where to save the picture.")] = Path(
+        "demo.jpg"
+    ),
+    force: Force = False,
+) -> None:
+    """Start everything, fuse two sample photos over HTTP, save the picture, print the timings, stop."""
+    from facefleet.cli.local.models import open_registry
+    from facefleet.media.sniff import ImageType
+
+    output.check_extension(out, ImageType.JPEG)  # as the target is
+    files.check_output(out, overwrite=force)
+    console = output.console()
+    with output.fetching() as progress:
+        registry = open_registry(progress)
+        registry.pull()
+        photos = registry.samples([SOURCE, TARGET])
+    console.print(f"fusing the face of {photos[SOURCE].name} into {photos[TARGET].name}")
+    with tempfile.TemporaryDirectory(prefix="facefleet-demo-") as folder:
+        found = _through_the_door(Path(folder), photos[SOURCE], photos[TARGET], console)
+    files.write_file(out, found.image, overwrite=force)
+    for step, took in found.view.timings_ms.items():
+        console.print(f"  {step:<10}{took:8.1f} ms")
+    console.print(f"{out}  {found.seconds:.2f} s from submit to result", soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What came through the door, and how many s that took."""
+
+    view: TaskView
+    image: bytes
+    seconds: float
+
+
+def _through_the_door(data: Path, source: Path, target: Path, console: Console) -> _Found:
+    import httpx
+
+    from facefleet.client import Client
+    from facefleet.launcher.embedded import Service
+
+    began, stop = time.monotonic(), Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    service = Service(start.settings(data=data, gateway={"port": 0}), stop, logs=data / "logs")
+    try:
+        addresses = service.start()
+        if addresses is None:
+            raise KeyboardInterrupt
+        console.print(f"the service is ready at {addresses.gateway} after {time.monotonic() - began:.1f} s")
+        with httpx.Client(trust_env=False) as http, Client(addresses.gateway, http=http) as client:
+            began = time.monotonic()
+            task = client.fuse(source, target, consent=True).wait(_TIMEOUT_SECONDS)
+            return _Found(task.view, task.image(), time.monotonic() - began)
+    finally:
+        service.close()

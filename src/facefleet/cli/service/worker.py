@@ -1,0 +1,50 @@
+"""``facefleet worker``: the worker program alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facefleet.cli import start
+
+if TYPE_CHECKING:
+    from facefleet.config import Settings
+
+
+def worker(
+    processes: Annotated[int | None, typer.Option(min=0, help="Supervised side by side; 0: one per core.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Tasks at once in each process.")] = None,
+) -> None:
+    """Run a worker. Records, objects and queue come from the settings; run `facefleet migrate` first."""
+    from facefleet.launcher.supervisor import PRIVATE
+    from facefleet.launcher.workers import count
+
+    os.umask(PRIVATE)
+    settings = start.settings(worker={"processes": processes, "threads": threads}, log_level="info")
+    if count(settings) > 1:
+        _supervise(settings)
+        return
+    from facefleet.worker.main import run
+
+    raise typer.Exit(run(settings))
+
+
+def _supervise(settings: Settings) -> None:
+    from facefleet.launcher.workers import Workers
+
+    stop = Event()
+    workers = Workers(settings, stop)
+
+    def on_stop(*_: object) -> None:
+        if stop.is_set():
+            workers.hurry()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as one process does: a lost terminal ends no task
+    workers.run()

