@@ -27,7 +27,7 @@ from facefleet.engine.fusion import Engine
 from facefleet.engine.mesh.prepared import Portrait, prepare
 from facefleet.engine.models.registry import Registry
 from facefleet.engine.types import Box, Face, FuseOptions, Pixels
-from facefleet.errors import FacefleetError
+from facefleet.errors.base import FacefleetError
 
 Descriptor = npt.NDArray[np.float64]
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from facefleet.assignments import FaceAssignment, check_assignments, check_sources
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 
 
 def assigned(*targets: int) -> list[FaceAssignment]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from facefleet import config
 from facefleet.config import Settings, load
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 
 Write = Callable[[str], Path]
 

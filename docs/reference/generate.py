@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from facefleet.config import Settings
-from facefleet.errors import FacefleetError, tree
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.tree import tree
 
 HERE = Path(__file__).parent
 

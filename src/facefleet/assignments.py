@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 
 MAX_SOURCES = 6
 MAX_ASSIGNMENTS = 6

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 
 _PREFIX = "FACEFLEET_"
 _DELIMITER = "__"

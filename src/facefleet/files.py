@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from facefleet.errors import FileExists, FileUnwritable
+from facefleet.errors.input import FileExists, FileUnwritable
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from facefleet.assignments import FaceAssignment
 from facefleet.cli.assign import parse
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 
 from .conftest import Run
 

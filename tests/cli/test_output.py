@@ -12,7 +12,7 @@ from tests.engine.pictures import jpeg
 import facefleet.cli.remote.server as commands
 from facefleet.cli.output import typed_photo
 from facefleet.client import Client
-from facefleet.errors import ImageError, OptionInvalid
+from facefleet.errors.input import ImageError, OptionInvalid
 from facefleet.media.sniff import Limits
 
 TASK = {"task_id": "t-1", "kind": "fuse", "status": "succeeded", "progress": 1.0}

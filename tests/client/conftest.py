@@ -10,7 +10,7 @@ import pytest
 from tests.gateway.conftest import Door, admiral, engine, open_door, photo, woman, work
 
 from facefleet.client import Client
-from facefleet.errors import FacefleetError
+from facefleet.errors.base import FacefleetError
 from facefleet.tasks.task import Task
 
 __all__ = ["admiral", "client", "door", "engine", "open_door", "photo", "woman", "work"]

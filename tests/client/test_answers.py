@@ -10,17 +10,12 @@ import pytest
 from tests.client.scripted import Heard, Said, in_turn, refusal, saying, task
 
 from facefleet.client import Client, Patience
-from facefleet.errors import (
-    FacefleetError,
-    FaceNotFound,
-    FileExists,
-    Overloaded,
-    RefusedByServer,
-    ServerUnreachable,
-    TaskFailed,
-    TaskNotFound,
-    WaitTimeout,
-)
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.client import RefusedByServer, ServerUnreachable, WaitTimeout
+from facefleet.errors.input import FaceNotFound, FileExists
+from facefleet.errors.lookup import TaskNotFound
+from facefleet.errors.outage import Overloaded
+from facefleet.errors.task import TaskFailed
 
 KEY = "key-that-nobody-may-see"
 SHORT = Patience(total=2.0, first=0.3, shortest=0.01, longest=0.05)

@@ -14,7 +14,8 @@ import pytest
 from tests.client.scripted import Said, Scripted, in_turn, saying, task
 
 from facefleet.client import AsyncClient, AsyncTask, Client, Task
-from facefleet.errors import FacefleetError, FileUnreadable, OptionInvalid, RequestError, UploadMissing
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.input import FileUnreadable, OptionInvalid, RequestError, UploadMissing
 
 Call = Callable[[Any], Any]
 

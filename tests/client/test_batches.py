@@ -18,22 +18,20 @@ from tests.gateway.conftest import Door, Work
 
 from facefleet.client import Client, Patience
 from facefleet.client.photos import Photo
-from facefleet.errors import (
-    BatchNotFound,
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.client import ServerUnreachable, WaitTimeout
+from facefleet.errors.conflict import IdempotencyConflict
+from facefleet.errors.input import (
     ConsentRequired,
-    FacefleetError,
     FaceNotFound,
     FileExists,
     FileUnreadable,
     FileUnwritable,
-    IdempotencyConflict,
     ImageTypeUnsupported,
     RequestError,
-    ServerUnreachable,
-    TemplateNotFound,
     UploadMissing,
-    WaitTimeout,
 )
+from facefleet.errors.lookup import BatchNotFound, TemplateNotFound
 
 SHOWN = {"batch_id": "b-1", "total": 3, "status": "running", "counts": {"succeeded": 1, "running": 2}, "links": {}}
 

@@ -19,18 +19,12 @@ from tests.servers import wait_until
 
 from facefleet import client as public
 from facefleet.client import AsyncBatch, AsyncClient, AsyncTask, AsyncTemplate, Batch, Client, Event, Task, Template
-from facefleet.errors import (
-    FacefleetError,
-    FaceNotFound,
-    IdempotencyConflict,
-    ImageTypeUnsupported,
-    OptionInvalid,
-    ResultNotReady,
-    TaskEnded,
-    TaskFailed,
-    TaskNotFound,
-    WaitTimeout,
-)
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.client import WaitTimeout
+from facefleet.errors.conflict import IdempotencyConflict, ResultNotReady, TaskEnded
+from facefleet.errors.input import FaceNotFound, ImageTypeUnsupported, OptionInvalid
+from facefleet.errors.lookup import TaskNotFound
+from facefleet.errors.task import TaskFailed
 
 pytestmark = pytest.mark.needs_server
 

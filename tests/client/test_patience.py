@@ -10,7 +10,8 @@ from email.utils import format_datetime
 import pytest
 
 from facefleet.client.patience import Attempts, Patience, retry_after
-from facefleet.errors import Overloaded, ServerUnreachable
+from facefleet.errors.client import ServerUnreachable
+from facefleet.errors.outage import Overloaded
 
 
 class Clock:

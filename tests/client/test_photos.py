@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from facefleet.client.photos import Photo, uploads
-from facefleet.errors import FileUnreadable
+from facefleet.errors.input import FileUnreadable
 
 DATA = os.urandom(200_000)
 

@@ -9,7 +9,7 @@ import pytest
 
 from facefleet.client import FaceAssignment
 from facefleet.client.requests import Ask, Webhook, faces, fuse_options, fusion, of_batch, preference, task, template
-from facefleet.errors import ConsentRequired, UploadMissing
+from facefleet.errors.input import ConsentRequired, UploadMissing
 
 NONE: dict[str, Any] = {
     "strength": None, "min_strength": None, "shape": None, "age": None, "source_face": None, "target_face": None,

@@ -15,17 +15,10 @@ from tests.gateway.conftest import Door, Work
 from tests.servers import wait_until
 
 from facefleet.client import AsyncClient, Client, Face, Template
-from facefleet.errors import (
-    ConsentRequired,
-    FaceNotFound,
-    ImageTypeUnsupported,
-    OptionInvalid,
-    RequestError,
-    TemplateFailed,
-    TemplateNotFound,
-    TemplateNotReady,
-    WaitTimeout,
-)
+from facefleet.errors.client import WaitTimeout
+from facefleet.errors.conflict import TemplateFailed, TemplateNotReady
+from facefleet.errors.input import ConsentRequired, FaceNotFound, ImageTypeUnsupported, OptionInvalid, RequestError
+from facefleet.errors.lookup import TemplateNotFound
 
 pytestmark = pytest.mark.needs_server
 

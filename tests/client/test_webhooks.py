@@ -12,7 +12,8 @@ from tests.client.scripted import Said, in_turn, saying, task
 
 from facefleet.client import Client
 from facefleet.client.webhooks import check_signature, verify
-from facefleet.errors import RequestError, SignatureInvalid
+from facefleet.errors.client import SignatureInvalid
+from facefleet.errors.input import RequestError
 
 # The specification's own example.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

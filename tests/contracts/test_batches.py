@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import BatchNotFound, OptionInvalid, TaskHeld
+from facefleet.errors.conflict import TaskHeld
+from facefleet.errors.input import OptionInvalid
+from facefleet.errors.lookup import BatchNotFound
 from facefleet.tasks.batches import PAGE, Batch, Batches
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries

@@ -10,16 +10,10 @@ from threading import Event
 import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import (
-    FaceNotFound,
-    OptionInvalid,
-    Overloaded,
-    RecordsUnavailable,
-    RequeueRefused,
-    TaskEnded,
-    TaskHeld,
-    TaskNotFound,
-)
+from facefleet.errors.conflict import RequeueRefused, TaskEnded, TaskHeld
+from facefleet.errors.input import FaceNotFound, OptionInvalid
+from facefleet.errors.lookup import TaskNotFound
+from facefleet.errors.outage import Overloaded, RecordsUnavailable
 from facefleet.tasks.backlog import LONGEST_SECONDS, Backlog, retry_after
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository

@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import event, insert
 from tests.tasks.fakes import LEASE, START, FakeClock, a_task
 
-from facefleet.errors import DeliveryNotFound, FaceNotFound, TaskHeld
+from facefleet.errors.conflict import TaskHeld
+from facefleet.errors.input import FaceNotFound
+from facefleet.errors.lookup import DeliveryNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import LOG_LENGTH, Attempt, Deliveries, Delivery, DeliveryState, Pending
 from facefleet.tasks.operations import Operations

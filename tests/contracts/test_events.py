@@ -8,7 +8,10 @@ from datetime import timedelta
 import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import DeadlineExceeded, FaceNotFound, StoreUnavailable, TaskEnded, TaskHeld
+from facefleet.errors.conflict import TaskEnded, TaskHeld
+from facefleet.errors.input import FaceNotFound
+from facefleet.errors.outage import StoreUnavailable
+from facefleet.errors.task import DeadlineExceeded
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Event, Wake
 from facefleet.tasks.operations import Operations

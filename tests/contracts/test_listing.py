@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import FaceNotFound, OptionInvalid
+from facefleet.errors.input import FaceNotFound, OptionInvalid
 from facefleet.tasks.database import Database
 from facefleet.tasks.listing import Listing, Wanted
 from facefleet.tasks.repository import TaskRepository

@@ -19,7 +19,9 @@ from tests.races import kill_while_working, upgrade_twice_at_once
 from tests.servers import HOST, PostgresServer, wait_until
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import ConfigInvalid, FaceNotFound, RecordsUnavailable, RecordsUncertain, TaskNotFound
+from facefleet.errors.input import ConfigInvalid, FaceNotFound
+from facefleet.errors.lookup import TaskNotFound
+from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository

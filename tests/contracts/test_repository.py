@@ -11,7 +11,11 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import FaceNotFound, StoreUnavailable, TaskEnded, TaskNotFound, WorkerLost
+from facefleet.errors.conflict import TaskEnded
+from facefleet.errors.input import FaceNotFound
+from facefleet.errors.lookup import TaskNotFound
+from facefleet.errors.outage import StoreUnavailable
+from facefleet.errors.task import WorkerLost
 from facefleet.tasks.repository import BATCH, TaskRepository
 from facefleet.tasks.task import Failure, Kind, Route, State, Task, Webhook
 

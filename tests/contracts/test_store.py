@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from facefleet.errors import ObjectMissing
+from facefleet.errors.task import ObjectMissing
 from facefleet.storage.store import Store
 
 KEY = "tenants/acme/inputs/t1/source"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import FaceNotFound, OptionInvalid, TemplateNotFound
+from facefleet.errors.input import FaceNotFound, OptionInvalid
+from facefleet.errors.lookup import TemplateNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import TaskRepository

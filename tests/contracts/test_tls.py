@@ -12,7 +12,7 @@ from tests.servers import HOST, Certificates, PostgresServer, TlsFront, ValkeySe
 from tests.tasks.fakes import FakeClock, a_task
 
 from facefleet.config import Settings, load
-from facefleet.errors import OutageError, QueueUnavailable, RecordsUnavailable
+from facefleet.errors.outage import OutageError, QueueUnavailable, RecordsUnavailable
 from facefleet.queue.app import build_app
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter

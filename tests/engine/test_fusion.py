@@ -15,15 +15,15 @@ from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.steps.locate import ALIKE
 from facefleet.engine.types import Face, FuseOptions, ModelFiles, Pixels, Skipped
-from facefleet.errors import (
+from facefleet.errors.input import (
     FaceIndexInvalid,
     FaceNotFound,
     FaceOutOfFrame,
     FacePoseUnsupported,
     FaceTooSmall,
     ImageDecodeFailed,
-    ModelUnknown,
 )
+from facefleet.errors.model import ModelUnknown
 from facefleet.media.sniff import ImageType
 
 STEPS = ["decode", "detect", "landmarks", "prepare", "align", "warp", "colour", "blend", "encode"]

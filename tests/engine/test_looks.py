@@ -18,7 +18,7 @@ from facefleet.engine.mesh.prepared import Portrait
 from facefleet.engine.mesh.swapper import MeshSwapper
 from facefleet.engine.steps.topology import CORE_SKIN, LIPS, LIPS_INNER, LIPS_OUTER, OVAL, topology
 from facefleet.engine.types import Face, FuseOptions, Pixels
-from facefleet.errors import FusionQualityLow
+from facefleet.errors.input import FusionQualityLow
 
 PEOPLE = (
     "astronaut",

@@ -15,7 +15,8 @@ import pytest
 from facefleet.engine.fusion import Engine
 from facefleet.engine.memory import named_shortage
 from facefleet.engine.types import ModelFiles
-from facefleet.errors import FacefleetError, OutOfMemory
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.model import OutOfMemory
 
 MEGABYTE = 1024 * 1024
 

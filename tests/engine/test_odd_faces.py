@@ -16,7 +16,7 @@ from facefleet.engine.fusion import Engine
 from facefleet.engine.mesh.prepared import Portrait, prepare
 from facefleet.engine.steps.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
 from facefleet.engine.types import Face, Floats, Pixels
-from facefleet.errors import FaceError
+from facefleet.errors.input import FaceError
 
 NOSE_BRIDGE, CHIN = 195, 152
 OK = ""

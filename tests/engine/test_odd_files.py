@@ -10,7 +10,7 @@ from tests.odd.table import ROWS, SCRIPT, Original, Row
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import Pixels
-from facefleet.errors import ImageDecodeFailed, ImageError
+from facefleet.errors.input import ImageDecodeFailed, ImageError
 from facefleet.media.sniff import sniff
 
 

@@ -14,7 +14,7 @@ from facefleet.assignments import FaceAssignment
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import FuseOptions, ModelFiles, Pixels
-from facefleet.errors import FaceIndexInvalid, FaceNotFound, OptionInvalid
+from facefleet.errors.input import FaceIndexInvalid, FaceNotFound, OptionInvalid
 
 SOURCES = ("astronaut", "smiling_woman", "grace_hopper")
 GROUP = FuseOptions(faces=tuple(FaceAssignment(face, source) for source, face in enumerate((4, 0, 2))))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facefleet.engine.types import Box, Face, FuseOptions, Pose
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 
 
 @pytest.mark.parametrize("option", ["strength", "shape"])

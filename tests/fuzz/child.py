@@ -20,7 +20,7 @@ import cv2
 from tests.fuzz.mutations import case, corpus
 
 from facefleet.engine.codec.image import decode, encode
-from facefleet.errors import ImageError
+from facefleet.errors.input import ImageError
 from facefleet.media.sniff import Limits, sniff
 
 LIMITS = Limits(max_bytes=2_000_000, max_pixels=2_000_000, max_side=16_000, min_side=1)

@@ -13,7 +13,7 @@ import numpy as np
 from tests.media.pictures import png_chunk
 from tests.odd.table import ROWS, Original
 
-from facefleet.errors import ImageError
+from facefleet.errors.input import ImageError
 from facefleet.media.parts import PNG_SIGNATURE, Part, jpeg_segments, png_chunks, webp_chunks
 
 SIDE = 96

@@ -14,7 +14,7 @@ import pytest
 from tests.gateway.conftest import Door, door, open_door
 
 from facefleet.config import environment
-from facefleet.errors import FacefleetError
+from facefleet.errors.base import FacefleetError
 from facefleet.gateway.app import now
 from facefleet.storage.keys import result_key
 from facefleet.tasks.operations import Operations

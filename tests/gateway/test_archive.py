@@ -13,7 +13,7 @@ import pytest
 from obstore.store import MemoryStore
 from tests.tasks.fakes import a_task
 
-from facefleet.errors import StoreUnavailable
+from facefleet.errors.outage import StoreUnavailable
 from facefleet.gateway.archive import archive
 from facefleet.storage.store import ObjectStore
 from facefleet.tasks.task import Failure, State, Task

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from tests.gateway.conftest import Door, Open, picture
 from tests.tasks.fakes import FakeClock
 
-from facefleet.errors import StoreUnavailable
+from facefleet.errors.outage import StoreUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import input_key, result_key
 from facefleet.storage.store import ObjectStore, Store

@@ -20,7 +20,8 @@ import redis
 from tests.gateway.conftest import Door, Open, picture, served
 from tests.servers import ValkeyServer, wait_until
 
-from facefleet.errors import FaceNotFound, RecordsUnavailable
+from facefleet.errors.input import FaceNotFound
+from facefleet.errors.outage import RecordsUnavailable
 from facefleet.gateway.app import create, now
 from facefleet.gateway.follow import changes as waiting
 from facefleet.gateway.routes import events

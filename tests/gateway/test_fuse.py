@@ -12,7 +12,7 @@ from obstore.store import MemoryStore
 from tests.gateway.conftest import Door, Open, picture
 
 from facefleet.config import load
-from facefleet.errors import RecordsUnavailable, RecordsUncertain, StoreUnavailable
+from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreUnavailable
 from facefleet.gateway.app import Parts
 from facefleet.observability import logs
 from facefleet.storage.store import ObjectStore

@@ -9,7 +9,7 @@ import time
 import pytest
 from tests.gateway.conftest import Door
 
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway.app import listen
 
 DELAYED_ACK_SECONDS = 0.04  # the least that Linux waits before it acknowledges what it has nothing to answer to

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from tests.gateway.conftest import Door
 
-from facefleet.errors import ConfigInvalid, FileError, ManifestInvalid, tree
+from facefleet.errors.input import ConfigInvalid, FileError
+from facefleet.errors.model import ManifestInvalid
+from facefleet.errors.tree import tree
 from facefleet.gateway.routes.page import FOLDER, SECURITY, Site
 
 MOST_BYTES = 150_000

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from tests.gateway.conftest import Door, picture
 
-from facefleet.errors import FacefleetError, tree
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.tree import tree
 
 
 def test_a_problem_names_its_occurrence_its_documentation_and_its_field(door: Door) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tests.gateway.conftest import Door, picture
 
-from facefleet.errors import FaceNotFound
+from facefleet.errors.input import FaceNotFound
 from facefleet.storage.keys import result_key
 from facefleet.tasks.task import Task
 

@@ -28,7 +28,7 @@ from tests.media.pictures import (
     webp,
 )
 
-from facefleet.errors import (
+from facefleet.errors.input import (
     ImageAnimated,
     ImageDecodeFailed,
     ImageError,

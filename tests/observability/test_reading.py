@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from tests.servers import wait_until
 
-from facefleet.errors import QueueUnavailable
+from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability import logs
 from facefleet.observability.reading import Reading
 

@@ -16,7 +16,7 @@ from tests.receiver import Receiver
 from tests.servers import free_port
 
 from facefleet.config import Tracing
-from facefleet.errors import FaceNotFound
+from facefleet.errors.input import FaceNotFound
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.otlp import CLOSE_SECONDS, MAX_WAITING
 from facefleet.observability.tracing import NOTHING, Side, context_of, current, laps, open_tracer, span, trace_id_of

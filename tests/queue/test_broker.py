@@ -12,7 +12,7 @@ import pytest
 from tests.queue.conftest import Build, Rig
 from tests.servers import ValkeyServer, free_port
 
-from facefleet.errors import QueueUnavailable
+from facefleet.errors.outage import QueueUnavailable
 from facefleet.queue.broker import Broker
 from facefleet.queue.lanes import routes
 from facefleet.tasks.task import Route

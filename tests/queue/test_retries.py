@@ -5,7 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from facefleet.errors import AttemptsExhausted, FacefleetError, FaceNotFound, OutOfMemory, StoreUnavailable, tree
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.input import FaceNotFound
+from facefleet.errors.model import OutOfMemory
+from facefleet.errors.outage import StoreUnavailable
+from facefleet.errors.task import AttemptsExhausted
+from facefleet.errors.tree import tree
 from facefleet.queue.retries import RetryPolicy
 
 POLICY = RetryPolicy(max_failures=3, first=timedelta(seconds=2))

@@ -14,7 +14,7 @@ from tests.queue.conftest import Build, Rig, body_of
 from tests.servers import ValkeyServer, free_port, wait_until
 from tests.tasks.fakes import a_task
 
-from facefleet.errors import QueueUnavailable
+from facefleet.errors.outage import QueueUnavailable
 from facefleet.queue.app import HANDLE, build_app
 from facefleet.queue.lanes import routes
 from facefleet.queue.submit import Submitter

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from tests.servers import ValkeyServer, wait_until
 
-from facefleet.errors import QueueUnavailable
+from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.wakes import Waker, heard
 from facefleet.tasks.events import Wake

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from tests.tasks.fakes import START
 
-from facefleet.errors import ConsentRequired
+from facefleet.errors.input import ConsentRequired
 from facefleet.safety.consent import attest
 from facefleet.tasks.task import Consent
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from tests.media.pictures import decoded, encoded, jpeg, pixels, png, riff, riff_chunk, vp8x, webp
 
-from facefleet.errors import ImageDecodeFailed
+from facefleet.errors.input import ImageDecodeFailed
 from facefleet.media.sniff import ImageType, Limits, sniff
 from facefleet.safety.labels import mark, read_mark
 

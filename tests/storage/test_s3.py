@@ -20,7 +20,9 @@ from tests.storage.conftest import OpenS3
 from tests.storage.test_store import CALLS, KEY
 
 from facefleet.config import Objects
-from facefleet.errors import ConfigInvalid, ObjectMissing, StoreUnavailable
+from facefleet.errors.input import ConfigInvalid
+from facefleet.errors.outage import StoreUnavailable
+from facefleet.errors.task import ObjectMissing
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
 

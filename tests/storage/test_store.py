@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from facefleet.errors import ConfigInvalid, StoreUnavailable
+from facefleet.errors.input import ConfigInvalid
+from facefleet.errors.outage import StoreUnavailable
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
 

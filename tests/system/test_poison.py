@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.system.conftest import Running
 
-from facefleet.errors import WorkerLost
+from facefleet.errors.task import WorkerLost
 from facefleet.tasks.task import State
 
 pytestmark = pytest.mark.needs_server

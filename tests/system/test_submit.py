@@ -20,7 +20,7 @@ from tests.system.conftest import Running
 from tests.system.test_up import FACEFLEET
 
 from facefleet.client import Client
-from facefleet.errors import ServerUnreachable
+from facefleet.errors.client import ServerUnreachable
 from facefleet.media.sniff import sniff
 from facefleet.tasks.task import State
 

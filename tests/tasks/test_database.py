@@ -18,7 +18,8 @@ from sqlalchemy import Connection, insert
 from sqlalchemy.exc import IntegrityError
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import ConfigInvalid, RecordsUnavailable
+from facefleet.errors.input import ConfigInvalid
+from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks.database import Database, file_of
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.table import switches

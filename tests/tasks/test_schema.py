@@ -14,7 +14,7 @@ from sqlalchemy import inspect
 from tests.races import upgrade_twice_at_once
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import RecordsUnavailable
+from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository

@@ -16,7 +16,7 @@ from tests.queue.conftest import GRACE, Build, Rig
 from tests.servers import ValkeyServer
 from tests.tasks.fakes import LEASE, a_task
 
-from facefleet.errors import QueueUnavailable, StoreUnavailable
+from facefleet.errors.outage import QueueUnavailable, StoreUnavailable
 from facefleet.tasks.repository import BATCH
 from facefleet.tasks.task import State, Task
 from facefleet.upkeep.sweeper import MAX_LOST

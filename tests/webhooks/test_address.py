@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from facefleet.errors import WebhookUrlRefused
+from facefleet.errors.input import WebhookUrlRefused
 from facefleet.webhooks.address import Policy, Target, check, read_url
 from facefleet.webhooks.resolve import Resolver
 

@@ -22,7 +22,7 @@ from tests.tasks.fakes import FakeClock, a_task
 from tests.webhooks.receivers import Received, Receiver, Reply
 from tests.webhooks.test_sign import SECRET
 
-from facefleet.errors import RecordsUnavailable
+from facefleet.errors.outage import RecordsUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries, Delivery, DeliveryState

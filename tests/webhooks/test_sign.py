@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from facefleet.config import load
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 from facefleet.webhooks.sign import Signer, secrets_of
 
 # From the specification's own examples (standard-webhooks, "signature scheme").

@@ -11,7 +11,8 @@ from tests.servers import free_port, wait_until
 from tests.tasks.fakes import LEASE, a_task
 from tests.worker.conftest import Bench, Build
 
-from facefleet.errors import OutOfMemory, QueueUnavailable
+from facefleet.errors.model import OutOfMemory
+from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.app import build_app
 from facefleet.queue.submit import Submitter

@@ -19,7 +19,8 @@ from tests.tasks.fakes import LEASE, a_task
 from tests.worker.conftest import Bench, Build
 
 from facefleet.engine.fusion import Engine
-from facefleet.errors import OutOfMemory, RecordsUnavailable, RecordsUncertain, StoreUnavailable
+from facefleet.errors.model import OutOfMemory
+from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreUnavailable
 from facefleet.media.sniff import ImageType, sniff
 from facefleet.observability import logs
 from facefleet.safety.labels import read_mark

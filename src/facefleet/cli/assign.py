@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from facefleet.assignments import FaceAssignment
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 
 _ASSIGNMENT = re.compile(r"(?P<source>\d{1,4})(?::(?P<face>\d{1,4}))?=(?P<target>\d{1,4})", re.ASCII)
 

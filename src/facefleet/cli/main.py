@@ -1,7 +1,7 @@
 """The command line: the commands, and the one place where errors meet the terminal.
 
     0    done
-    1    an error of the tree (errors.py), or a check that failed
+    1    an error of the tree (facefleet.errors), or a check that failed
     2    the command line itself cannot be understood, or an option has a value it cannot have
     130  stopped by Ctrl-C, as ``interrupted``
 
@@ -26,15 +26,9 @@ from facefleet.cli.local import age, faces, fuse, models, samples
 from facefleet.cli.operator import lanes, maintenance, tasks, webhooks
 from facefleet.cli.remote import batch, batches, end, get, submit, templates, usage, wait
 from facefleet.cli.service import config, demo, doctor, gateway, migrate, up, worker
-from facefleet.errors import (
-    ConfigInvalid,
-    FacefleetError,
-    FileUnwritable,
-    InternalError,
-    Interrupted,
-    OptionInvalid,
-    RequestError,
-)
+from facefleet.errors.base import FacefleetError, InternalError
+from facefleet.errors.client import Interrupted
+from facefleet.errors.input import ConfigInvalid, FileUnwritable, OptionInvalid, RequestError
 
 _INTERRUPTED = 130
 _USAGE = 2

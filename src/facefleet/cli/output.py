@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from facefleet import files
-from facefleet.errors import FacefleetError, FileUnreadable, OptionInvalid
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.input import FileUnreadable, OptionInvalid
 from facefleet.media.sniff import ImageType, Limits, check_bytes, sniff
 
 if TYPE_CHECKING:  # rich takes time that --help and --json need not pay

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 
 if TYPE_CHECKING:
     from facefleet.config import Settings

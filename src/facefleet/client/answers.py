@@ -8,7 +8,10 @@ from typing import Any
 import httpx
 
 from facefleet.client.patience import RETRIED, retry_after
-from facefleet.errors import FacefleetError, RefusedByServer, ServerUnreachable, TaskFailed, tree
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.client import RefusedByServer, ServerUnreachable
+from facefleet.errors.task import TaskFailed
+from facefleet.errors.tree import tree
 
 Document = Mapping[str, Any]
 

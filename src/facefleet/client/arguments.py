@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import httpx
 
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 
 _LONGEST_KEY = 255  # the server's own limit
 _LONGEST_SECONDS = 1e9  # more than a system call takes

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from facefleet.errors import FacefleetError
+from facefleet.errors.base import FacefleetError
 
 RETRIED = frozenset({
     HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeAlias, cast
 
-from facefleet.errors import FileUnreadable, OptionInvalid
+from facefleet.errors.input import FileUnreadable, OptionInvalid
 from facefleet.files import reason
 
 Photo: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO"

@@ -14,7 +14,7 @@ from uuid import uuid4
 from facefleet.assignments import FaceAssignment
 from facefleet.client import arguments
 from facefleet.client.photos import Files, Photo, uploads
-from facefleet.errors import ConsentRequired, OptionInvalid, RequestError, UploadMissing
+from facefleet.errors.input import ConsentRequired, OptionInvalid, RequestError, UploadMissing
 
 LONGEST_WAIT_SECONDS = 30  # the server's own limit of `Prefer: wait=N`
 APPLIED = "Preference-Applied"

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from facefleet.client.answers import Document
-from facefleet.errors import ServerUnreachable
+from facefleet.errors.client import ServerUnreachable
 
 
 class Shown(Protocol):

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from facefleet.client.views import TaskView, task_view
-from facefleet.errors import RequestError, ServerUnreachable, SignatureInvalid
+from facefleet.errors.client import ServerUnreachable, SignatureInvalid
+from facefleet.errors.input import RequestError
 
 TOLERANCE_SECONDS = 300.0
 _PREFIX = "whsec_"

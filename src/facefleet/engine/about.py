@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from facefleet.errors import FaceError, ImageError
+from facefleet.errors.input import FaceError, ImageError
 
 SOURCE, TARGET, IMAGE = "source", "target", "image"
 

@@ -28,7 +28,8 @@ from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import relocated
 from facefleet.engine.stopwatch import Checkpoint, Stopwatch
 from facefleet.engine.types import Face, Faces, FuseOptions, Fusion, ModelFiles, Pixels
-from facefleet.errors import FusionQualityLow, ModelUnknown
+from facefleet.errors.input import FusionQualityLow
+from facefleet.errors.model import ModelUnknown
 from facefleet.media.sniff import Limits
 
 FULL_RANGE = "face_detection_full_range"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import cv2
 import numpy as np
 
-from facefleet.errors import OutOfMemory
+from facefleet.errors.model import OutOfMemory
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facefleet.assignments import FaceAssignment, check_assignments
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 from facefleet.media.sniff import ImageType
 
 LANDMARKS = 468  # points of the face mesh

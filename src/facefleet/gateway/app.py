@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from facefleet.config import Settings
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway import gauges, openapi, problems
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.queue_position import Outlook

@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterable, Iterator
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from facefleet.errors import ObjectMissing, ResultUnavailable
+from facefleet.errors.conflict import ResultUnavailable
+from facefleet.errors.task import ObjectMissing
 from facefleet.media.sniff import ImageType
 from facefleet.storage.store import Store
 from facefleet.tasks.task import Task

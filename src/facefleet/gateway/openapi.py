@@ -8,34 +8,33 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from facefleet.errors import (
+from facefleet.errors.base import FacefleetError, InternalError
+from facefleet.errors.conflict import IdempotencyConflict, TemplateFailed, TemplateNotReady
+from facefleet.errors.input import (
     ConsentRequired,
-    FacefleetError,
-    IdempotencyConflict,
     ImageAnimated,
     ImageDecodeFailed,
     ImageTooLargeBytes,
     ImageTooLargePixels,
     ImageTooSmall,
     ImageTypeUnsupported,
-    InternalError,
-    Maintenance,
     OptionInvalid,
+    RequestError,
+    TemplateFaceNotFound,
+    UploadMissing,
+    UploadTooLarge,
+    WebhookUrlRefused,
+)
+from facefleet.errors.lookup import TemplateNotFound
+from facefleet.errors.outage import (
+    Maintenance,
     Overloaded,
     RecordsUnavailable,
     RecordsUncertain,
-    RequestError,
     StoreUnavailable,
-    TemplateFaceNotFound,
-    TemplateFailed,
-    TemplateNotFound,
-    TemplateNotReady,
-    UploadMissing,
     UploadTimeout,
-    UploadTooLarge,
-    WebhookUrlRefused,
-    tree,
 )
+from facefleet.errors.tree import tree
 from facefleet.gateway.problems import MEDIA_TYPE, ProblemDocument, document
 from facefleet.media.sniff import ImageType
 

@@ -17,14 +17,9 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from facefleet.errors import (
-    FacefleetError,
-    InternalError,
-    MethodNotAllowed,
-    OptionInvalid,
-    RequestError,
-    RouteNotFound,
-)
+from facefleet.errors.base import FacefleetError, InternalError
+from facefleet.errors.input import MethodNotAllowed, OptionInvalid, RequestError
+from facefleet.errors.lookup import RouteNotFound
 from facefleet.observability.logs import logger
 
 MEDIA_TYPE = "application/problem+json"

@@ -23,7 +23,7 @@ from facefleet.assignments import (
     check_assignments,
     check_sources,
 )
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.follow.queue_position import MOST_AHEAD, Place
 from facefleet.gateway.problems import reason_of
 from facefleet.observability.tracing import trace_id_of

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import httpx
 
 from facefleet.config import Settings, Webhooks
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway.views import view
 from facefleet.observability.metrics import Metrics
 from facefleet.tasks.deliveries import Deliveries

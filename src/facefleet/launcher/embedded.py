@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from redis.exceptions import RedisError
 
 from facefleet.config import Settings, environment
-from facefleet.errors import ConfigInvalid, FileUnwritable
+from facefleet.errors.input import ConfigInvalid, FileUnwritable
 from facefleet.launcher.ports import HOST, free_ports, status
 from facefleet.launcher.supervisor import PATIENCE_SECONDS, PRIVATE, Part, Supervisor
 from facefleet.launcher.workers import patience

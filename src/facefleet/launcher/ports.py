@@ -7,7 +7,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 
 HOST = "127.0.0.1"
 _ANSWER_SECONDS = 1.0

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Event
 from typing import IO
 
-from facefleet.errors import ServerUnreachable
+from facefleet.errors.client import ServerUnreachable
 from facefleet.observability.logs import logger
 
 FIRST_BACKOFF_SECONDS = 0.5

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from facefleet.errors import ImageDecodeFailed
+from facefleet.errors.input import ImageDecodeFailed
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_END, JPEG_SCAN = b"\xd9", b"\xda"

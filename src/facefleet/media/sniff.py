@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from enum import StrEnum
 
-from facefleet.errors import (
+from facefleet.errors.input import (
     ImageAnimated,
     ImageDecodeFailed,
     ImageTooLargeBytes,

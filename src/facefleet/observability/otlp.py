@@ -14,7 +14,7 @@ from threading import Lock, Thread
 from uuid import uuid4
 
 from facefleet.config import Tracing
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 from facefleet.observability.logs import logger, silence
 from facefleet.observability.tracing import Attribute, Count, Side, Span, context_of, entered
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import Event, Lock, Thread
 from typing import Generic, TypeVar
 
-from facefleet.errors import OutageError
+from facefleet.errors.outage import OutageError
 from facefleet.observability.logs import logger
 
 PATIENCE_SECONDS = 1.0  # Prometheus gives a scrape ten; one part must not cost the samples of all others

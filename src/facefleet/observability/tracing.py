@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Protocol
 
 from facefleet.config import Tracing
-from facefleet.errors import FacefleetError
+from facefleet.errors.base import FacefleetError
 
 Attribute = str | int | float | bool
 Checkpoint = Callable[[str, float], None]

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from facefleet.errors import QueueUnavailable
+from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import uncounted
 from facefleet.queue.lanes import list_name, routes
 from facefleet.tasks.task import Route

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facefleet.errors import OutageError
+from facefleet.errors.outage import OutageError
 from facefleet.observability.logs import logger
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter

@@ -6,7 +6,10 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-from facefleet.errors import AttemptsExhausted, FacefleetError, OutageError, OutOfMemory
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.model import OutOfMemory
+from facefleet.errors.outage import OutageError
+from facefleet.errors.task import AttemptsExhausted
 
 _MEMORY = timedelta(seconds=60)  # until the neighbours of a run that did not fit are other ones
 _LONGEST = timedelta(minutes=5)

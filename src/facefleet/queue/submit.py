@@ -9,7 +9,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from facefleet.errors import QueueUnavailable
+from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import uncounted
 from facefleet.queue.app import HANDLE
 from facefleet.queue.lanes import list_name

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from facefleet.errors import QueueUnavailable
+from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.submit import AWAY_SECONDS
 from facefleet.tasks.events import CHANNEL, Wake

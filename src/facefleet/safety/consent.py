@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from facefleet.errors import ConsentRequired
+from facefleet.errors.input import ConsentRequired
 from facefleet.tasks.task import Consent
 
 

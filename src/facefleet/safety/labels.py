@@ -14,7 +14,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from facefleet.errors import ImageDecodeFailed
+from facefleet.errors.input import ImageDecodeFailed
 from facefleet.media.sniff import ImageType
 
 IS_GENERATED = "1"

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from facefleet.errors import ObjectMissing, StoreUnavailable
+from facefleet.errors.outage import StoreUnavailable
+from facefleet.errors.task import ObjectMissing
 from facefleet.observability.metrics import uncounted
 from facefleet.storage.store import CHUNK_BYTES, Download
 

@@ -10,7 +10,8 @@ from obstore.exceptions import BaseError
 from obstore.store import MemoryStore, from_url
 
 from facefleet.config import Objects
-from facefleet.errors import ConfigInvalid, StoreUnavailable
+from facefleet.errors.input import ConfigInvalid
+from facefleet.errors.outage import StoreUnavailable
 from facefleet.observability.metrics import uncounted
 from facefleet.storage.folder import FolderStore
 from facefleet.storage.remote import SCHEMES, open_s3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from obstore.store import S3Store
 
 from facefleet.config import Objects
-from facefleet.errors import ConfigInvalid, ImageTypeUnsupported
+from facefleet.errors.input import ConfigInvalid, ImageTypeUnsupported
 from facefleet.media.sniff import HEAD_BYTES, sniff_type
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import obstore
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 
-from facefleet.errors import ObjectMissing, StoreUnavailable
+from facefleet.errors.outage import StoreUnavailable
+from facefleet.errors.task import ObjectMissing
 from facefleet.observability.metrics import uncounted
 from facefleet.storage.remote import attributes
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
 
-from facefleet.errors import Overloaded
+from facefleet.errors.outage import Overloaded
 from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Route

@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
-from facefleet.errors import BatchNotFound, TaskHeld
+from facefleet.errors.conflict import TaskHeld
+from facefleet.errors.lookup import BatchNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.pages import Page, before, page_of

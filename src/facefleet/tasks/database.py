@@ -25,7 +25,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, NoSuchModuleError, Operat
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import NullPool, QueuePool
 
-from facefleet.errors import ConfigInvalid, RecordsUnavailable, RecordsUncertain
+from facefleet.errors.input import ConfigInvalid
+from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain
 from facefleet.observability.metrics import uncounted
 
 _WRITE, _UNDOABLE = "facefleet_write", "facefleet_undoable"

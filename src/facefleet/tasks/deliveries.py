@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, update
 
-from facefleet.errors import DeliveryNotFound
+from facefleet.errors.lookup import DeliveryNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import BATCH, Clock
 from facefleet.tasks.table import deliveries, task_of, tasks

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, select, true, update
 
-from facefleet.errors import RequeueRefused, TaskNotFound
+from facefleet.errors.conflict import RequeueRefused
+from facefleet.errors.lookup import TaskNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.repository import Clock

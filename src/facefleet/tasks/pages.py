@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, true
 
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 from facefleet.tasks.task import ID
 
 T = TypeVar("T")

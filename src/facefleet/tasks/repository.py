@@ -14,7 +14,9 @@ from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, insert,
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import Insert, ReturningUpdate, Update
 
-from facefleet.errors import FacefleetError, TaskEnded, TaskNotFound
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.conflict import TaskEnded
+from facefleet.errors.lookup import TaskNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.table import row_of, task_of, tasks

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, false, or_, select, update
 
-from facefleet.errors import TaskHeld
+from facefleet.errors.conflict import TaskHeld
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.repository import BATCH, Clock

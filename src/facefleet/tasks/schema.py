@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, inspect, text
 
-from facefleet.errors import RecordsUnavailable
+from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks.database import Database
 
 HEAD = "0003"  # the newest migration; a test holds it against the migrations

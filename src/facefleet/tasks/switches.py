@@ -11,7 +11,7 @@ from threading import Lock
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from facefleet.errors import OutageError
+from facefleet.errors.outage import OutageError
 from facefleet.observability.logs import logger
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import Clock

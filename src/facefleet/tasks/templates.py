@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, Update, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.sql.dml import Insert
 
-from facefleet.errors import TemplateNotFound
+from facefleet.errors.lookup import TemplateNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.pages import Page, before, page_of
 from facefleet.tasks.table import tasks, templates

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, nobody

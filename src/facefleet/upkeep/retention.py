@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
-from facefleet.errors import FacefleetError
+from facefleet.errors.base import FacefleetError
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, task_prefixes

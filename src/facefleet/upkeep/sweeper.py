@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from facefleet.errors import DeadlineExceeded, FacefleetError, QueueUnavailable, WorkerLost
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.outage import QueueUnavailable
+from facefleet.errors.task import DeadlineExceeded, WorkerLost
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import trace_id_of

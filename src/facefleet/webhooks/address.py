@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-from facefleet.errors import WebhookUrlRefused
+from facefleet.errors.input import WebhookUrlRefused
 
 Address = IPv4Address | IPv6Address
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Event
 
-from facefleet.errors import FacefleetError
+from facefleet.errors.base import FacefleetError
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
 from facefleet.tasks.deliveries import Attempt, Deliveries, Delivery, DeliveryState

@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from facefleet.errors import WebhookUrlRefused
+from facefleet.errors.input import WebhookUrlRefused
 from facefleet.tasks.repository import Clock
 from facefleet.webhooks.address import Address, Target, read_url
 from facefleet.webhooks.resolve import Resolver

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
-from facefleet.errors import WebhookUrlRefused
+from facefleet.errors.input import WebhookUrlRefused
 from facefleet.webhooks.address import Address, Policy, Target, check
 
 Lookup = Callable[[str, int], list[str]]  # (name, port) → addresses; raises OSError

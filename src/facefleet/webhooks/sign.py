@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from facefleet.config import Settings
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 from facefleet.tasks.database import file_of
 
 _PREFIX = "whsec_"

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Lock, Thread
 
-from facefleet.errors import DeadlineExceeded, OutageError
+from facefleet.errors.outage import OutageError
+from facefleet.errors.task import DeadlineExceeded
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
 from facefleet.tasks.repository import Clock, TaskRepository

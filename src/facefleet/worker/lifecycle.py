@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from threading import Event, Thread
 
-from facefleet.errors import OutageError
+from facefleet.errors.outage import OutageError
 from facefleet.observability.logs import logger
 from facefleet.worker.leases import Leases
 

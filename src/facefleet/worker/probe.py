@@ -9,7 +9,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 
 
 class Probe:

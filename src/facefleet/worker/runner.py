@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from facefleet.errors import FacefleetError, InternalError, OutageError, RecordsUnavailable, RecordsUncertain
+from facefleet.errors.base import FacefleetError, InternalError
+from facefleet.errors.outage import OutageError, RecordsUnavailable, RecordsUncertain
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import Off, Side, Tracer, current, span, trace_id_of

@@ -11,7 +11,7 @@ from tests.cli.conftest import Run
 from tests.engine.pictures import under_blue_light
 
 from facefleet import files
-from facefleet.errors import FileExists
+from facefleet.errors.input import FileExists
 from facefleet.media.sniff import ImageType, sniff
 from facefleet.safety.labels import read_mark
 

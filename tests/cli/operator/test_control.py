@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import Run
 from tests.tasks.fakes import LEASE, a_task
 
-from facefleet.errors import FaceNotFound
+from facefleet.errors.input import FaceNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import State, Task

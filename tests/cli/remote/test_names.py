@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facefleet.cli.remote.names import drop, keep, kept
-from facefleet.errors import FileUnreadable
+from facefleet.errors.input import FileUnreadable
 
 
 def test_names_are_kept_until_they_are_dropped(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.gateway.conftest import picture
 
 from facefleet.cli.remote.selection import Selection
-from facefleet.errors import FileUnreadable, ImageTypeUnsupported, RequestError, UploadMissing
+from facefleet.errors.input import FileUnreadable, ImageTypeUnsupported, RequestError, UploadMissing
 from facefleet.media.sniff import ImageType, Limits
 
 LIMITS = Limits(max_bytes=1 << 20, max_pixels=1 << 20, min_side=8)

@@ -11,7 +11,7 @@ from tests.client.conftest import client, door, fail, open_door
 from tests.gateway.conftest import Door, picture
 
 from facefleet.client import Client
-from facefleet.errors import FaceNotFound
+from facefleet.errors.input import FaceNotFound
 
 __all__ = ["client", "door", "open_door"]
 

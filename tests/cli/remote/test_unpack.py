@@ -14,7 +14,8 @@ from tests.client.scripted import Heard, Said, saying
 
 from facefleet.cli.remote.unpack import Unpacked, unpack
 from facefleet.client import Client
-from facefleet.errors import FileUnwritable, ServerUnreachable
+from facefleet.errors.client import ServerUnreachable
+from facefleet.errors.input import FileUnwritable
 
 SHOWN = {"batch_id": "b-1", "total": 2, "status": "ended"}
 NAMES = ["a.jpg", "b.jpg"]

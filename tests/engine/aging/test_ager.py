@@ -18,7 +18,7 @@ from facefleet.engine.mesh.prepared import Portrait
 from facefleet.engine.mesh.swapper import practice_portrait
 from facefleet.engine.steps.blend import blend
 from facefleet.engine.types import Box, Face, FuseOptions, Pixels, Pose
-from facefleet.errors import FaceIndexInvalid, FaceNotFound
+from facefleet.errors.input import FaceIndexInvalid, FaceNotFound
 
 AGES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 PEOPLE = ("astronaut", "grace_hopper", "portrait_man", "smiling_woman", "turned_man", "smiling_man", "bearded_man")

@@ -15,7 +15,7 @@ from tests.odd.table import ROWS, Original
 
 from facefleet.engine.codec.image import decode
 from facefleet.engine.types import Pixels
-from facefleet.errors import ImageError
+from facefleet.errors.input import ImageError
 
 BOMBS = (
     "a PNG whose pixels unpack to a gigabyte",

@@ -10,7 +10,7 @@ from tests.odd.makers import interlaced_png, packed_grey_png, pillow, png_of
 
 from facefleet.engine.codec.image import Frame, decode, encode
 from facefleet.engine.types import Pixels
-from facefleet.errors import ImageDecodeFailed, ImageTooLargePixels, ImageTypeUnsupported
+from facefleet.errors.input import ImageDecodeFailed, ImageTooLargePixels, ImageTypeUnsupported
 from facefleet.media.sniff import ImageType, Limits, sniff
 
 

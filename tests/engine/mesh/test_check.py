@@ -16,7 +16,7 @@ from facefleet.engine.models.session import Session
 from facefleet.engine.steps.blend import Layer, blend
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.types import ModelFiles, Pixels
-from facefleet.errors import FusionQualityLow
+from facefleet.errors.input import FusionQualityLow
 
 Scene = tuple[Pixels, Layer, Prepared]
 

@@ -9,7 +9,7 @@ import pytest
 
 from facefleet.engine.models import manifest as manifests
 from facefleet.engine.models.manifest import Runtime
-from facefleet.errors import ManifestInvalid
+from facefleet.errors.model import ManifestInvalid
 
 Write = Callable[..., Path]
 SOURCE = "https://models.example/tiny.bin"

@@ -14,7 +14,8 @@ import pytest
 from facefleet.engine.models.cache import State
 from facefleet.engine.models.registry import Registry
 from facefleet.engine.types import ModelFiles
-from facefleet.errors import FileUnwritable, ModelDigestMismatch, ModelFetchFailed, ModelLoadFailed, ModelUnknown
+from facefleet.errors.input import FileUnwritable
+from facefleet.errors.model import ModelDigestMismatch, ModelFetchFailed, ModelLoadFailed, ModelUnknown
 
 from .conftest import LABELS, WEIGHTS, Shelf, Web
 

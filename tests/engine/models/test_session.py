@@ -10,7 +10,7 @@ import pytest
 
 from facefleet.engine.models.session import Session
 from facefleet.engine.types import ModelFiles
-from facefleet.errors import ModelLoadFailed
+from facefleet.errors.model import ModelLoadFailed
 
 
 def damaged(model: ModelFiles, folder: Path, data: bytes) -> ModelFiles:

@@ -10,7 +10,7 @@ import pytest
 from facefleet.engine.steps import gate
 from facefleet.engine.steps.gate import Fitness, choose_source, choose_targets, fitness
 from facefleet.engine.types import Box, Face, Faces, Pose
-from facefleet.errors import FaceError, FaceIndexInvalid, FaceNotFound, FaceOutOfFrame, FacePoseUnsupported
+from facefleet.errors.input import FaceError, FaceIndexInvalid, FaceNotFound, FaceOutOfFrame, FacePoseUnsupported
 
 SIDE = 200  # px of the photo
 BOTH = Fitness(source=True, target=True, reasons=())

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
-from facefleet.errors import StoreUnavailable
+from facefleet.errors.outage import StoreUnavailable
 from facefleet.gateway.follow.queue_position import Outlook, Place
 from facefleet.tasks.database import Database
 from facefleet.tasks.operations import Operations

@@ -6,7 +6,7 @@ import pytest
 from tests.gateway.conftest import Door
 
 from facefleet.config import load
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway.app import run
 from facefleet.gateway.middleware.authentication import is_loopback
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facefleet.cli import start
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 
 if TYPE_CHECKING:
     from facefleet.upkeep.operations import Control

@@ -13,7 +13,7 @@ from facefleet.cli import output
 from facefleet.cli.operator.control import DataOption, opened, seconds
 from facefleet.cli.options import JsonOption
 from facefleet.cli.remote.each import each
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 
 if TYPE_CHECKING:
     from facefleet.tasks.task import State, Task

@@ -9,7 +9,7 @@ import typer
 from facefleet.cli import output, start
 from facefleet.cli.operator.control import DataOption
 from facefleet.cli.options import JsonOption
-from facefleet.errors import ConfigInvalid
+from facefleet.errors.input import ConfigInvalid
 
 app = typer.Typer(help="What receivers of webhooks need.")
 

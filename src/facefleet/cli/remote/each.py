@@ -8,7 +8,7 @@ from typing import TypeVar
 import typer
 
 from facefleet.cli import output
-from facefleet.errors import FacefleetError
+from facefleet.errors.base import FacefleetError
 
 T = TypeVar("T")
 

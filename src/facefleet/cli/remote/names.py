@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from facefleet import files
-from facefleet.errors import FileUnreadable
+from facefleet.errors.input import FileUnreadable
 
 
 def keep(folder: Path, batch_id: str, names: Sequence[str]) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from facefleet import files
 from facefleet.cli import output
-from facefleet.errors import FacefleetError, FileUnreadable, RequestError
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.input import FileUnreadable, RequestError
 from facefleet.media.sniff import ImageType, Limits
 
 

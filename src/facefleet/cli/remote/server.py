@@ -14,7 +14,9 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, start
-from facefleet.errors import FileError, Interrupted, OptionInvalid, OutageError
+from facefleet.errors.client import Interrupted
+from facefleet.errors.input import FileError, OptionInvalid
+from facefleet.errors.outage import OutageError
 from facefleet.media.sniff import ImageType, sniff
 
 if TYPE_CHECKING:

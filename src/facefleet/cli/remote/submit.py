@@ -27,7 +27,7 @@ from facefleet.cli.options import (
     Tiles,
 )
 from facefleet.cli.remote import server
-from facefleet.errors import RequestError
+from facefleet.errors.input import RequestError
 from facefleet.media.sniff import Limits
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from facefleet.cli import output, start
 from facefleet.cli.options import Force, JsonOption
 from facefleet.cli.remote import server
 from facefleet.cli.remote.each import each
-from facefleet.errors import FacefleetError
+from facefleet.errors.base import FacefleetError
 from facefleet.media.sniff import ImageType, Limits
 
 if TYPE_CHECKING:

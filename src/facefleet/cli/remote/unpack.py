@@ -15,7 +15,9 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from facefleet import files
 from facefleet.cli import output
 from facefleet.cli.remote import names
-from facefleet.errors import FileError, ServerUnreachable, TaskFailed
+from facefleet.errors.client import ServerUnreachable
+from facefleet.errors.input import FileError
+from facefleet.errors.task import TaskFailed
 
 if TYPE_CHECKING:
     from facefleet.client import Batch

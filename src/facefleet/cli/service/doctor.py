@@ -23,7 +23,7 @@ import typer
 
 from facefleet.cli import output, start
 from facefleet.cli.options import JsonOption
-from facefleet.errors import FacefleetError
+from facefleet.errors.base import FacefleetError
 
 if TYPE_CHECKING:
     from facefleet.config import Settings

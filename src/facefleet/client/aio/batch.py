@@ -14,7 +14,7 @@ from facefleet.client.aio.transport import AsyncTransport
 from facefleet.client.batches import BatchReceipt, BatchView, batch_receipt, batch_view
 from facefleet.client.patience import now
 from facefleet.client.views import task_view
-from facefleet.errors import WaitTimeout
+from facefleet.errors.client import WaitTimeout
 from facefleet.files import check_output
 
 _FIRST_PAUSE_SECONDS = 0.1

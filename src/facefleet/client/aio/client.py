@@ -24,7 +24,7 @@ from facefleet.client.photos import Photo
 from facefleet.client.requests import Webhook
 from facefleet.client.templates import template_view
 from facefleet.client.views import Usage
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 
 
 class AsyncClient:

@@ -13,7 +13,9 @@ from facefleet.client.patience import now
 from facefleet.client.requests import APPLIED, LONGEST_WAIT_SECONDS
 from facefleet.client.sse import Parser
 from facefleet.client.views import Event, event, task_view
-from facefleet.errors import MethodNotAllowed, OutageError, RouteNotFound
+from facefleet.errors.input import MethodNotAllowed
+from facefleet.errors.lookup import RouteNotFound
+from facefleet.errors.outage import OutageError
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0

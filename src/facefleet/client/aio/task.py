@@ -14,7 +14,7 @@ from facefleet.client.aio.transport import AsyncTransport
 from facefleet.client.answers import failure
 from facefleet.client.patience import now
 from facefleet.client.views import CANCELED, SUCCEEDED, Event, Problem, Receipt, TaskView, receipt, task_view
-from facefleet.errors import WaitTimeout
+from facefleet.errors.client import WaitTimeout
 from facefleet.files import check_output, write_file
 
 

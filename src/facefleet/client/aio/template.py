@@ -12,7 +12,8 @@ from facefleet.client.faces import Face
 from facefleet.client.patience import now
 from facefleet.client.templates import READY, TemplateReceipt, TemplateView, template_receipt, template_view
 from facefleet.client.views import Problem
-from facefleet.errors import TemplateFailed, WaitTimeout
+from facefleet.errors.client import WaitTimeout
+from facefleet.errors.conflict import TemplateFailed
 
 
 class AsyncTemplate:

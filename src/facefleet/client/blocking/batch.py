@@ -15,7 +15,7 @@ from facefleet.client.blocking.task import Task
 from facefleet.client.blocking.transport import Transport
 from facefleet.client.patience import now
 from facefleet.client.views import task_view
-from facefleet.errors import WaitTimeout
+from facefleet.errors.client import WaitTimeout
 from facefleet.files import check_output
 
 _FIRST_PAUSE_SECONDS = 0.1

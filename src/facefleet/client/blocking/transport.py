@@ -17,7 +17,8 @@ from facefleet.client.answers import Document, document, outage, passes, refusal
 from facefleet.client.patience import Attempts, Patience, now
 from facefleet.client.requests import Ask
 from facefleet.client.values import page
-from facefleet.errors import FacefleetError, RequestError
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.input import RequestError
 from facefleet.files import whole_file
 
 _LOST = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError)

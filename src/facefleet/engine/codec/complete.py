@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facefleet.errors import ImageDecodeFailed
+from facefleet.errors.input import ImageDecodeFailed
 from facefleet.media.parts import JPEG_SCAN, jpeg_segments, png_chunks
 from facefleet.media.sniff import ImageType
 

@@ -22,7 +22,7 @@ from facefleet.engine.steps.blend import Layer, blend
 from facefleet.engine.steps.landmarks import Landmarker, Mesh
 from facefleet.engine.steps.resample import shrunk
 from facefleet.engine.types import Floats, Pixels
-from facefleet.errors import FusionQualityLow
+from facefleet.errors.input import FusionQualityLow
 
 MIN_PRESENCE = 0.5  # of the result as a face; real ones score over 0.99
 MAX_LANDMARKS = 0.09

@@ -21,7 +21,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from facefleet.engine.models.manifest import PinnedFile
-from facefleet.errors import FileUnwritable, ModelDigestMismatch, ModelFetchFailed
+from facefleet.errors.input import FileUnwritable
+from facefleet.errors.model import ModelDigestMismatch, ModelFetchFailed
 
 _LOCK_SECONDS = 1800.0  # another process may be downloading over a slow line
 _CHUNK = 1 << 20  # bytes

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from facefleet.engine.models import sources
-from facefleet.errors import ManifestInvalid
+from facefleet.errors.model import ManifestInvalid
 
 _BUILT_IN = "manifest.toml"
 _STRICT = ConfigDict(extra="forbid")

@@ -18,7 +18,7 @@ from facefleet.engine.models import sources
 from facefleet.engine.models.cache import Cache, Check, State, mismatch
 from facefleet.engine.models.manifest import Entry, ModelEntry, PinnedFile, SampleEntry
 from facefleet.engine.types import ModelFiles
-from facefleet.errors import ModelLoadFailed, ModelUnknown
+from facefleet.errors.model import ModelLoadFailed, ModelUnknown
 
 
 @dataclass(frozen=True, slots=True)

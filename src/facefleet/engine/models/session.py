@@ -15,7 +15,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from facefleet.engine.types import Floats, ModelFiles
-from facefleet.errors import ModelLoadFailed
+from facefleet.errors.model import ModelLoadFailed
 
 
 class Session:

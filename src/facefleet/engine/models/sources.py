@@ -25,7 +25,7 @@ from urllib.request import url2pathname
 
 import httpx
 
-from facefleet.errors import ModelFetchFailed
+from facefleet.errors.model import ModelFetchFailed
 
 Progress = Callable[[str, int, int | None], None]
 """``(what, bytes so far, bytes in all or None)``; called often while something is fetched."""

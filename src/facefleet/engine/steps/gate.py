@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.engine.types import Face, Faces, Skipped, TargetFace
-from facefleet.errors import (
+from facefleet.errors.input import (
     FaceError,
     FaceIndexInvalid,
     FaceNotFound,

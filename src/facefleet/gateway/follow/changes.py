@@ -17,7 +17,7 @@ from itertools import islice
 
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import OutageError, Overloaded, QueueUnavailable
+from facefleet.errors.outage import OutageError, Overloaded, QueueUnavailable
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
 from facefleet.tasks.events import Wake

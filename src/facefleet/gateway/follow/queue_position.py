@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import OutageError
+from facefleet.errors.outage import OutageError
 from facefleet.tasks.backlog import FRESH_SECONDS, WINDOW
 from facefleet.tasks.operations import Operations, Turn
 from facefleet.tasks.repository import Clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facefleet.errors import Maintenance
+from facefleet.errors.outage import Maintenance
 from facefleet.tasks.backlog import Backlog
 from facefleet.tasks.switches import MAINTENANCE, CachedSwitches
 from facefleet.tasks.task import Route

@@ -13,7 +13,9 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import FacefleetError, OutageError, RecordsUncertain, RequestError
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.input import RequestError
+from facefleet.errors.outage import OutageError, RecordsUncertain
 from facefleet.gateway.intake.multipart import Fields, Part, drop, missing, read_parts
 from facefleet.gateway.intake.tasks import Intake, canonical_digest, digest_of, refuse_other
 from facefleet.gateway.intake.templates import Targets

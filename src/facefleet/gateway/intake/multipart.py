@@ -15,7 +15,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from facefleet.assignments import SOURCE_ROLES
-from facefleet.errors import FacefleetError, RequestError, UploadMissing
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.input import RequestError, UploadMissing
 from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS
 from facefleet.media.sniff import HEAD_BYTES, Header, Limits, check_bytes, sniff, sniff_type
 

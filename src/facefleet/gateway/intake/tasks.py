@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from facefleet.errors import IdempotencyConflict, OutageError, QueueUnavailable, RecordsUncertain, RequestError
+from facefleet.errors.conflict import IdempotencyConflict
+from facefleet.errors.input import RequestError
+from facefleet.errors.outage import OutageError, QueueUnavailable, RecordsUncertain
 from facefleet.gateway.intake.admission import Admission
 from facefleet.gateway.intake.multipart import Form
 from facefleet.gateway.middleware.authentication import Principal

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from facefleet.errors import OptionInvalid, RequestError, TemplateFaceNotFound, TemplateFailed, TemplateNotReady
+from facefleet.errors.conflict import TemplateFailed, TemplateNotReady
+from facefleet.errors.input import OptionInvalid, RequestError, TemplateFaceNotFound
 from facefleet.gateway.intake.multipart import Form, missing
 from facefleet.gateway.middleware.authentication import Principal
 from facefleet.tasks.templates import Template, Templates, TemplateState

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from facefleet.errors import OptionInvalid, WebhookUrlRefused
+from facefleet.errors.input import OptionInvalid, WebhookUrlRefused
 from facefleet.tasks.task import State, Webhook
 from facefleet.webhooks.address import MAX_URL_LENGTH, read_url
 from facefleet.webhooks.resolve import Resolver

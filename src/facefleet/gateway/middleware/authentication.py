@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from facefleet.errors import ConfigInvalid, RequestError
+from facefleet.errors.input import ConfigInvalid, RequestError
 
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
 _LOCAL_NAMES = frozenset({"localhost"})

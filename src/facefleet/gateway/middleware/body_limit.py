@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from facefleet.errors import Overloaded, UploadTimeout, UploadTooLarge
+from facefleet.errors.input import UploadTooLarge
+from facefleet.errors.outage import Overloaded, UploadTimeout
 
 _RETRY_SECONDS = 1  # an upload ends soon
 

@@ -11,12 +11,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import (
-    BatchNotFound,
-    RecordsUncertain,
-    StoreUnavailable,
-    TaskHeld,
-)
+from facefleet.errors.conflict import TaskHeld
+from facefleet.errors.lookup import BatchNotFound
+from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
 from facefleet.gateway.archive import archive
 from facefleet.gateway.downloads import PRIVATE
 from facefleet.gateway.intake.batches import BatchIntake, BatchRequest

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import RecordsUncertain, StoreUnavailable, TaskHeld, TaskNotFound
+from facefleet.errors.conflict import TaskHeld
+from facefleet.errors.lookup import TaskNotFound
+from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
 from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import refusals
 from facefleet.observability.logs import bound, logger

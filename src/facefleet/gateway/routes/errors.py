@@ -9,7 +9,8 @@ from html import escape
 
 from fastapi import APIRouter, Response
 
-from facefleet.errors import FacefleetError, tree
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.tree import tree
 from facefleet.gateway.problems import DOCUMENTATION
 
 _STYLE = (

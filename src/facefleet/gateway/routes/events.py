@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import TaskNotFound
+from facefleet.errors.lookup import TaskNotFound
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.queue_position import Outlook, Place
 from facefleet.gateway.middleware.authentication import Principal

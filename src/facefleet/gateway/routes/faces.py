@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import answered
 from facefleet.gateway.intake.multipart import Fields, read_form

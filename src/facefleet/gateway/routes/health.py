@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import OutageError
+from facefleet.errors.outage import OutageError
 from facefleet.observability.metrics import Metrics
 
 Checks = Mapping[str, Callable[[], object]]

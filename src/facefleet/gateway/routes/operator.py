@@ -10,7 +10,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import NotPermitted, OptionInvalid, RecordsUncertain, RequeueRefused, TaskEnded, TaskNotFound
+from facefleet.errors.conflict import RequeueRefused, TaskEnded
+from facefleet.errors.input import NotPermitted, OptionInvalid
+from facefleet.errors.lookup import TaskNotFound
+from facefleet.errors.outage import RecordsUncertain
 from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import refusals
 from facefleet.gateway.views import TaskView, view

@@ -14,7 +14,7 @@ from importlib import resources
 
 from fastapi import APIRouter, Request, Response
 
-from facefleet.errors import RouteNotFound
+from facefleet.errors.lookup import RouteNotFound
 
 FOLDER = "web"
 _INDEX = "index.html"

@@ -5,16 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import (
-    ObjectMissing,
-    OptionInvalid,
-    RecordsUncertain,
-    ResultNotReady,
-    ResultUnavailable,
-    StoreUnavailable,
-    TaskEnded,
-    TaskNotFound,
-)
+from facefleet.errors.conflict import ResultNotReady, ResultUnavailable, TaskEnded
+from facefleet.errors.input import OptionInvalid
+from facefleet.errors.lookup import TaskNotFound
+from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
+from facefleet.errors.task import ObjectMissing
 from facefleet.gateway.downloads import Redirect, download
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import waited

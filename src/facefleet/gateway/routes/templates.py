@@ -10,16 +10,11 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import (
-    ConsentRequired,
-    ObjectMissing,
-    OptionInvalid,
-    RecordsUncertain,
-    StoreUnavailable,
-    TaskEnded,
-    TaskNotFound,
-    TemplateNotFound,
-)
+from facefleet.errors.conflict import TaskEnded
+from facefleet.errors.input import ConsentRequired, OptionInvalid
+from facefleet.errors.lookup import TaskNotFound, TemplateNotFound
+from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
+from facefleet.errors.task import ObjectMissing
 from facefleet.gateway.downloads import Redirect, download
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import waited

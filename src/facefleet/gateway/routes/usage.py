@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import OptionInvalid
+from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.times import Day
 from facefleet.tasks.repository import Clock

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors import DeliveryNotFound, RecordsUncertain, TaskNotFound
+from facefleet.errors.lookup import DeliveryNotFound, TaskNotFound
+from facefleet.errors.outage import RecordsUncertain
 from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import refusals
 from facefleet.observability.logs import bound, logger

@@ -8,7 +8,7 @@ from facefleet.engine.about import IMAGE, about
 from facefleet.engine.fusion import Engine
 from facefleet.engine.steps.gate import fitness
 from facefleet.engine.types import Face, Faces
-from facefleet.errors import FaceNotFound
+from facefleet.errors.input import FaceNotFound
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Json

@@ -11,7 +11,9 @@ from facefleet.assignments import SOURCE_ROLES, FaceAssignment
 from facefleet.engine.about import TARGET
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import FuseOptions, Fusion
-from facefleet.errors import FacefleetError, ObjectMissing, TemplateNotFound
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.lookup import TemplateNotFound
+from facefleet.errors.task import ObjectMissing
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import laps
 from facefleet.safety.labels import mark

@@ -1,4 +1,4 @@
-"""The drawing at the top of the module is the tree, and the tree keeps its promises."""
+"""The drawing at the top of the package is the tree, and the tree keeps its promises."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import re
 import pytest
 
 from facefleet import errors
-from facefleet.errors import FaceNotFound, tree
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.input import FaceNotFound, InputError
+from facefleet.errors.task import TaskFailed
+from facefleet.errors.tree import tree
 
 _LINE = re.compile(r"^    (?P<lines>[│├└─ ]*)(?P<name>[A-Z]\w+)(?P<rest>.*)$")
 _REST = re.compile(r"^\s+(?P<code>[a-z_]+)\s+(?P<status>\d{3})(?P<retryable>\s+retryable)?(\s.*)?$")
@@ -37,7 +40,7 @@ def test_the_drawing_has_every_class_under_its_parent_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("kind", CODED[1:])
-def test_the_drawing_tells_code_status_and_retry(kind: type[errors.FacefleetError]) -> None:
+def test_the_drawing_tells_code_status_and_retry(kind: type[FacefleetError]) -> None:
     match = _REST.match(drawn()[kind.__name__][1])
     assert match is not None
     assert (match["code"], int(match["status"]), bool(match["retryable"])) == (kind.code, kind.status, kind.retryable)
@@ -45,7 +48,7 @@ def test_the_drawing_tells_code_status_and_retry(kind: type[errors.FacefleetErro
 
 def test_every_leaf_has_a_code_a_title_and_a_docstring_of_its_own() -> None:
     for kind in LEAVES:
-        assert {"code", "title"} <= vars(kind).keys() or kind is errors.TaskFailed
+        assert {"code", "title"} <= vars(kind).keys() or kind is TaskFailed
         assert kind.__doc__
 
 
@@ -68,9 +71,9 @@ def test_codes_are_those_of_the_public_api() -> None:
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_what_can_be_retried_is_no_fault_of_the_caller(kind: type[errors.FacefleetError]) -> None:
+def test_what_can_be_retried_is_no_fault_of_the_caller(kind: type[FacefleetError]) -> None:
     assert 400 <= kind.status < 600
-    if issubclass(kind, errors.InputError):
+    if issubclass(kind, InputError):
         assert not kind.retryable
     if kind.status == 503:
         assert kind.retryable
