@@ -17,12 +17,12 @@ from datetime import timedelta
 import httpx
 from benchmarks.service import UPLOAD_BYTES, Running, forget_peak, memory, running, upload
 
+from facefleet.clock import now
 from facefleet.storage.keys import result_key
 from facefleet.storage.opening import open_store
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.database import Database
 from facefleet.tasks.task import Task
-from facefleet.worker.main import now
 
 LEASE = timedelta(minutes=10)
 TIMEOUT_SECONDS = 300.0

@@ -35,6 +35,7 @@ import platformdirs
 from benchmarks.engine import SMALL
 from benchmarks.scenes import render
 
+from facefleet.clock import now
 from facefleet.config import environment, load
 from facefleet.engine.fusion import Engine
 from facefleet.engine.models.registry import Registry
@@ -47,7 +48,6 @@ from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import Switches, pause_of
 from facefleet.tasks.task import State
-from facefleet.worker.main import now
 
 Photos = tuple[bytes, bytes]
 Ends: TypeAlias = "multiprocessing.Queue[list[float]]"

@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.service import Running, cpu_seconds, memory, running
 from prometheus_client import CollectorRegistry
 
+from facefleet.clock import now
 from facefleet.gateway.server import allow_connections
 from facefleet.launcher.ports import HOST
 from facefleet.observability.metrics import Metrics
@@ -28,7 +29,6 @@ from facefleet.queue.wakes import Waker
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task, new_id
-from facefleet.worker.main import now
 
 LEASE = timedelta(minutes=10)
 PHOTO_SIDE = 64

@@ -13,9 +13,9 @@ from threading import Event, Thread
 import pytest
 from tests.gateway.conftest import Door, door, open_door
 
+from facefleet.clock import now
 from facefleet.config import environment
 from facefleet.errors.base import FacefleetError
-from facefleet.gateway.app import now
 from facefleet.storage.keys import result_key
 from facefleet.tasks.operations import Operations
 from facefleet.tasks.task import State, Task

@@ -21,10 +21,11 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from tests.servers import ValkeyServer, wait_until
 
+from facefleet.clock import now
 from facefleet.config import Settings, load
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles
-from facefleet.gateway.app import Parts, create, listen, now
+from facefleet.gateway.app import Parts, create, listen
 from facefleet.gateway.server import Server
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.retries import RetryPolicy

@@ -16,7 +16,7 @@ from tests.gateway.test_erasure import retention
 from tests.gateway.test_templates import ready
 from tests.tasks.fakes import FakeClock
 
-from facefleet.gateway.app import now
+from facefleet.clock import now
 
 
 def batch(door: Door, photos: list[tuple[str, bytes]], headers: Any = None, **data: Any) -> httpx.Response:

@@ -20,9 +20,10 @@ import redis
 from tests.gateway.conftest import Door, Open, picture, served
 from tests.servers import ValkeyServer, wait_until
 
+from facefleet.clock import now
 from facefleet.errors.input import FaceNotFound
 from facefleet.errors.outage import RecordsUnavailable
-from facefleet.gateway.app import create, now
+from facefleet.gateway.app import create
 from facefleet.gateway.follow import changes as waiting
 from facefleet.gateway.routes import events
 from facefleet.queue.wakes import channel

@@ -10,7 +10,7 @@ from tests.gateway.conftest import Door, Work, picture
 from tests.gateway.test_erasure import retention
 from tests.tasks.fakes import FakeClock
 
-from facefleet.gateway.app import now
+from facefleet.clock import now
 from facefleet.media.sniff import sniff
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.gateway.conftest import Door, Open
 from tests.servers import PostgresServer, ValkeyServer, wait_until
 
-from facefleet.gateway.app import now
+from facefleet.clock import now
 from facefleet.observability.reading import PATIENCE_SECONDS
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.storage.folder import FolderStore

@@ -11,8 +11,8 @@ from tests.gateway.conftest import LEASE, Door, Open, Work
 from tests.gateway.test_erasure import retention
 from tests.tasks.fakes import FakeClock
 
+from facefleet.clock import now
 from facefleet.engine.fusion import Engine
-from facefleet.gateway.app import now
 from facefleet.media.sniff import sniff
 from facefleet.tasks.task import State, Task
 from facefleet.tasks.templates import Templates, TemplateState

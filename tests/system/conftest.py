@@ -16,12 +16,12 @@ from tests.servers import alive, wait_until
 
 from facefleet.client import Client
 from facefleet.client import Task as Handle
+from facefleet.clock import now
 from facefleet.config import Settings, load
 from facefleet.launcher.embedded import Addresses, Service
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
-from facefleet.worker.main import now
 
 LEASE_SECONDS = 2.0
 

@@ -8,10 +8,10 @@ import pytest
 from tests.servers import wait_until
 from tests.system.conftest import Running
 
+from facefleet.clock import now
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.tasks.switches import Switches, pause_of
 from facefleet.tasks.task import State
-from facefleet.worker.main import now
 
 pytestmark = pytest.mark.needs_server
 

@@ -18,13 +18,13 @@ import pytest
 from tests.servers import HOST, ValkeyServer, free_port
 
 from facefleet.client import Client
+from facefleet.clock import now
 from facefleet.config import environment
 from facefleet.launcher.supervisor import Part, Supervisor
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import State
 from facefleet.tasks.upgrade import upgrade
-from facefleet.worker.main import now
 
 pytestmark = pytest.mark.needs_server
 ROOT = Path(__file__).parents[2]

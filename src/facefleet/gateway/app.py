@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 from threading import Event, Thread
@@ -19,6 +19,7 @@ from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
+from facefleet.clock import now
 from facefleet.config import Settings
 from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway import gauges, openapi, problems
@@ -86,11 +87,6 @@ _GRACEFUL_SECONDS = 10
 _UNUSED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 _log = logs.logger(__name__)
-
-
-def now() -> datetime:
-    """UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)

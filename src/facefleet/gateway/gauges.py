@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from facefleet.clock import Clock
 from facefleet.observability.metrics import Depths, LaneSample, Metrics, RecordsSample, WebhookSample
 from facefleet.observability.reading import Reading
 from facefleet.queue.broker import Broker
 from facefleet.queue.lanes import STABLE
 from facefleet.tasks.deliveries import Deliveries
-from facefleet.tasks.repository import Clock
 from facefleet.upkeep.operations import Control
 
 

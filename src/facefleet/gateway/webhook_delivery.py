@@ -9,12 +9,12 @@ from importlib.metadata import version
 
 import httpx
 
+from facefleet.clock import Clock
 from facefleet.config import Settings, Webhooks
 from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway.views import view
 from facefleet.observability.metrics import Metrics
 from facefleet.tasks.deliveries import Deliveries
-from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Task
 from facefleet.webhooks.address import Policy
 from facefleet.webhooks.deliver import Deliverer

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
 
+from facefleet.clock import Clock
 from facefleet.errors.outage import Overloaded
 from facefleet.tasks.operations import Operations
-from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Route
 
 FRESH_SECONDS = 1.0  # how long a count holds

@@ -6,7 +6,7 @@ A batch has no state of its own but that it was canceled or erased: the rest fol
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, insert, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
+from facefleet.clock import Clock
 from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.lookup import BatchNotFound
 from facefleet.tasks.database import Database
@@ -26,7 +27,6 @@ MAX_ITEMS = 1000
 PAGE = 100  # items read at once
 _ROUND = 500  # records one round of the deleter looks at
 _OPEN = (State.QUEUED, State.RUNNING)
-Clock = Callable[[], datetime]
 Counts = Mapping[State, int]
 
 

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, update
 
+from facefleet.clock import Clock
 from facefleet.errors.lookup import DeliveryNotFound
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import BATCH, Clock
+from facefleet.tasks.repository import BATCH
 from facefleet.tasks.table import deliveries, task_of, tasks
 from facefleet.tasks.task import State, Task, new_id
 

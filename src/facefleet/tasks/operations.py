@@ -7,11 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, select, true, update
 
+from facefleet.clock import Clock
 from facefleet.errors.conflict import RequeueRefused
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
-from facefleet.tasks.repository import Clock
 from facefleet.tasks.table import task_of, tasks
 from facefleet.tasks.task import REQUEUEABLE, State, Task
 

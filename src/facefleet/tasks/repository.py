@@ -6,7 +6,7 @@ another fence changes nothing and says so. Synchronous; the gateway calls it fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, insert,
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import Insert, ReturningUpdate, Update
 
+from facefleet.clock import Clock
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.conflict import TaskEnded
 from facefleet.errors.lookup import TaskNotFound
@@ -22,7 +23,6 @@ from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.table import row_of, task_of, tasks
 from facefleet.tasks.task import SUSPECT_LOST, Failure, Json, Kind, Route, State, Task
 
-Clock = Callable[[], datetime]
 BATCH = 500  # records one round of the sweeper looks at
 
 _NUL = "\0"  # no text of PostgreSQL can hold it

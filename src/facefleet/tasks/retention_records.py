@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, false, or_, select, update
 
+from facefleet.clock import Clock
 from facefleet.errors.conflict import TaskHeld
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
-from facefleet.tasks.repository import BATCH, Clock
+from facefleet.tasks.repository import BATCH
 from facefleet.tasks.table import deliveries, task_of, tasks
 from facefleet.tasks.task import Kind, State, Task
 

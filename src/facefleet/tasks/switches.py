@@ -11,10 +11,10 @@ from threading import Lock
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from facefleet.clock import Clock
 from facefleet.errors.outage import OutageError
 from facefleet.observability.logs import logger
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import Clock
 from facefleet.tasks.table import switches
 
 MAINTENANCE = "maintenance"

@@ -5,7 +5,7 @@ So no template is stuck: whoever dies between two writes, its state follows from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, Update, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.sql.dml import Insert
 
+from facefleet.clock import Clock
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.pages import Page, before, page_of
@@ -21,7 +22,6 @@ from facefleet.tasks.table import tasks, templates
 from facefleet.tasks.task import Consent, Failure, Json, State, Task, is_id
 
 _ROUND = 500  # records one round of the deleter looks at
-Clock = Callable[[], datetime]
 
 
 class TemplateState(StrEnum):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from facefleet.clock import Clock
 from facefleet.errors.input import OptionInvalid
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, nobody
 from facefleet.tasks.operations import LaneCount, Operations
-from facefleet.tasks.repository import Clock, TaskRepository
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import MAINTENANCE, Switch, Switches, pause_of
 from facefleet.tasks.task import Task
 

@@ -11,13 +11,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
+from facefleet.clock import Clock
 from facefleet.errors.base import FacefleetError
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, task_prefixes
 from facefleet.storage.store import Store
 from facefleet.tasks.batches import Batch, Batches
-from facefleet.tasks.repository import BATCH, Clock
+from facefleet.tasks.repository import BATCH
 from facefleet.tasks.retention_records import FORGOTTEN, Keeping
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Template, Templates

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from facefleet.clock import Clock
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.errors.task import DeadlineExceeded, WorkerLost
@@ -18,7 +19,7 @@ from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import trace_id_of
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
-from facefleet.tasks.repository import Clock, TaskRepository
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 MAX_LOST = 3  # leases that may expire before a task counts as what kills its workers

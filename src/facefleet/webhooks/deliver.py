@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Event
 
+from facefleet.clock import Clock
 from facefleet.errors.base import FacefleetError
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
 from facefleet.tasks.deliveries import Attempt, Deliveries, Delivery, DeliveryState
-from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Task
 from facefleet.webhooks.post import TOTAL_SECONDS, Poster
 from facefleet.webhooks.schedule import Answer, Verdict, judge

@@ -18,8 +18,8 @@ from urllib.parse import urljoin
 
 import httpx
 
+from facefleet.clock import Clock
 from facefleet.errors.input import WebhookUrlRefused
-from facefleet.tasks.repository import Clock
 from facefleet.webhooks.address import Address, Target, read_url
 from facefleet.webhooks.resolve import Resolver
 from facefleet.webhooks.schedule import Answer

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event, Lock, Thread
 
+from facefleet.clock import Clock
 from facefleet.errors.outage import OutageError
 from facefleet.errors.task import DeadlineExceeded
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
-from facefleet.tasks.repository import Clock, TaskRepository
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 TELL_SECONDS = 0.2  # a run tells the record how far it is, and hears of a cancel, at most this often

@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from celery import Celery
@@ -19,6 +19,7 @@ from celery.signals import setup_logging, worker_ready
 from celery.worker import state as celery_state
 from prometheus_client import CollectorRegistry
 
+from facefleet.clock import now
 from facefleet.config import Settings
 from facefleet.observability import logs
 from facefleet.observability.metrics import Metrics
@@ -44,11 +45,6 @@ from facefleet.worker.runtime import build_engine
 from facefleet.worker.works import build_works
 
 _log = logs.logger(__name__)
-
-
-def now() -> datetime:
-    """UTC."""
-    return datetime.now(UTC)
 
 
 def run(settings: Settings) -> int:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from facefleet.clock import Clock
 from facefleet.errors.base import FacefleetError, InternalError
 from facefleet.errors.outage import OutageError, RecordsUnavailable, RecordsUncertain
 from facefleet.observability.logs import bound, logger
@@ -15,7 +16,7 @@ from facefleet.observability.tracing import Off, Side, Tracer, current, span, tr
 from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.keys import result_key
 from facefleet.storage.store import Store
-from facefleet.tasks.repository import Clock, TaskRepository
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Kind, Task
 from facefleet.worker.exclusive import Gate
 from facefleet.worker.leases import HandedBack, Hold, Leases, TakenAway

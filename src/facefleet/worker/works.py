@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from facefleet.clock import Clock
 from facefleet.engine.fusion import Engine
 from facefleet.observability.metrics import Metrics
 from facefleet.storage.store import Store
-from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Kind
 from facefleet.worker.handlers.detect import Finding, Registering
 from facefleet.worker.handlers.fuse import Fusing

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facefleet.cli import start
+from facefleet.clock import now
 from facefleet.errors.input import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def opened(data: Path | None) -> Iterator[Control]:
     database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)
     try:
         schema.require_current(database)
-        yield Control(database, lambda: datetime.now(UTC))
+        yield Control(database, now)
     finally:
         database.close()
 

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 
 from starlette.concurrency import run_in_threadpool
 
+from facefleet.clock import Clock
 from facefleet.errors.outage import OutageError
 from facefleet.tasks.backlog import FRESH_SECONDS, WINDOW
 from facefleet.tasks.operations import Operations, Turn
-from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import State, Task
 
 MOST_AHEAD = 10_000  # of more it is only known that there are so many

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from facefleet.clock import Clock
 from facefleet.errors.conflict import IdempotencyConflict
 from facefleet.errors.input import RequestError
 from facefleet.errors.outage import OutageError, QueueUnavailable, RecordsUncertain
@@ -22,7 +23,7 @@ from facefleet.queue.submit import Submitter
 from facefleet.safety.consent import attest
 from facefleet.storage.keys import input_key, template_key
 from facefleet.storage.store import Store
-from facefleet.tasks.repository import Clock, TaskRepository
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Consent, Kind, Task, Webhook, new_id
 from facefleet.tasks.templates import Template, registered
 

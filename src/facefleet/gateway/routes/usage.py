@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from facefleet.clock import Clock
 from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.times import Day
-from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Kind
 from facefleet.tasks.usage import Usage
 

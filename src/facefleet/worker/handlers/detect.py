@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from facefleet.clock import Clock
 from facefleet.engine.about import IMAGE, about
 from facefleet.engine.fusion import Engine
 from facefleet.engine.steps.gate import fitness
 from facefleet.engine.types import Face, Faces
 from facefleet.errors.input import FaceNotFound
 from facefleet.storage.store import Store
-from facefleet.tasks.repository import Clock
 from facefleet.tasks.task import Json
 from facefleet.tasks.templates import made_ready
 from facefleet.worker.handlers.fuse import load_template
