@@ -34,10 +34,11 @@ from facefleet.tasks.database import Database
 from facefleet.tasks.listing import Listing, Wanted
 from facefleet.tasks.task import State
 from facefleet.tasks.upgrade import upgrade
-from facefleet.worker.exclusive import Gate
+from facefleet.worker.engines import FixedEngine
+from facefleet.worker.exclusive import ExclusiveLock
+from facefleet.worker.handlers.table import build_handlers
 from facefleet.worker.leases import Leases
-from facefleet.worker.runner import Handler
-from facefleet.worker.works import build_works
+from facefleet.worker.runner import Runner
 
 Upload = tuple[str, bytes]
 
@@ -140,14 +141,14 @@ def work(engine: Engine) -> Work:
 
     def working(door: Door) -> int:
         records, store, metrics = door.parts.records, door.parts.store, Metrics(CollectorRegistry())
-        handler = Handler(
-            records=records, store=store, works=build_works(store, engine, metrics, now, producer="acme"),
-            leases=Leases(records, LEASE, now, lambda _: None, metrics), gate=Gate(lambda: False),
-            retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics, clock=now, models=engine.versions,
+        runner = Runner(
+            records=records, store=store, handlers=build_handlers(store, metrics, now), engines=FixedEngine(engine),
+            leases=Leases(records, LEASE, now, lambda _: None, metrics), lock=ExclusiveLock(lambda: False),
+            retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics, clock=now, producer="acme",
         )  # fmt: skip
         waiting = Listing(door.parts.database).page("local", Wanted(state=State.QUEUED), None, 1000).rows
         for task in waiting:
-            handler(task.id)
+            runner(task.id)
         return len(waiting)
 
     return working

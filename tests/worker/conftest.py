@@ -1,4 +1,4 @@
-"""A real handler: real engine, real records in memory, a store in memory."""
+"""A real runner: real engine, real records in memory, a store in memory."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Consent, Kind, Task, new_id
 from facefleet.tasks.upgrade import upgrade
-from facefleet.worker.exclusive import Gate
+from facefleet.worker.engines import EngineProvider, FixedEngine
+from facefleet.worker.exclusive import ExclusiveLock
+from facefleet.worker.handlers.table import build_handlers
 from facefleet.worker.leases import Leases
-from facefleet.worker.runner import Handler
-from facefleet.worker.works import build_works
+from facefleet.worker.runner import Runner
 
 
 @dataclass
 class Bench:
-    """A handler and what is around it."""
+    """A runner and what is around it."""
 
-    handler: Handler
+    runner: Runner
     records: TaskRepository
     store: ObjectStore
     clock: FakeClock
@@ -85,19 +86,21 @@ Build = Callable[..., Bench]
 def build(engine: Engine) -> Iterator[Build]:
     databases: list[Database] = []
 
-    def building(store: ObjectStore | None = None, engine: Engine = engine) -> Bench:
+    def building(
+        store: ObjectStore | None = None, engine: Engine = engine, engines: EngineProvider | None = None
+    ) -> Bench:
         database = Database("sqlite://")
         databases.append(database)
         upgrade(database)
         clock, kept = FakeClock(), store or ObjectStore(MemoryStore())
         records, metrics = TaskRepository(database, clock), Metrics(CollectorRegistry())
-        handler = Handler(
-            records=records, store=kept, works=build_works(kept, engine, metrics, clock, producer="acme studio"),
-            leases=Leases(records, LEASE, clock, lambda _: None, metrics),
-            gate=Gate(lambda: False), retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics, clock=clock,
-            models=engine.versions, jitter=random.Random(1),
+        runner = Runner(
+            records=records, store=kept, handlers=build_handlers(kept, metrics, clock),
+            engines=engines or FixedEngine(engine), leases=Leases(records, LEASE, clock, lambda _: None, metrics),
+            lock=ExclusiveLock(lambda: False), retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics,
+            clock=clock, producer="acme studio", jitter=random.Random(1),
         )  # fmt: skip
-        return Bench(handler, records, kept, clock, metrics)
+        return Bench(runner, records, kept, clock, metrics)
 
     yield building
     for database in databases:

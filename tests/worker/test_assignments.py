@@ -16,20 +16,20 @@ def test_every_source_of_a_task_is_loaded_and_fused(bench: Bench, samples: Mappi
     sources = [samples[name].read_bytes() for name in ("astronaut", "smiling_woman", "grace_hopper")]
     faces = [{"source": number, "source_face": None, "target_face": number} for number in range(3)]
     task = bench.queue(sources[0], samples["group"].read_bytes(), *sources[1:], faces=faces, tiles=False)
-    bench.handler(task.id)
+    bench.runner(task.id)
     done = bench.read(task)
     assert (done.state, done.failure) == (State.SUCCEEDED, None)
 
 
 def test_a_record_of_a_release_with_one_source_is_done(bench: Bench, photos: tuple[bytes, bytes]) -> None:
     task = bench.queue(*photos, strength=1.0, shape=0.5, source_face=None, target_face=None)
-    bench.handler(task.id)
+    bench.runner(task.id)
     assert bench.read(task).state is State.SUCCEEDED
 
 
 def test_a_source_that_no_assignment_uses_fails_the_task(bench: Bench, photos: tuple[bytes, bytes]) -> None:
     task = bench.queue(*photos, photos[0])
-    bench.handler(task.id)
+    bench.runner(task.id)
     failure = bench.read(task).failure
     assert failure is not None
     assert failure.code == "option_invalid"
@@ -40,7 +40,7 @@ def test_photos_that_come_again_are_counted(
 ) -> None:
     bench = build(engine=Engine(models, cache_bytes=64 << 20))
     for _ in range(3):
-        bench.handler(bench.queue(*photos).id)
+        bench.runner(bench.queue(*photos).id)
     counted = {
         (photo, outcome): bench.count("facefusion_prepared_photos_total", photo=photo, outcome=outcome)
         for photo in ("source", "target")

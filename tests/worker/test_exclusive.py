@@ -1,4 +1,4 @@
-"""Who may run beside whom: never a second one beside one that is alone, and nobody waits for ever."""
+"""An exclusive run never has a second one beside it, and nobody waits for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threading import Barrier, Event, Lock, Thread
 import pytest
 from tests.servers import wait_until
 
-from facefleet.worker.exclusive import Gate
+from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.leases import HandedBack
 
 Enter = Callable[[], AbstractContextManager[None]]
@@ -43,10 +43,10 @@ class Visitor:
 
 
 def test_many_are_inside_together() -> None:
-    gate, together = Gate(staying), Barrier(8)
+    lock, together = ExclusiveLock(staying), Barrier(8)
 
     def visit(_: int) -> None:
-        with gate.shared():
+        with lock.shared():
             together.wait(10)
 
     with ThreadPoolExecutor(8) as threads:
@@ -54,13 +54,13 @@ def test_many_are_inside_together() -> None:
 
 
 def test_one_that_wants_it_alone_waits_for_those_inside_and_keeps_later_ones_out() -> None:
-    gate = Gate(staying)
-    first = Visitor(gate.shared)
+    lock = ExclusiveLock(staying)
+    first = Visitor(lock.shared)
     assert first.inside.wait(10)
-    alone = Visitor(gate.alone)
-    wait_until(lambda: gate.waiting == 1, "it waits for the first")
-    late = Visitor(gate.shared)
-    wait_until(lambda: gate.waiting == 2, "the late one does not pass it")
+    alone = Visitor(lock.exclusive)
+    wait_until(lambda: lock.waiting == 1, "it waits for the first")
+    late = Visitor(lock.shared)
+    wait_until(lambda: lock.waiting == 2, "the late one does not pass it")
     assert not alone.inside.is_set()
     assert not late.inside.is_set()
     first.leave()
@@ -69,62 +69,62 @@ def test_one_that_wants_it_alone_waits_for_those_inside_and_keeps_later_ones_out
     alone.leave()
     assert late.inside.wait(10)
     late.leave()
-    assert gate.waiting == 0
+    assert lock.waiting == 0
 
 
 def test_whoever_waits_is_turned_away_when_the_worker_leaves_and_who_is_inside_stays() -> None:
     leaving = Event()
-    gate = Gate(leaving.is_set)
-    inside = Visitor(gate.shared)
+    lock = ExclusiveLock(leaving.is_set)
+    inside = Visitor(lock.shared)
     assert inside.inside.wait(10)
-    waiting = [Visitor(gate.alone)]
-    wait_until(lambda: gate.waiting == 1, "it waits")
-    waiting.append(Visitor(gate.shared))
-    wait_until(lambda: gate.waiting == 2, "both wait")
+    waiting = [Visitor(lock.exclusive)]
+    wait_until(lambda: lock.waiting == 1, "it waits")
+    waiting.append(Visitor(lock.shared))
+    wait_until(lambda: lock.waiting == 2, "both wait")
     leaving.set()
     for one in waiting:
         assert one.turned_away.wait(10)
         one.leave()
     assert not inside.turned_away.is_set()
     inside.leave()
-    assert gate.waiting == 0
+    assert lock.waiting == 0
 
 
 def test_one_that_gave_up_waiting_keeps_nobody_out() -> None:
     leaving = Event()
-    gate = Gate(leaving.is_set)
-    with gate.shared():
-        given_up = Visitor(gate.alone)
-        wait_until(lambda: gate.waiting == 1, "it waits")
+    lock = ExclusiveLock(leaving.is_set)
+    with lock.shared():
+        given_up = Visitor(lock.exclusive)
+        wait_until(lambda: lock.waiting == 1, "it waits")
         leaving.set()
         assert given_up.turned_away.wait(10)
         leaving.clear()
-        with gate.shared():
+        with lock.shared():
             pass
     given_up.leave()
 
 
-@pytest.mark.parametrize("kind", ["shared", "alone"])
+@pytest.mark.parametrize("kind", ["shared", "exclusive"])
 def test_an_error_inside_frees_the_place(kind: str) -> None:
-    gate = Gate(staying)
-    with pytest.raises(ZeroDivisionError), getattr(gate, kind)():
+    lock = ExclusiveLock(staying)
+    with pytest.raises(ZeroDivisionError), getattr(lock, kind)():
         raise ZeroDivisionError
-    with gate.alone():
+    with lock.exclusive():
         pass
 
 
 def test_in_a_crowd_nobody_is_beside_one_that_is_alone_and_all_get_their_turn() -> None:
-    gate, lock, inside = Gate(staying), Lock(), [0]
+    lock, guard, inside = ExclusiveLock(staying), Lock(), [0]
     broken: list[int] = []
 
     def visit(number: int) -> None:
         alone = random.Random(number).random() < 0.3
-        with gate.alone() if alone else gate.shared():
-            with lock:
+        with lock.exclusive() if alone else lock.shared():
+            with guard:
                 inside[0] += 1
                 if alone and inside[0] != 1:
                     broken.append(number)
-            with lock:
+            with guard:
                 if alone and inside[0] != 1:
                     broken.append(number)
                 inside[0] -= 1

@@ -41,7 +41,7 @@ def test_a_run_is_in_flight_until_it_ends_and_its_retry_is_counted_by_what_it_me
     bench = store.bench = build(store)
     task = bench.queue(b"source", b"target")
     for _ in range(3):
-        bench.handler(task.id)
+        bench.runner(task.id)
         bench.clock.advance(60)
     assert store.seen == [1.0] * 3
     assert bench.count("facefusion_worker_in_flight", **FUSE) == 0
@@ -51,7 +51,7 @@ def test_a_run_is_in_flight_until_it_ends_and_its_retry_is_counted_by_what_it_me
 
 
 def test_a_duplicate_is_no_task_in_flight(bench: Bench) -> None:
-    bench.handler("nobody")
+    bench.runner("nobody")
     assert bench.metrics.registry.get_sample_value("facefusion_worker_in_flight", FUSE) is None
 
 

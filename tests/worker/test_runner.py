@@ -39,7 +39,7 @@ def blank() -> bytes:
 
 def test_a_task_becomes_a_marked_picture_in_the_targets_format(bench: Bench, photos: tuple[bytes, bytes]) -> None:
     task = bench.queue(*photos)
-    bench.handler(task.id)
+    bench.runner(task.id)
     done = bench.read(task)
     assert done.state is State.SUCCEEDED
     assert done.result == f"tenants/acme/results/{task.id}/1"
@@ -59,18 +59,18 @@ def test_a_task_becomes_a_marked_picture_in_the_targets_format(bench: Bench, pho
 
 def test_a_second_message_of_the_same_task_does_nothing(bench: Bench, photos: tuple[bytes, bytes]) -> None:
     task = bench.queue(*photos)
-    bench.handler(task.id)
+    bench.runner(task.id)
     once = bench.read(task)
-    bench.handler(task.id)
+    bench.runner(task.id)
     assert bench.read(task) == once
     assert len(bench.results()) == 1
 
 
 def test_a_task_of_a_kind_that_a_worker_does_not_know_is_left_to_one_that_does(bench: Bench) -> None:
     task = bench.records.add(a_task(bench.clock(), kind=Kind.VIDEO))
-    bench.handler(task.id)
+    bench.runner(task.id)
     assert bench.read(task) == task
-    newer = replace(bench.handler, works={Kind.VIDEO: lambda *_: Outcome(output={"frames": 1})})
+    newer = replace(bench.runner, handlers={Kind.VIDEO: lambda *_: Outcome(output={"frames": 1})})
     newer(task.id)
     done = bench.read(task)
     assert (done.state, done.fence, done.output) == (State.SUCCEEDED, 1, {"frames": 1})
@@ -83,7 +83,7 @@ def test_bad_input_fails_at_once_with_its_code(bench: Bench, photos: tuple[bytes
         "face_index_invalid": bench.queue(*photos, source_face=7),
     }
     for code, task in expected.items():
-        bench.handler(task.id)
+        bench.runner(task.id)
         failed = bench.read(task)
         assert failed.state is State.FAILED
         assert failed.failure is not None
@@ -96,7 +96,7 @@ def test_bad_input_fails_at_once_with_its_code(bench: Bench, photos: tuple[bytes
 def test_an_upload_that_vanished_fails_the_task(bench: Bench, photos: tuple[bytes, bytes]) -> None:
     task = bench.queue(*photos)
     bench.store.delete(task.inputs["source"])
-    bench.handler(task.id)
+    bench.runner(task.id)
     failure = bench.read(task).failure
     assert failure is not None
     assert failure.code == "object_missing"
@@ -108,7 +108,7 @@ def test_a_result_that_does_not_look_right_becomes_a_weaker_blend_where_the_call
     photos = samples["portrait_man"].read_bytes(), under_blue_light(samples["smiling_woman"].read_bytes())
     strict, lenient = bench.queue(*photos), bench.queue(*photos, strength=0.9, min_strength=0.3)
     for task in (strict, lenient):
-        bench.handler(task.id)
+        bench.runner(task.id)
     refused, weaker = bench.read(strict), bench.read(lenient)
     assert refused.failure is not None
     assert (refused.failure.code, refused.output) == ("fusion_quality_low", None)
@@ -137,15 +137,15 @@ def test_an_outage_is_tried_again_after_a_growing_delay(build: Build, photos: tu
     task = bench.queue(*photos)
     delays = []
     for runs in (1, 2):
-        bench.handler(task.id)
+        bench.runner(task.id)
         waiting = bench.read(task)
         assert (waiting.state, waiting.failures, waiting.sent_at) == (State.QUEUED, 0, None)
         delays.append((waiting.run_at - bench.clock()).total_seconds())
-        bench.handler(task.id)  # too early: a message before its time is no claim
+        bench.runner(task.id)  # too early: a message before its time is no claim
         assert bench.read(task).fence == runs
         bench.clock.advance(delays[-1])
     assert 1 <= delays[0] <= 2 <= delays[1] <= 4
-    bench.handler(task.id)
+    bench.runner(task.id)
     done = bench.read(task)
     assert (done.state, done.fence) == (State.SUCCEEDED, 3)
     assert bench.results() == [done.result]
@@ -155,7 +155,7 @@ def test_outages_spend_no_budget(build: Build, photos: tuple[bytes, bytes]) -> N
     bench = build(Outages(9))
     task = bench.queue(*photos)
     for _ in range(10):
-        bench.handler(task.id)
+        bench.runner(task.id)
         bench.clock.advance(300)
     assert bench.read(task).state is State.SUCCEEDED
 
@@ -173,12 +173,12 @@ def test_a_photo_that_never_fits_ends_after_three_tries_a_minute_apart(
     bench = build(Full(MemoryStore()))
     task = bench.queue(*photos)
     for failures in (1, 2):
-        bench.handler(task.id)
+        bench.runner(task.id)
         waiting = bench.read(task)
         assert (waiting.state, waiting.failures) == (State.QUEUED, failures)
         assert (waiting.run_at - bench.clock()).total_seconds() == 60
         bench.clock.advance(60)
-    bench.handler(task.id)
+    bench.runner(task.id)
     failed = bench.read(task)
     assert failed.state is State.FAILED
     assert failed.failure is not None
@@ -196,7 +196,7 @@ class Slow(ObjectStore):
             self.bench.clock.advance(2 * LEASE.total_seconds())
             lost = self.bench.records.expired()
             assert [self.bench.records.requeue_lost(task) for task in lost] == [True]
-            self.bench.handler(lost[0].id)
+            self.bench.runner(lost[0].id)
 
 
 def test_a_worker_back_from_the_dead_makes_no_second_result(build: Build, photos: tuple[bytes, bytes]) -> None:
@@ -204,7 +204,7 @@ def test_a_worker_back_from_the_dead_makes_no_second_result(build: Build, photos
     bench = build(store)
     store.bench = bench
     task = bench.queue(*photos)
-    bench.handler(task.id)
+    bench.runner(task.id)
     done = bench.read(task)
     assert (done.state, done.fence, done.lost) == (State.SUCCEEDED, 2, 1)
     assert bench.results() == [f"tenants/acme/results/{task.id}/2"] == [done.result]
@@ -215,7 +215,7 @@ def test_a_bug_ends_the_task_and_not_the_worker(
 ) -> None:
     monkeypatch.setattr(Engine, "fuse", lambda *_, **__: 1 // 0)
     task = bench.queue(*photos)
-    bench.handler(task.id)
+    bench.runner(task.id)
     failure = bench.read(task).failure
     assert failure is not None
     assert (failure.code, failure.detail) == ("internal", {"cause": "ZeroDivisionError"})
@@ -230,9 +230,9 @@ def test_records_that_are_away_leave_the_task_to_the_sweeper(
         raise RecordsUnavailable("The database did not answer; try again.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(leases, "INSIST_SECONDS", 0.1)
+        patch.setattr(leases, "COMMIT_SECONDS", 0.1)
         patch.setattr(type(bench.records), "succeed", away)
-        bench.handler(task.id)
+        bench.runner(task.id)
     assert bench.read(task).state is State.RUNNING
     bench.clock.advance(2 * LEASE.total_seconds())
     assert [t.id for t in bench.records.expired()] == [task.id]
@@ -255,7 +255,7 @@ def test_an_outcome_is_told_again_when_the_records_are_back(
         return heard
 
     monkeypatch.setattr(TaskRepository, "succeed", away)
-    bench.handler(task.id)
+    bench.runner(task.id)
     done = bench.read(task)
     assert (done.state, done.fence) == (State.SUCCEEDED, 1)
     assert bench.results() == [done.result]
@@ -274,26 +274,26 @@ def test_a_task_that_lost_two_workers_waits_unclaimed_until_it_is_alone(
 ) -> None:
     suspect, neighbour = bench.queue(*photos), bench.queue(*photos)
     lose_worker(bench, suspect, 2)
-    gate = bench.handler.gate
+    lock = bench.runner.lock
     with ThreadPoolExecutor(2) as threads:
-        with gate.shared():
-            runs = [threads.submit(bench.handler, suspect.id)]
-            wait_until(lambda: gate.waiting == 1, "the suspect waits")
-            runs += [threads.submit(bench.handler, neighbour.id)]
-            wait_until(lambda: gate.waiting == 2, "who comes after it waits too")
+        with lock.shared():
+            runs = [threads.submit(bench.runner, suspect.id)]
+            wait_until(lambda: lock.waiting == 1, "the suspect waits")
+            runs += [threads.submit(bench.runner, neighbour.id)]
+            wait_until(lambda: lock.waiting == 2, "who comes after it waits too")
             assert [bench.read(task).state for task in (suspect, neighbour)] == [State.QUEUED] * 2
         for run in runs:
             run.result(timeout=30)
     first, second = bench.read(suspect), bench.read(neighbour)
     assert [first.state, second.state] == [State.SUCCEEDED] * 2
-    assert gate.waiting == 0
+    assert lock.waiting == 0
 
 
 def test_a_task_that_lost_one_worker_still_runs_beside_others(bench: Bench, photos: tuple[bytes, bytes]) -> None:
     task = bench.queue(*photos)
     lose_worker(bench, task, 1)
-    with bench.handler.gate.shared():
-        bench.handler(task.id)
+    with bench.runner.lock.shared():
+        bench.runner(task.id)
     assert bench.read(task).state is State.SUCCEEDED
 
 
@@ -302,7 +302,7 @@ def test_every_line_of_a_task_carries_its_id(
 ) -> None:
     logs.configure("info", "json")
     task = bench.queue(*photos)
-    bench.handler(task.id)
+    bench.runner(task.id)
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
     assert [line["event"] for line in lines] == ["task.claimed", "task.succeeded"]
     assert {line["task_id"] for line in lines} == {task.id}

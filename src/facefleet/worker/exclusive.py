@@ -1,7 +1,7 @@
-"""Who may run beside whom in this process: most runs share it, one that is suspected of crashing it has it to itself.
+"""Lets runs share the process, and gives one that is suspected of crashing it the process to itself.
 
-A run waits here before it claims its task. What waits with a claim would lose it with the process, and count as what
-crashes workers itself.
+A run waits here before it claims its task. If it waited with a claim and the process crashed, it would lose the claim
+with the process, and be taken for a task that crashes workers itself.
 """
 
 from __future__ import annotations
@@ -12,66 +12,68 @@ from threading import Condition
 
 from facefleet.worker.leases import HandedBack
 
-LOOK_SECONDS = 0.1  # how soon one that waits notices that the worker leaves
+WAKE_SECONDS = 0.1  # how soon a waiting run notices that the worker leaves
 
 
-class Gate:
-    """Shared by many or held by one; one that wants it alone keeps later ones out until it has had its turn.
+class ExclusiveLock:
+    """Held by many runs in shared mode or by one in exclusive mode.
+
+    A run that waits for exclusive mode keeps later ones out until it has had its turn.
 
     Args:
-        leaving: Whether the worker takes nothing more; then nobody gets in.
+        leaving: Whether the worker takes nothing more; then nobody acquires the lock.
     """
 
     def __init__(self, leaving: Callable[[], bool]) -> None:
         self._leaving = leaving
         self._changed = Condition()
-        self._inside = 0
-        self._wanting = 0  # how many wait to be alone
-        self._alone = False
+        self._shared_holders = 0
+        self._exclusive_held = False
+        self._exclusive_waiting = 0
         self._waiting = 0
 
     @property
     def waiting(self) -> int:
-        """How many threads wait to get in."""
+        """How many threads wait for the lock."""
         return self._waiting
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """Be inside with others.
+        """Hold the lock together with others.
 
         Raises:
             HandedBack: The worker leaves.
         """
         with self._changed:
-            self._wait_until(lambda: not self._alone and not self._wanting)
-            self._inside += 1
+            self._wait_until(lambda: not self._exclusive_held and not self._exclusive_waiting)
+            self._shared_holders += 1
         try:
             yield
         finally:
             with self._changed:
-                self._inside -= 1
+                self._shared_holders -= 1
                 self._changed.notify_all()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Be the only one inside; must not be entered from inside.
+    def exclusive(self) -> Iterator[None]:
+        """Be the only holder; a thread that holds the lock already would wait for ever.
 
         Raises:
             HandedBack: The worker leaves.
         """
         with self._changed:
-            self._wanting += 1
+            self._exclusive_waiting += 1
             try:
-                self._wait_until(lambda: not self._alone and not self._inside)
-                self._alone = True
+                self._wait_until(lambda: not self._exclusive_held and not self._shared_holders)
+                self._exclusive_held = True
             finally:
-                self._wanting -= 1
+                self._exclusive_waiting -= 1
                 self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
-                self._alone = False
+                self._exclusive_held = False
                 self._changed.notify_all()
 
     def _wait_until(self, free: Callable[[], bool]) -> None:
@@ -80,7 +82,7 @@ class Gate:
             while not self._leaving():
                 if free():
                     return
-                self._changed.wait(LOOK_SECONDS)
+                self._changed.wait(WAKE_SECONDS)
             raise HandedBack
         finally:
             self._waiting -= 1

@@ -1,4 +1,4 @@
-"""The claims this process holds: one heartbeat for all of them, and what each run checks between two steps."""
+"""Keeps the claims of this process alive by one heartbeat, and lets each run look at its claim between two steps."""
 
 from __future__ import annotations
 
@@ -16,85 +16,101 @@ from facefleet.observability.metrics import Metrics
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
-TELL_SECONDS = 0.2  # a run tells the record how far it is, and hears of a cancel, at most this often
-INSIST_SECONDS = 20.0  # a database is started again in less
-_INSIST_PAUSE_SECONDS = 0.5
+PROGRESS_SECONDS = 0.2  # a run writes its progress, and notices a cancel, at most this often
+COMMIT_SECONDS = 20.0  # how long an outcome is tried to be written; a database restarts in less
+_COMMIT_PAUSE_SECONDS = 0.5
 _BEATS_PER_LEASE = 3  # two may fail before the lease is over
 
 _log = logger(__name__)
 
 
 class HandedBack(Exception):
-    """The worker leaves; this run ends between two steps and its task goes back."""
+    """The worker leaves: this run ends between two steps, and its task goes back to the queue."""
 
 
-class TakenAway(Exception):
-    """The task is canceled, erased, or another run's."""
+class ClaimLost(Exception):
+    """The record no longer names this run: the task was canceled, erased or taken over by another run."""
 
 
 class Hold:
-    """One claim, as the run under it sees it."""
+    """One claim, as the run under it sees it.
+
+    Args:
+        task: The record as it was claimed.
+        records: Where progress and outcome are written.
+        leaving: Set when runs are to end at their next step.
+        clock: UTC.
+    """
 
     def __init__(self, task: Task, records: TaskRepository, leaving: Event, clock: Clock) -> None:
-        self.task = task
+        self._task = task
         self._records = records
         self._leaving = leaving
         self._clock = clock
-        self._told = time.monotonic()
-        self._progress = 0.0
+        self._progress_written_at = time.monotonic()
 
     def check(self, step: str, share: float) -> None:
-        """Called when a step has ended and so much of the work is done, 0 to 1.
+        """End the run here if it must end; else write its progress, where that was long enough ago.
+
+        Args:
+            step: That has just ended.
+            share: Of the work that is done, 0 to 1.
 
         Raises:
             HandedBack: The worker is leaving and its grace is over.
-            TakenAway: The record no longer names this run.
+            ClaimLost: The record no longer names this run.
             DeadlineExceeded: The task has used up its time.
         """
         if self._leaving.is_set():
             raise HandedBack
-        if self._clock() > self.task.deadline_at:
+        if self._clock() > self._task.deadline_at:
             raise DeadlineExceeded("The task did not finish in its time.", step=step)
-        self._progress = share
-        if time.monotonic() - self._told >= TELL_SECONDS:
-            self._tell(step)
+        if time.monotonic() - self._progress_written_at >= PROGRESS_SECONDS:
+            self._write_progress(step, share)
 
-    def insist(self, tell: Callable[[], bool]) -> bool:
-        """Tell the records the outcome of a run, again and again while they are away: its work is done, and worth it.
+    def commit_outcome(self, write: Callable[[], bool]) -> bool:
+        """Write the outcome of a run to the records, again and again while they are away: the work is already done.
+
+        Args:
+            write: One attempt; false where the record no longer names this run. Safe to repeat after a commit whose
+                answer was lost.
+
+        Returns:
+            What ``write`` returned.
 
         Raises:
-            OutageError: They stayed away, or the worker leaves; the claim expires by itself.
+            OutageError: The records stayed away, or the worker leaves; the claim expires by itself.
         """
-        until = time.monotonic() + INSIST_SECONDS
+        until = time.monotonic() + COMMIT_SECONDS
         while True:
             try:
-                return tell()
+                return write()
             except OutageError as error:
                 if time.monotonic() >= until or self._leaving.is_set():
                     raise
                 _log.info("task.outcome_delayed", code=error.code, cause=error.detail.get("cause"))
-            self._leaving.wait(_INSIST_PAUSE_SECONDS)
+            self._leaving.wait(_COMMIT_PAUSE_SECONDS)
 
-    def _tell(self, step: str) -> None:
-        self._told = time.monotonic()
+    def _write_progress(self, step: str, share: float) -> None:
+        self._progress_written_at = time.monotonic()
         try:
-            held = self._records.advance(self.task, step, round(self._progress, 3))
+            held = self._records.advance(self._task, step, round(share, 3))
         except OutageError as error:  # the work goes on; the fence decides at the end
             _log.warning("task.progress_not_written", code=error.code)
             return
         if not held:
-            raise TakenAway
+            raise ClaimLost
 
 
 class Leases:
-    """All claims of this process.
+    """Holds all claims of this process.
 
     Args:
-        records: Where they are kept.
+        records: Where claims are kept.
         lease: How long a claim holds without a heartbeat.
         clock: UTC.
         resend: Sends the message of a task that was handed back.
-        metrics: What counts.
+        metrics: Counts claims that were lost or handed back.
     """
 
     def __init__(
@@ -109,14 +125,14 @@ class Leases:
         self._held: dict[str, Task] = {}
         self._lock = Lock()
         self._stop = Event()
-        self._thread = Thread(target=self._beat, name="leases", daemon=True)
+        self._thread = Thread(target=self._renew_regularly, name="leases", daemon=True)
 
     def start(self) -> None:
-        """Begin the heartbeat."""
+        """Start the heartbeat."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End it; claims still held expire by themselves."""
+        """Stop the heartbeat; claims still held expire by themselves."""
         self._stop.set()
         self._thread.join(timeout=self.lease.total_seconds())
 
@@ -144,7 +160,7 @@ class Leases:
             self._resend(queued)
 
     def held(self) -> list[Task]:
-        """What is being worked on."""
+        """The tasks being worked on."""
         with self._lock:
             return list(self._held.values())
 
@@ -157,7 +173,7 @@ class Leases:
             sleep(0.02)
         return True
 
-    def _beat(self) -> None:
+    def _renew_regularly(self) -> None:
         while not self._stop.wait(self.lease.total_seconds() / _BEATS_PER_LEASE):
             if held := self.held():
                 self._renew(held)

@@ -1,4 +1,4 @@
-"""The life of a worker: ready, consuming, leaving.
+"""Takes a worker through its life: ready, consuming, leaving.
 
 SIGTERM drains: take nothing more, let running tasks finish inside the grace, hand the rest back to the records, leave.
 Celery's own soft shutdown cannot do this with threads, so its signal handlers are replaced once the worker is ready.
@@ -16,54 +16,55 @@ from facefleet.errors.outage import OutageError
 from facefleet.observability.logs import logger
 from facefleet.worker.leases import Leases
 
-LOOK_SECONDS = 20.0  # a free worker asks the broker every second; one that has not for this long is deaf
-STEP_SECONDS = 5.0  # bound of one step: how long a run may take to notice that it is to hand back
-LEAVE_SECONDS = 5.0  # how long the broker's connections may take to close
+POLL_TIMEOUT_SECONDS = 20.0  # a free worker asks the broker every second; one silent for this long hangs
+STEP_SECONDS = 5.0  # how long a run may take from one step to the next, where it notices that it must hand back
+CLOSE_SECONDS = 5.0  # how long the broker's connections may take to close
 
 _log = logger(__name__)
 
 
 class Lifecycle:
-    """What the signals, the probe and the consumer of one worker have in common.
+    """Connects the signals, the probe and the consumer of one worker.
 
     Args:
-        leases: What is being worked on.
-        slots: Tasks at once.
-        waiting: How many of them wait for another to end.
+        leases: Claims of the tasks being worked on.
+        slots: How many tasks run at once.
+        waiting: How many slots wait for another run to end.
         grace: s that running tasks may take to finish.
         stop: Ends the consumer's loop.
-        leave: Ends the process where the consumer's loop does not end.
+        exit_process: Ends the process where the consumer's loop does not end.
+        clock: Monotonic, s.
     """
 
     def __init__(
         self, leases: Leases, *, slots: int, grace: float, stop: Callable[[], None],
-        waiting: Callable[[], int] = lambda: 0, leave: Callable[[int], None] = os._exit,
+        waiting: Callable[[], int] = lambda: 0, exit_process: Callable[[int], None] = os._exit,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.ready = Event()
         self.leaving = Event()
-        self._finished = Event()
+        self._closed = Event()
         self._leases = leases
         self._slots = slots
         self._waiting = waiting
         self._grace = grace
         self._stop = stop
-        self._leave = leave
+        self._exit_process = exit_process
         self._clock = clock
-        self._looked = clock()
+        self._polled_at = clock()
 
-    def watch(self) -> bool:
-        """Asked by the lane cycle before each look at the broker; false stops the looking."""
-        self._looked = self._clock()
+    def may_poll(self) -> bool:
+        """Whether the consumer may ask the broker for work; the lane cycle calls this before each time that it asks."""
+        self._polled_at = self._clock()
         return not self.leaving.is_set()
 
     def consuming(self) -> bool:
-        """Whether the worker looks for work, has its hands full, or is leaving: what a liveness probe wants to know."""
+        """Whether the worker asks for work, has no free slot, or is leaving; a liveness probe restarts it where not."""
         busy = len(self._leases.held()) + self._waiting() >= self._slots
-        return busy or self.leaving.is_set() or self._clock() - self._looked < LOOK_SECONDS
+        return busy or self.leaving.is_set() or self._clock() - self._polled_at < POLL_TIMEOUT_SECONDS
 
     def begin(self) -> None:
-        """Ready: take over the signals. Must be called in the main thread, after Celery has installed its own."""
+        """Become ready and take over the signals: in the main thread, after Celery has installed its own handlers."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._on_stop())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Celery would restart the process under its tasks
@@ -71,8 +72,8 @@ class Lifecycle:
         self.ready.set()
 
     def end(self) -> None:
-        """The consumer's loop is over and everything is closed."""
-        self._finished.set()
+        """Say that the consumer's loop is over and everything is closed."""
+        self._closed.set()
 
     def _on_stop(self) -> None:
         if self.leaving.is_set():  # a second signal: do not wait for running tasks
@@ -87,12 +88,12 @@ class Lifecycle:
         if not self._wait_for_tasks():
             self._leases.hand_back.set()
             if not self._leases.wait_empty(STEP_SECONDS):
-                self._take_back()
+                self._release_hung_tasks()
         _log.info("worker.left", seconds=round(self._clock() - began, 2))
         self._stop()
-        if not self._finished.wait(LEAVE_SECONDS):
+        if not self._closed.wait(CLOSE_SECONDS):
             _log.warning("worker.left_by_force")
-            self._leave(0)
+            self._exit_process(0)
 
     def _wait_for_tasks(self) -> bool:
         until = self._clock() + self._grace
@@ -101,8 +102,8 @@ class Lifecycle:
                 return True
         return False
 
-    def _take_back(self) -> None:
-        """A native call hangs; its thread cannot be ended, but its task can go to another worker now."""
+    def _release_hung_tasks(self) -> None:
+        """Release the tasks whose native calls hang: the threads cannot be ended, but another worker can go on."""
         for task in self._leases.held():
             try:
                 self._leases.release(task)

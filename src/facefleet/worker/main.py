@@ -36,25 +36,26 @@ from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.switches import CachedSwitches, Switches
-from facefleet.worker.exclusive import Gate
+from facefleet.worker.engines import FixedEngine
+from facefleet.worker.exclusive import ExclusiveLock
+from facefleet.worker.handlers.table import build_handlers
 from facefleet.worker.leases import HandedBack, Leases
 from facefleet.worker.lifecycle import Lifecycle
 from facefleet.worker.probe import Probe
-from facefleet.worker.runner import Handler
+from facefleet.worker.runner import Runner
 from facefleet.worker.runtime import build_engine
-from facefleet.worker.works import build_works
 
 _log = logs.logger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Consume until told to stop.
+    """Consume tasks until a signal says to stop.
 
     Returns:
         Celery's exit status.
 
     Raises:
-        FacefleetError: Something needed at start is missing or away.
+        FacefleetError: Something needed at start is missing or does not answer.
     """
     logs.configure(settings.logs.level, settings.logs.format)
     metrics = Metrics(CollectorRegistry())
@@ -73,13 +74,13 @@ def run(settings: Settings) -> int:
         stack.callback(waker.close)
         records = TaskRepository(database, now, waker)
         switches = CachedSwitches(Switches(database, now).all)
-        app = _build_app(settings, lambda: lifecycle.watch(), switches.paused)  # asked only once it consumes
+        app = _build_app(settings, lambda: lifecycle.may_poll(), switches.paused)  # asked only once it consumes
         resend = Resend(records, broker, Submitter(app, on_outage=on_outage))
         leases = Leases(records, timedelta(seconds=settings.worker.lease), now, resend, metrics)
-        gate = Gate(leaving=lambda: lifecycle.leaving.is_set())
+        lock = ExclusiveLock(leaving=lambda: lifecycle.leaving.is_set())
         lifecycle = Lifecycle(
             leases, slots=settings.worker.threads, grace=settings.worker.grace, stop=_stop_celery,
-            waiting=lambda: gate.waiting,
+            waiting=lambda: lock.waiting,
         )  # fmt: skip
         stack.callback(lifecycle.end)
         # The probe answers "not ready" while models load; leases stop last, so that a finishing task keeps its own.
@@ -90,48 +91,49 @@ def run(settings: Settings) -> int:
             stack.callback(probe.stop)
         leases.start()
         stack.callback(leases.stop)
-        return _consume(settings, app, _build_handler(settings, records, leases, gate, metrics, tracer), lifecycle)
+        return _consume(settings, app, _build_runner(settings, records, leases, lock, metrics, tracer), lifecycle)
 
 
-def _build_app(settings: Settings, watch: Callable[[], bool], paused: Callable[[], Collection[str]]) -> Celery:
+def _build_app(settings: Settings, may_poll: Callable[[], bool], paused: Callable[[], Collection[str]]) -> Celery:
     return build_app(
         settings.queue.url.get_secret_value(),
         prefix=settings.queue.prefix,
         lower_lane_every=settings.queue.lower_lane_every,
         visibility_timeout=settings.queue.visibility_timeout,
-        watch=watch,
+        watch=may_poll,
         paused=paused,
     )
 
 
-def _build_handler(
-    settings: Settings, records: TaskRepository, leases: Leases, gate: Gate, metrics: Metrics, tracer: Tracer
-) -> Handler:
+def _build_runner(
+    settings: Settings, records: TaskRepository, leases: Leases, lock: ExclusiveLock, metrics: Metrics, tracer: Tracer
+) -> Runner:
     engine = build_engine(settings, interpreters=settings.worker.threads)
     engine.warm()
     store = open_store(settings.objects_url, settings.objects, on_outage=metrics.outage("store"))
-    return Handler(
+    return Runner(
         records=records,
         store=store,
-        works=build_works(store, engine, metrics, now, producer=settings.marks.producer),
+        handlers=build_handlers(store, metrics, now),
+        engines=FixedEngine(engine),
         leases=leases,
-        gate=gate,
+        lock=lock,
         retries=RetryPolicy(settings.tasks.max_failures, timedelta(seconds=settings.tasks.retry_after)),
         metrics=metrics,
         clock=now,
-        models=engine.versions,
+        producer=settings.marks.producer,
         tracer=tracer,
     )
 
 
-def _consume(settings: Settings, app: Celery, handler: Handler, lifecycle: Lifecycle) -> int:
-    _register(app, handler, lifecycle)
+def _consume(settings: Settings, app: Celery, runner: Runner, lifecycle: Lifecycle) -> int:
+    _register(app, runner, lifecycle)
 
     def on_ready(**_: Any) -> None:
         if not lifecycle.ready.is_set():  # Celery says ready again after each reconnect
             lifecycle.begin()
-            handler.metrics.slots.labels(STABLE).set(settings.worker.threads)
-            _log.info("worker.ready", threads=settings.worker.threads, models=dict(handler.models))
+            runner.metrics.slots.labels(STABLE).set(settings.worker.threads)
+            _log.info("worker.ready", threads=settings.worker.threads, models=dict(runner.engines.lease().models))
 
     worker_ready.connect(on_ready, weak=False)
     setup_logging.connect(_keep_logging, weak=False)
@@ -145,20 +147,22 @@ def _consume(settings: Settings, app: Celery, handler: Handler, lifecycle: Lifec
 
 
 def _stop_celery() -> None:
-    """Ends the consumer's loop at its next turn; the pool is idle by then."""
+    """End the consumer's loop at its next turn; the pool is idle by then."""
     celery_state.should_stop = os.EX_OK
 
 
 def _keep_logging(**_: Any) -> None:
-    """A receiver of this signal keeps Celery from setting up logging over ours."""
+    """Receive the signal, which keeps Celery from setting up logging over ours."""
 
 
-def _register(app: Celery, handler: Handler, lifecycle: Lifecycle) -> None:
+def _register(app: Celery, runner: Runner, lifecycle: Lifecycle) -> None:
     @app.task(name=HANDLE, ignore_result=True, bind=True)  # type: ignore[untyped-decorator]
     def _handle(message: Any, task_id: str) -> None:
-        if lifecycle.leaving.is_set():  # asked for before we knew: it goes back to the front of its list
+        if (
+            lifecycle.leaving.is_set()
+        ):  # it was asked for before the signal came, and goes back to the front of its list
             raise Reject("the worker is leaving", requeue=True)
         try:
-            handler(task_id, message.request.get("traceparent"))
+            runner(task_id, message.request.get("traceparent"))
         except HandedBack:
             raise Reject("the worker is leaving", requeue=True) from None

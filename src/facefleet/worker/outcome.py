@@ -1,57 +1,54 @@
-"""What a run made, whatever its kind: a picture to store, words to keep with the record, and the time of each step."""
+"""Says how a run can end, and what a handler hands over when its work is done."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from sqlalchemy import Update
 
 from facefleet.media.sniff import ImageType
-from facefleet.observability.tracing import span
 from facefleet.tasks.task import Json
-from facefleet.worker.leases import Hold
 
 
-class Timings:
-    """Step → ms, in the order in which they were taken."""
+class Ending(StrEnum):
+    """How a run ended; the values are labels of metrics and traces.
 
-    def __init__(self) -> None:
-        self.ms: dict[str, float] = {}
+    Attributes:
+        SUCCEEDED: The record names this run's result.
+        FAILED: The task ended with an error.
+        RETRIED: The task is queued for another run.
+        HANDED_BACK: The worker left; the task is queued as if this run had not been.
+        FENCED: The task was canceled, erased or taken over by another run.
+        ERROR: The outcome could not be written; the lease expires and the sweeper goes on.
+    """
 
-    @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        """Keep how long the block takes, in the trace too."""
-        started = time.perf_counter()
-        try:
-            with span(step):
-                yield
-        finally:
-            self.ms[step] = (time.perf_counter() - started) * 1000
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    RETRIED = "retried"
+    HANDED_BACK = "handed_back"
+    FENCED = "fenced"
+    ERROR = "error"
 
-    def rounded(self) -> dict[str, float]:
-        """As they are kept."""
-        return {step: round(ms, 2) for step, ms in self.ms.items()}
+    @property
+    def ends_task(self) -> bool:
+        """Whether the task is over with this run."""
+        return self in (Ending.SUCCEEDED, Ending.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run made.
+    """What a handler made.
 
     Attributes:
         image: A file, to be stored as the result.
-        media_type: Of it.
-        output: Words; of a fusion, those about its picture.
-        beside: Changes of other records that become true with the success.
+        media_type: Type of the file.
+        output: JSON for the record: what was found, or which faces of the picture were replaced.
+        beside: Changes of other records that become true in the transaction of the success.
     """
 
     image: bytes | None = field(default=None, repr=False)
     media_type: ImageType | None = None
     output: Json | None = None
     beside: Sequence[Update] = ()
-
-
-Work = Callable[[Hold, Timings], Outcome]
-"""What a kind of task does under a claim."""

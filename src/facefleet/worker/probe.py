@@ -1,4 +1,4 @@
-"""What an orchestrator asks a worker over HTTP: ``/healthz``, ``/readyz`` and ``/metrics``."""
+"""Answers an orchestrator's HTTP requests about this worker: ``/healthz``, ``/readyz`` and ``/metrics``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ from facefleet.errors.input import ConfigInvalid
 
 
 class Probe:
-    """A small server on a thread of its own.
+    """Serves the probe's three paths on a thread of its own.
 
-    ``/healthz`` proves consumption, not just life: an orchestrator restarts a worker that is deaf.
+    ``/healthz`` proves that the worker consumes, not just that it lives: an orchestrator restarts one that does not.
+
+    Args:
+        host: Address to listen on.
+        port: TCP port.
+        registry: What ``/metrics`` shows.
+        alive: Answer of ``/healthz``.
+        ready: Answer of ``/readyz``.
 
     Raises:
         ConfigInvalid: The address cannot be used.
@@ -27,7 +34,7 @@ class Probe:
         self._checks = {"/healthz": alive, "/readyz": ready}
         self._metrics = make_wsgi_app(registry)
         try:
-            self._server = make_server(host, port, self._answer, handler_class=_Silent)
+            self._server = make_server(host, port, self._respond, handler_class=_NoRequestLog)
         except OSError as error:
             raise ConfigInvalid(
                 f"The address of the worker's probe, {host}:{port}, cannot be used: {error.strerror}.",
@@ -36,25 +43,25 @@ class Probe:
         self._thread = Thread(target=self._server.serve_forever, name="probe", daemon=True)
 
     def start(self) -> None:
-        """Begin to answer."""
+        """Start to answer requests."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop answering and free the address."""
+        """Stop to answer requests, and free the address."""
         self._server.shutdown()
         self._server.server_close()
 
-    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def _respond(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path == "/metrics":
             body: Iterable[bytes] = self._metrics(environ, start_response)
             return body
         check = self._checks.get(path)
-        line = "404 Not Found" if check is None else "200 OK" if check() else "503 Service Unavailable"
-        start_response(line, [("Content-Type", "text/plain; charset=utf-8")])
-        return [line.partition(" ")[2].encode()]
+        status = "404 Not Found" if check is None else "200 OK" if check() else "503 Service Unavailable"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [status.partition(" ")[2].encode()]
 
 
-class _Silent(WSGIRequestHandler):
+class _NoRequestLog(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Probes come every few seconds; a line for each would bury the tasks."""

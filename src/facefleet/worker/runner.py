@@ -1,4 +1,4 @@
-"""One message, top to bottom: claim → the work of its kind → store → complete."""
+"""Runs the task of one message: lease an engine → claim → handle → mark → store → complete, or fail, or retry."""
 
 from __future__ import annotations
 
@@ -14,38 +14,43 @@ from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import Off, Side, Tracer, current, span, trace_id_of
 from facefleet.queue.retries import RetryPolicy
+from facefleet.safety.labels import mark
 from facefleet.storage.keys import result_key
 from facefleet.storage.store import Store
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Kind, Task
-from facefleet.worker.exclusive import Gate
-from facefleet.worker.leases import HandedBack, Hold, Leases, TakenAway
-from facefleet.worker.outcome import Outcome, Timings, Work
-
-_ENDED = ("succeeded", "failed")
+from facefleet.worker.engines import EngineProvider
+from facefleet.worker.exclusive import ExclusiveLock
+from facefleet.worker.handlers.table import Handler
+from facefleet.worker.leases import ClaimLost, HandedBack, Leases
+from facefleet.worker.outcome import Ending, Outcome
+from facefleet.worker.run import Run, Timings
 
 _log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Handler:
+class Runner:
     """Runs the task of a message.
 
     Attributes:
-        works: What this worker knows how to do; a task of another kind is left to others.
-        gate: Who may run beside whom.
-        models: Name → version of what this worker has loaded.
+        handlers: Kind → what this worker can do; a task of another kind is left to other workers.
+        engines: Lends each run its engine.
+        lock: Held in shared mode by most runs, in exclusive mode by one that may crash the process.
+        producer: Provider's name in the marks of results.
+        jitter: Spreads the delays of retries.
     """
 
     records: TaskRepository
     store: Store
-    works: Mapping[Kind, Work]
+    handlers: Mapping[Kind, Handler]
+    engines: EngineProvider
     leases: Leases
-    gate: Gate
+    lock: ExclusiveLock
     retries: RetryPolicy
     metrics: Metrics
     clock: Clock
-    models: Mapping[str, str]
+    producer: str
     jitter: random.Random = field(default_factory=random.SystemRandom)
     tracer: Tracer = field(default_factory=Off)
 
@@ -65,132 +70,144 @@ class Handler:
         ):
             handling.set(task_id=task_id)
             try:
-                self._run(task_id)
+                self._run_locked(task_id)
             except OutageError as error:  # the record is still queued, the sweeper sends it again
                 handling.fail(error.code)
                 _log.warning("task.claim_failed", code=error.code, cause=error.detail.get("cause"))
 
-    def _run(self, task_id: str) -> None:
-        with self.gate.shared():
-            if self._claimed(task_id, suspect=False):
+    def _run_locked(self, task_id: str) -> None:
+        """Run the task beside others, or alone where it may be what crashes workers (decision 0006)."""
+        with self.lock.shared():
+            if self._run_claimed(task_id, suspect=False):
                 return
         if not self.records.suspect(task_id):
             current().event("duplicate")
             _log.info("task.duplicate")
             return
-        with self.gate.alone():
-            self._claimed(task_id, suspect=True)
+        with self.lock.exclusive():
+            self._run_claimed(task_id, suspect=True)
 
-    def _claimed(self, task_id: str, *, suspect: bool) -> bool:
-        """Run the task to its end if it can be claimed."""
+    def _run_claimed(self, task_id: str, *, suspect: bool) -> bool:
+        """Run the task to its end; false where it could not be claimed."""
+        lease = self.engines.lease()  # before the claim: the versions that the claim writes down are those that run
         with span("claim"):
             task = self.records.claim(
-                task_id, self.leases.lease, self.models, suspect=suspect, kinds=self.works.keys()
+                task_id, self.leases.lease, lease.models, suspect=suspect, kinds=self.handlers.keys()
             )  # fmt: skip
         if task is None:
             return False
         current().set(tenant=task.tenant, kind=task.kind.value, fence=task.fence, lane=task.route.lane)
         with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task) as hold:
-            self._attempt(hold, alone=suspect)
+            _log.info("task.claimed", failures=task.failures, lost=task.lost, alone=suspect)
+            self._run_measured(Run(task, lease.engine, hold, Timings()))
         return True
 
-    def _attempt(self, hold: Hold, *, alone: bool) -> None:
-        task = hold.task
-        started = time.perf_counter()
-        outcome = "error"
-        in_flight = self.metrics.in_flight.labels(task.kind.value)
-        _log.info("task.claimed", failures=task.failures, lost=task.lost, alone=alone)
+    def _run_measured(self, run: Run) -> None:
+        """Bring the run to its end, and count it by how it ended."""
+        task, started, ending = run.task, time.perf_counter(), Ending.ERROR
         try:
-            with in_flight.track_inprogress():
-                outcome = self._settled(hold)
-                if outcome in _ENDED and task.kind is Kind.DETECT:
-                    self._discard(task)
+            with self.metrics.in_flight.labels(task.kind.value).track_inprogress():
+                ending = self._end(run)
+                if ending.ends_task and task.kind is Kind.DETECT:
+                    self._delete_uploads(task)
         except OutageError as error:  # not even the outcome could be written: the lease expires, the sweeper goes on
             current().fail(error.code)
             _log.warning("task.outcome_not_written", code=error.code, cause=error.detail.get("cause"))
         finally:
-            current().set(outcome=outcome)
-            self.metrics.process_seconds.labels(task.kind.value, outcome).observe(time.perf_counter() - started)
+            current().set(outcome=ending.value)
+            self.metrics.process_seconds.labels(task.kind.value, ending.value).observe(time.perf_counter() - started)
 
-    def _settled(self, hold: Hold) -> str:
-        task = hold.task
+    def _end(self, run: Run) -> Ending:
+        """Do the work, and where it cannot be done, what the error asks for."""
         try:
-            return self._work(hold)
-        except TakenAway:
+            return self._succeed(run)
+        except ClaimLost:
             _log.info("task.taken_away")
-            return "fenced"
+            return Ending.FENCED
         except HandedBack:
             current().event("handed_back")
-            self.leases.release(task)
-            return "handed_back"
-        except (RecordsUnavailable, RecordsUncertain):  # only the last step needs the records, and it insisted
+            self.leases.release(run.task)
+            return Ending.HANDED_BACK
+        except (RecordsUnavailable, RecordsUncertain):  # only the last step needs the records, and it tried for long
             raise
         except FacefleetError as error:
-            return self._give_up_or_retry(hold, error)
+            return self._fail_or_retry(run, error)
         except Exception as error:  # noqa: BLE001 - a bug of ours ends this task, not the worker
             _log.exception("task.internal_error")
             cause = type(error).__name__
-            return self._give_up_or_retry(hold, InternalError("The worker met an internal error.", cause=cause))
+            return self._fail_or_retry(run, InternalError("The worker met an internal error.", cause=cause))
 
-    def _work(self, hold: Hold) -> str:
-        """What the task is for.
+    def _succeed(self, run: Run) -> Ending:
+        """What every success does, step by step."""
+        started = time.perf_counter()
+        run.timings.ms["queued"] = (self.clock() - run.task.created_at).total_seconds() * 1000
+        outcome = self.handlers[run.task.kind](run)
+        picture = self._mark(run, outcome)
+        key = self._store(run, picture)
+        return self._complete(run, outcome, key, len(picture or b""), round(time.perf_counter() - started, 3))
 
-        Returns:
-            ``succeeded``, or ``fenced`` when another run took the task over meanwhile.
-        """
-        task, began, timings = hold.task, time.perf_counter(), Timings()
-        timings.ms["queued"] = (self.clock() - task.created_at).total_seconds() * 1000
-        outcome = self.works[task.kind](hold, timings)
-        key = None
-        if outcome.image is not None:
-            key = result_key(task.tenant, task.id, task.fence)
-            with timings.timed("store"):
-                self.store.put(key, outcome.image)
-        return self._complete(hold, key, outcome, timings.rounded(), round(time.perf_counter() - began, 3))
+    def _mark(self, run: Run, outcome: Outcome) -> bytes | None:
+        """The picture with the marks that say it was generated; none where the handler made none."""
+        if outcome.image is None or outcome.media_type is None:
+            return None
+        with run.timings.timed("mark"):
+            return mark(outcome.image, outcome.media_type, producer=self.producer, content_id=run.task.id)
 
-    def _complete(
-        self, hold: Hold, key: str | None, outcome: Outcome, timings_ms: dict[str, float], seconds: float
-    ) -> str:
-        task, size = hold.task, len(outcome.image or b"")
-        media_type = str(outcome.media_type) if outcome.media_type else None
+    def _store(self, run: Run, picture: bytes | None) -> str | None:
+        """Store the picture under the fence of this run; its key."""
+        if picture is None:
+            return None
+        key = result_key(run.task.tenant, run.task.id, run.task.fence)
+        with run.timings.timed("store"):
+            self.store.put(key, picture)
+        return key
 
-        def tell() -> bool:
+    def _complete(self, run: Run, outcome: Outcome, key: str | None, size: int, seconds: float) -> Ending:
+        """Name this run's result in the record; where the record no longer names this run, delete the result."""
+        task, timings_ms = run.task, run.timings.rounded()
+        media_type = outcome.media_type.value if outcome.media_type is not None else None
+
+        def write() -> bool:
             return self.records.succeed(
                 task, key, media_type, timings_ms,
                 bytes_out=size, seconds=seconds, output=outcome.output, beside=outcome.beside,
             )  # fmt: skip
 
         with span("succeed"):
-            won = hold.insist(tell)
-        if not won:
+            held = run.hold.commit_outcome(write)
+        if not held:
             if key is not None:
                 self.store.delete(key)
             _log.warning("task.fenced_out")
-            return "fenced"
+            return Ending.FENCED
         _log.info("task.succeeded", bytes=size, timings_ms=timings_ms)
-        return "succeeded"
+        return Ending.SUCCEEDED
 
-    def _give_up_or_retry(self, hold: Hold, error: FacefleetError) -> str:
-        task = hold.task
+    def _fail_or_retry(self, run: Run, error: FacefleetError) -> Ending:
+        """Write down that the task failed, or queue it for another run, as the error's class and the budget say."""
         current().fail(error.code)
-        failures = task.failures + 1
-        verdict = self.retries.verdict(error, failures)
-        if verdict is not None:
-            with span("fail"):
-                kept = hold.insist(lambda: self.records.fail(task, verdict))
-            _log.info("task.failed", code=verdict.code, reason=verdict.message, kept=kept)
-            return "failed"
+        final_error = self.retries.verdict(error, run.task.failures + 1)
+        return self._retry(run, error) if final_error is None else self._fail(run, final_error)
+
+    def _fail(self, run: Run, error: FacefleetError) -> Ending:
+        with span("fail"):
+            kept = run.hold.commit_outcome(lambda: self.records.fail(run.task, error))
+        _log.info("task.failed", code=error.code, reason=error.message, kept=kept)
+        return Ending.FAILED
+
+    def _retry(self, run: Run, error: FacefleetError) -> Ending:
+        task = run.task
         delay = self.retries.delay(error, task.fence, self.jitter)
-        run_at, spend = self.clock() + delay, self.retries.spends(error)
-        current().event("retry", code=error.code, seconds=round(delay.total_seconds(), 2))
+        run_at, spend, seconds = self.clock() + delay, self.retries.spends(error), round(delay.total_seconds(), 2)
+        current().event("retry", code=error.code, seconds=seconds)
         with span("retry"):
-            kept = hold.insist(lambda: self.records.retry(task, error, run_at, spend=spend))
+            kept = run.hold.commit_outcome(lambda: self.records.retry(task, error, run_at, spend=spend))
         if kept:
             self.metrics.retries.labels(task.kind.value, error.code).inc()
-        _log.info("task.retry", code=error.code, seconds=round(delay.total_seconds(), 2), kept=kept)
-        return "retried"
+        _log.info("task.retry", code=error.code, seconds=seconds, kept=kept)
+        return Ending.RETRIED
 
-    def _discard(self, task: Task) -> None:
-        """Delete uploads that were only to be looked at; those of a run that died here go with the next deletions."""
+    def _delete_uploads(self, task: Task) -> None:
+        """Delete uploads that nobody needs after the task; those of a run that dies here go with the retention."""
         for key in task.inputs.values():
             self.store.delete(key)

@@ -25,8 +25,8 @@ def faces(
     as_json: JsonOption = False,
 ) -> None:
     """Find the faces of a photo, the largest first: box, head pose and five points, in px of the upright image."""
+    from facefleet.engine.faces_json import faces_to_json
     from facefleet.media.sniff import sniff
-    from facefleet.worker.handlers.detect import document
     from facefleet.worker.runtime import build_engine, image_limits
 
     settings = start.settings()
@@ -41,7 +41,7 @@ def faces(
     if draw is not None:
         files.write_file(draw, engine.draw(data, tiles=tiles), overwrite=force)
     if as_json:
-        output.document(dict(document(found)))
+        output.document(faces_to_json(found))
         return
     _print(found.faces, draw)
 

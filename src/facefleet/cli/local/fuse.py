@@ -91,10 +91,10 @@ def tell(out: Path, fusion: Fusion, done: str, *, as_json: bool) -> None:
     """Print what was done to which faces, and how long it took."""
     timings = {step: round(float(took), 2) for step, took in fusion.timings_ms.items()}
     if as_json:
-        from facefleet.worker.handlers.detect import face_row
+        from facefleet.engine.faces_json import face_to_json
 
         blends = [{"strength": share} for share in fusion.strengths] or [{}] * len(fusion.faces)
-        rows = [face_row(face) | blend for face, blend in zip(fusion.faces, blends, strict=True)]
+        rows = [face_to_json(face) | blend for face, blend in zip(fusion.faces, blends, strict=True)]
         output.document({
             "output": str(out), "faces": rows, "skipped": [asdict(one) for one in fusion.skipped],
             "timings_ms": timings, "models": dict(fusion.models),

@@ -1,1 +1,1 @@
-"""What each kind of task does under a claim, one file a kind."""
+"""Do the work of each kind of task under a claim, one file a kind."""
