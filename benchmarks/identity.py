@@ -139,7 +139,7 @@ def fuse(engine: Engine, recogniser: Recogniser, pair: tuple[Person, Person], op
         fused = engine.fuse(source.file, target.file, chosen)
     except FacefleetError as error:
         return Outcome(source, target, float("inf"), float("inf"), error.code, None)
-    pixels = decode(fused.image).pixels
+    pixels = decode(fused.picture.image).pixels
     own = recogniser.describe(pixels, target.face.box)
     to_source, to_target = (float(np.linalg.norm(own - person.descriptor)) for person in pair)
     return Outcome(source, target, to_source, to_target, "", pixels)

@@ -109,13 +109,13 @@ def test_a_head_on_its_side_is_found_and_fused(engine: Engine, photo: Photo, ori
 def test_strength_zero_returns_the_target_pixels(engine: Engine, photo: Photo) -> None:
     target = png(decode(photo("smiling_man")).pixels)
     fused = engine.fuse(photo("astronaut"), target, FuseOptions(strength=0))
-    assert np.array_equal(decode(fused.image).pixels, decode(target).pixels)
+    assert np.array_equal(decode(fused.picture.image).pixels, decode(target).pixels)
 
 
 def test_pixels_outside_the_face_are_untouched(engine: Engine, photo: Photo) -> None:
     target = png(decode(photo("group")).pixels)
     fused = engine.fuse(photo("astronaut"), target, FuseOptions(target_face=3))
-    before, after = decode(target).pixels, decode(fused.image).pixels
+    before, after = decode(target).pixels, decode(fused.picture.image).pixels
     inside = region(fused.faces[0], 0.1, before.shape)
     assert np.array_equal(before[~inside], after[~inside])
     assert not np.array_equal(before[inside], after[inside])
@@ -125,7 +125,7 @@ def test_pixels_outside_the_face_are_untouched(engine: Engine, photo: Photo) -> 
 def test_a_face_fused_into_itself_stays_as_it_is(engine: Engine, photo: Photo, name: str) -> None:
     target = png(decode(photo(name)).pixels)
     fused = engine.fuse(target, target)
-    before, after = decode(target).pixels, decode(fused.image).pixels
+    before, after = decode(target).pixels, decode(fused.picture.image).pixels
     inside = region(fused.faces[0], 0.0, before.shape)
     error = np.mean((before[inside].astype(float) - after[inside]) ** 2)
     assert 10 * np.log10(255**2 / error) > 36
@@ -134,7 +134,7 @@ def test_a_face_fused_into_itself_stays_as_it_is(engine: Engine, photo: Photo, n
 @pytest.mark.parametrize(("source", "target"), list(permutations(FRONTAL, 2)))
 def test_a_fused_face_keeps_the_place_of_the_target(engine: Engine, photo: Photo, source: str, target: str) -> None:
     fused = engine.fuse(photo(source), photo(target))
-    after = engine.faces(fused.image).faces
+    after = engine.faces(fused.picture.image).faces
     assert min(distance(face, fused.faces[0]) for face in after) < 0.05
 
 
@@ -144,7 +144,7 @@ def test_a_fused_face_keeps_the_place_of_the_target(engine: Engine, photo: Photo
 )
 def test_a_fused_face_looks_more_like_the_source(engine: Engine, photo: Photo, source: str, target: str) -> None:
     fused = engine.fuse(photo(source), photo(target))
-    result, giver, taker = (detail(engine, image) for image in (fused.image, photo(source), photo(target)))
+    result, giver, taker = (detail(engine, image) for image in (fused.picture.image, photo(source), photo(target)))
     assert likeness(result, giver) > 0.4
     assert likeness(result, giver) > likeness(taker, giver) + 0.15
 
@@ -165,7 +165,7 @@ def likeness(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_a_grey_target_stays_grey(engine: Engine, photo: Photo) -> None:
     grey = cv2.cvtColor(decode(photo("astronaut")).pixels, cv2.COLOR_BGR2GRAY)
-    fused = decode(engine.fuse(photo("smiling_woman"), png(grey)).image).pixels.astype(int)
+    fused = decode(engine.fuse(photo("smiling_woman"), png(grey)).picture.image).pixels.astype(int)
     assert np.ptp(fused, axis=2).max() <= 6
 
 
@@ -173,7 +173,7 @@ def test_a_grey_target_stays_grey(engine: Engine, photo: Photo) -> None:
 def test_a_dark_target_keeps_its_light(engine: Engine, photo: Photo, brightness: float) -> None:
     target = np.asarray(decode(photo("smiling_man")).pixels * brightness, np.uint8)
     fused = engine.fuse(photo("smiling_woman"), png(target))
-    before, after = target, decode(fused.image).pixels
+    before, after = target, decode(fused.picture.image).pixels
     inside = region(fused.faces[0], -0.25, before.shape)
     assert after[inside].mean() == pytest.approx(before[inside].mean(), rel=0.15)
     assert after[inside].std() < 1.5 * before[inside].std()
@@ -181,9 +181,9 @@ def test_a_dark_target_keeps_its_light(engine: Engine, photo: Photo, brightness:
 
 def test_the_same_input_gives_the_same_pixels_from_many_threads(engine: Engine, photo: Photo) -> None:
     pairs = [("astronaut", "group"), ("smiling_man", "astronaut"), ("grace_hopper", "friends")] * 6
-    alone = {pair: engine.fuse(photo(pair[0]), photo(pair[1])).image for pair in set(pairs)}
+    alone = {pair: engine.fuse(photo(pair[0]), photo(pair[1])).picture.image for pair in set(pairs)}
     with ThreadPoolExecutor(4) as threads:
-        together = list(threads.map(lambda pair: engine.fuse(photo(pair[0]), photo(pair[1])).image, pairs))
+        together = list(threads.map(lambda pair: engine.fuse(photo(pair[0]), photo(pair[1])).picture.image, pairs))
     assert all(image == alone[pair] for pair, image in zip(pairs, together, strict=True))
 
 
@@ -192,7 +192,7 @@ def test_all_faces_are_fused_but_those_that_cannot_be(engine: Engine, photo: Pho
     fused = engine.fuse(photo("astronaut"), target, FuseOptions(target_face="all"))
     assert [face.index for face in fused.faces] == [0, 1, 2, 3, 4]
     assert fused.skipped == ()
-    before, after = decode(target).pixels, decode(fused.image).pixels
+    before, after = decode(target).pixels, decode(fused.picture.image).pixels
     changed = [
         not np.array_equal(before[region(f, 0, before.shape)], after[region(f, 0, before.shape)]) for f in fused.faces
     ]
@@ -215,7 +215,7 @@ def test_of_all_faces_those_that_stay_as_they_were_are_named_with_the_reason(eng
 def test_sunglasses_of_the_target_stay(engine: Engine, photo: Photo) -> None:
     target = png(decode(photo("friends")).pixels)
     fused = engine.fuse(photo("astronaut"), target, FuseOptions(target_face=3))
-    before, after = decode(target).pixels, decode(fused.image).pixels
+    before, after = decode(target).pixels, decode(fused.picture.image).pixels
     assert np.abs(before[eye(fused.faces[0])].astype(int) - after[eye(fused.faces[0])]).max() <= 3
 
 
@@ -228,7 +228,7 @@ def test_the_alpha_of_the_target_comes_back(engine: Engine, photo: Photo) -> Non
     target = photo("bearded_man")
     frame = decode(target)
     assert frame.alpha is not None
-    again = decode(engine.fuse(photo("smiling_man"), target).image)
+    again = decode(engine.fuse(photo("smiling_man"), target).picture.image)
     assert again.alpha is not None
     assert np.array_equal(again.alpha, frame.alpha)
 
@@ -241,8 +241,8 @@ def test_the_alpha_of_the_target_comes_back(engine: Engine, photo: Photo) -> Non
 def test_the_result_has_the_format_of_the_target(engine: Engine, photo: Photo, encode: object, kind: ImageType) -> None:
     assert callable(encode)
     fused = engine.fuse(photo("grace_hopper"), encode(decode(photo("astronaut")).pixels))
-    assert fused.media_type is kind
-    assert decode(fused.image).type is kind
+    assert fused.picture.media_type is kind
+    assert decode(fused.picture.image).type is kind
 
 
 @pytest.mark.parametrize("image", ["source", "target"])
@@ -332,7 +332,7 @@ def test_a_checkpoint_can_end_the_work(engine: Engine, photo: Photo) -> None:
 
 def test_drawing_marks_the_face_and_keeps_the_format(engine: Engine, photo: Photo) -> None:
     for name in ("astronaut", "grace_hopper"):
-        before, after = decode(photo(name)), decode(engine.draw(photo(name)))
+        before, after = decode(photo(name)), decode(engine.draw(photo(name)).image)
         assert after.type is before.type
         assert after.pixels.shape == before.pixels.shape
         assert cv2.PSNR(after.pixels, before.pixels) < 30

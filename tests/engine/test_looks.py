@@ -37,7 +37,7 @@ def fused(engine: Engine, source: bytes, target: bytes, options: FuseOptions) ->
     """Before, after and the face that was replaced."""
     flat = png(decode(target).pixels)
     result = engine.fuse(source, flat, options)
-    return decode(flat).pixels, decode(result.image).pixels, result.faces[0]
+    return decode(flat).pixels, decode(result.picture.image).pixels, result.faces[0]
 
 
 def inside(face: Face, shape: tuple[int, ...], loop: tuple[int, ...] = OVAL) -> np.ndarray:
@@ -106,7 +106,9 @@ def test_the_number_of_threads_changes_no_pixel(engine: Engine, photo: Photo) ->
         for threads in (1, 2, 5, 8):
             cv2.setNumThreads(threads)
             with ThreadPoolExecutor(threads) as callers:
-                made = list(callers.map(lambda pair: engine.fuse(photo(pair[0]), photo(pair[1])).image, pairs * 4))
+                made = list(
+                    callers.map(lambda pair: engine.fuse(photo(pair[0]), photo(pair[1])).picture.image, pairs * 4)
+                )
             results[threads] = made
     finally:
         cv2.setNumThreads(usual)
@@ -146,7 +148,7 @@ def test_light_follows_the_target(engine: Engine, photo: Photo, colour: tuple[fl
     plain = decode(photo("smiling_man")).pixels
     lit = side_lit(plain, colour)
     face = engine.faces(png(plain)).faces[0]
-    after = decode(engine.fuse(photo("smiling_woman"), png(lit)).image).pixels
+    after = decode(engine.fuse(photo("smiling_woman"), png(lit)).picture.image).pixels
     middle = int(face.landmarks[1, 0])
     for half in (slice(None, middle), slice(middle, None)):
         mask = inside(face, lit.shape)[:, half]
@@ -172,12 +174,12 @@ def test_a_source_in_lights_of_two_colours_leaves_most_of_them_behind(engine: En
         return float(np.log(pixels[..., 0] / pixels[..., 2])[mask].std())
 
     assert unevenness(lit) > 5 * unevenness(target)
-    assert unevenness(engine.fuse(lit, target).image) < unevenness(lit) / 3
+    assert unevenness(engine.fuse(lit, target).picture.image) < unevenness(lit) / 3
 
 
 def test_a_grey_target_stays_grey(engine: Engine, photo: Photo) -> None:
     grey = cv2.cvtColor(cv2.cvtColor(decode(photo("smiling_man")).pixels, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    after = decode(engine.fuse(photo("astronaut"), png(np.asarray(grey, np.uint8))).image).pixels.astype(int)
+    after = decode(engine.fuse(photo("astronaut"), png(np.asarray(grey, np.uint8))).picture.image).pixels.astype(int)
     assert (after.max(axis=2) - after.min(axis=2)).max() <= 2
 
 

@@ -144,7 +144,7 @@ MASKS = [
 
 def changed(engine: Engine, source: bytes, target: bytes, outline: Outline) -> Floats:
     """Levels by which pixels of the target well inside an outline were changed, ``(N,)``."""
-    fused, before = decode(engine.fuse(source, target).image).pixels, decode(target).pixels
+    fused, before = decode(engine.fuse(source, target).picture.image).pixels, decode(target).pixels
     inside = np.zeros(before.shape[:2], np.uint8)
     cv2.fillConvexPoly(inside, outline, 255)
     inside = np.asarray(cv2.erode(inside, np.ones((13, 13), np.uint8)), np.uint8)

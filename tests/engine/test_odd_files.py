@@ -34,10 +34,10 @@ def test_an_odd_file_is_read_or_refused_by_its_code(engine: Engine, original: Or
 def test_an_odd_photo_is_a_target(engine: Engine, original: Original, row: Row) -> None:
     target = row.make(original)
     fused = engine.fuse(original.jpeg, target)
-    before, after = sniff(target), sniff(fused.image)
+    before, after = sniff(target), sniff(fused.picture.image)
     assert (after.type, after.width, after.height, after.orientation) == (before.type, before.width, before.height, 1)
-    assert (decode(fused.image).alpha is None) == (decode(target).alpha is None)
-    assert SCRIPT not in fused.image
+    assert (decode(fused.picture.image).alpha is None) == (decode(target).alpha is None)
+    assert SCRIPT not in fused.picture.image
 
 
 @pytest.mark.parametrize("form", ["jpeg", "progressive"])

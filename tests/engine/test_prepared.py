@@ -41,11 +41,11 @@ def test_each_assigned_face_is_what_a_fusion_of_it_alone_makes(engine: Engine, p
     expected = pixels_of(target).copy()
     for one in GROUP.faces:
         alone = pixels_of(
-            engine.fuse(photo(SOURCES[one.source]), target, FuseOptions(target_face=one.target_face)).image
+            engine.fuse(photo(SOURCES[one.source]), target, FuseOptions(target_face=one.target_face)).picture.image
         )
         mask = changed(pixels_of(target), alone) > 0
         expected[mask] = alone[mask]
-    assert np.array_equal(pixels_of(together.image), expected)
+    assert np.array_equal(pixels_of(together.picture.image), expected)
 
 
 def test_two_faces_of_one_source_can_change_places(engine: Engine, photo: Photo) -> None:
@@ -57,7 +57,9 @@ def test_two_faces_of_one_source_can_change_places(engine: Engine, photo: Photo)
 def test_the_order_of_assignments_changes_nothing(engine: Engine, photo: Photo) -> None:
     first, *more = (photo(name) for name in SOURCES)
     backwards = FuseOptions(faces=GROUP.faces[::-1])
-    images = [engine.fuse(first, photo("group"), options, more_sources=more).image for options in (GROUP, backwards)]
+    images = [
+        engine.fuse(first, photo("group"), options, more_sources=more).picture.image for options in (GROUP, backwards)
+    ]
     assert images[0] == images[1]
 
 
@@ -98,7 +100,7 @@ def test_what_had_been_made_ready_gives_the_same_pixels_and_every_timing(
     options = FuseOptions(target_face="all")
     fresh = engine.fuse(photo("astronaut"), photo("group"), options)
     runs = [keeping.fuse(photo("astronaut"), photo("group"), options) for _ in range(4)]
-    assert all(run.image == fresh.image for run in runs)
+    assert all(run.picture.image == fresh.picture.image for run in runs)
     assert [dict(run.known) for run in runs] == [
         {"source": known, "target": known} for known in (False, False, True, True)
     ]
@@ -111,7 +113,7 @@ def test_a_kept_target_is_never_written_to(keeping: Engine, engine: Engine, phot
     for name in ("astronaut", "smiling_man", "astronaut"):
         fused = keeping.fuse(photo(name), photo("group"))
         assert fused.known["target"]
-        assert fused.image == engine.fuse(photo(name), photo("group")).image
+        assert fused.picture.image == engine.fuse(photo(name), photo("group")).picture.image
 
 
 def test_a_kept_source_serves_other_faces_too(keeping: Engine, engine: Engine, photo: Photo) -> None:
@@ -119,7 +121,7 @@ def test_a_kept_source_serves_other_faces_too(keeping: Engine, engine: Engine, p
     assert keeping.fuse(photo("friends"), photo("astronaut")).known["source"]
     other = FuseOptions(source_face=1)
     fused = keeping.fuse(photo("friends"), photo("astronaut"), other)
-    assert fused.image == engine.fuse(photo("friends"), photo("astronaut"), other).image
+    assert fused.picture.image == engine.fuse(photo("friends"), photo("astronaut"), other).picture.image
 
 
 def test_a_failure_is_not_kept(keeping: Engine, photo: Photo) -> None:
@@ -131,9 +133,9 @@ def test_a_failure_is_not_kept(keeping: Engine, photo: Photo) -> None:
 
 def test_many_threads_share_what_is_kept_and_change_no_pixel(keeping: Engine, engine: Engine, photo: Photo) -> None:
     pairs = [("astronaut", "group"), ("smiling_man", "group"), ("astronaut", "friends")] * 5
-    alone = {pair: engine.fuse(photo(pair[0]), photo(pair[1])).image for pair in set(pairs)}
+    alone = {pair: engine.fuse(photo(pair[0]), photo(pair[1])).picture.image for pair in set(pairs)}
     with ThreadPoolExecutor(4) as threads:
-        together = list(threads.map(lambda pair: keeping.fuse(photo(pair[0]), photo(pair[1])).image, pairs))
+        together = list(threads.map(lambda pair: keeping.fuse(photo(pair[0]), photo(pair[1])).picture.image, pairs))
     assert all(image == alone[pair] for pair, image in zip(pairs, together, strict=True))
 
 

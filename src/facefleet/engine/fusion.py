@@ -13,7 +13,7 @@ from facefleet.assignments import SOURCE_ROLES, check_sources
 from facefleet.engine.about import SOURCE, TARGET, about
 from facefleet.engine.aging.ager import Ager, DetailAger
 from facefleet.engine.cache import Cache, Lent
-from facefleet.engine.codec.image import encode
+from facefleet.engine.codec.image import Frame, encode
 from facefleet.engine.memory import named_shortage
 from facefleet.engine.mesh.check import place
 from facefleet.engine.mesh.prepared import Portrait, Prepared
@@ -27,7 +27,7 @@ from facefleet.engine.steps.gate import choose_targets, skipped
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import relocated
 from facefleet.engine.stopwatch import Checkpoint, Stopwatch
-from facefleet.engine.types import Face, Faces, FuseOptions, Fusion, ModelFiles, Pixels
+from facefleet.engine.types import Face, Faces, FuseOptions, Fusion, ModelFiles, Picture, Pixels
 from facefleet.errors.input import FusionQualityLow
 from facefleet.errors.model import ModelUnknown
 from facefleet.media.sniff import Limits
@@ -177,11 +177,11 @@ class Engine:
             pairs = _pairs([giver.value for giver in givers], taking.faces, options)
         watch.expect(len(pairs) * (_FACE_STEPS + bool(options.age)) + 1)
         canvas, placed = self._fused(pairs, taking, options, watch)
-        image = encode(taking.frame.with_pixels(canvas))
+        picture = _encoded(taking.frame.with_pixels(canvas))
         watch.lap("encode")
         return Fusion(
-            image, taking.frame.type, tuple(placed), watch.timings_ms, self.versions,
-            self._known(givers, taking), tuple(placed.values()), skipped(taking.faces, placed, options.target_face),
+            picture, tuple(placed), watch.timings_ms, self.versions, self._known(givers, taking),
+            tuple(placed.values()), skipped(taking.faces, placed, options.target_face),
         )  # fmt: skip
 
     def _sources(self, sources: Sequence[bytes], options: FuseOptions, watch: Stopwatch) -> list[Lent[SourcePhoto]]:
@@ -245,10 +245,10 @@ class Engine:
             canvas = taking.canvas()
             for face in faces if options.age else ():
                 self._age(canvas, face, options.age, watch)
-            encoded = encode(taking.frame.with_pixels(canvas))
+            picture = _encoded(taking.frame.with_pixels(canvas))
             watch.lap("encode")
             return Fusion(
-                encoded, taking.frame.type, faces, watch.timings_ms, self.versions, self._known([], taking),
+                picture, faces, watch.timings_ms, self.versions, self._known([], taking),
                 skipped=skipped(taking.faces, faces, options.target_face),
             )  # fmt: skip
 
@@ -261,7 +261,7 @@ class Engine:
             return {}
         return {role: giver.hit for role, giver in zip(SOURCE_ROLES, givers, strict=False)} | {"target": taking.known}
 
-    def draw(self, image: bytes, *, tiles: bool = False) -> bytes:
+    def draw(self, image: bytes, *, tiles: bool = False) -> Picture:
         """An annotated copy in the same format: boxes, numbers, five points, sparse mesh.
 
         Raises:
@@ -270,7 +270,11 @@ class Engine:
         with named_shortage():
             frame, faces = self._photos.located(image, Stopwatch(self._clock), tiles=tiles)
             frame = frame.in_srgb()
-            return encode(frame.with_pixels(draw(frame.pixels, faces)))
+            return _encoded(frame.with_pixels(draw(frame.pixels, faces)))
+
+
+def _encoded(frame: Frame) -> Picture:
+    return Picture(encode(frame), frame.type)
 
 
 def _pairs(sources: Sequence[SourcePhoto], found: Faces, options: FuseOptions) -> list[tuple[Prepared, Face]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -180,12 +180,24 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded photo that carries no marks yet.
+
+    Attributes:
+        image: File.
+        media_type: Type of the file.
+    """
+
+    image: bytes = field(repr=False)
+    media_type: ImageType
+
+
+@dataclass(frozen=True, slots=True)
 class Fusion:
     """A fused photo, or one whose face was aged.
 
     Attributes:
-        image: The file, in the target's format.
-        media_type: Of ``image``.
+        picture: The result, in the target's format.
         faces: The target's faces that were fused or aged, as they were before.
         timings_ms: Step to milliseconds; near 0 for what had been made ready before.
         models: Name to version of the models that took part.
@@ -194,8 +206,7 @@ class Fusion:
         skipped: The other faces, where all were asked for.
     """
 
-    image: bytes
-    media_type: ImageType
+    picture: Picture
     faces: tuple[Face, ...]
     timings_ms: Mapping[str, float]
     models: Mapping[str, str]

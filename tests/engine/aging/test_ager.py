@@ -152,7 +152,7 @@ def test_threads_get_the_same_pixels(engine: Engine, photo: Photo) -> None:
 def test_a_fusion_without_an_age_is_the_same_and_has_no_such_step(engine: Engine, photo: Photo) -> None:
     plain = engine.fuse(photo("astronaut"), photo("smiling_man"))
     zero = engine.fuse(photo("astronaut"), photo("smiling_man"), FuseOptions(age=0.0))
-    assert zero.image == plain.image
+    assert zero.picture.image == plain.picture.image
     assert "age" not in zero.timings_ms
 
 
@@ -162,8 +162,8 @@ def test_the_fused_face_is_aged_where_it_is(engine: Engine, photo: Photo) -> Non
         engine.fuse(photo("grace_hopper"), target, FuseOptions(age=age, shape=1.0)) for age in (-1.0, 0.0, 1.0)
     )
     assert old.timings_ms["age"] > 0
-    face = engine.faces(plain.image).faces[0]
-    found = [detail(decode(fusion.image).pixels, face) for fusion in (young, plain, old)]
+    face = engine.faces(plain.picture.image).faces[0]
+    found = [detail(decode(fusion.picture.image).pixels, face) for fusion in (young, plain, old)]
     assert found == sorted(found)
 
 
@@ -172,7 +172,7 @@ def test_every_fused_face_is_aged(engine: Engine, photo: Photo) -> None:
     plain, old = (
         engine.fuse(photo("astronaut"), target, FuseOptions(target_face="all", age=age)) for age in (0.0, 1.0)
     )
-    changed = np.any(decode(plain.image).pixels != decode(old.image).pixels, axis=2)
+    changed = np.any(decode(plain.picture.image).pixels != decode(old.picture.image).pixels, axis=2)
     assert all(changed[skin(changed, face)].mean() > 0.5 for face in old.faces)
 
 
@@ -186,7 +186,7 @@ def test_one_face_of_a_photo_is_aged_without_a_fusion(engine: Engine, photo: Pho
 
 def test_an_age_of_none_returns_the_photos_pixels(engine: Engine, photo: Photo) -> None:
     image = png(decode(photo("astronaut")).pixels)
-    assert np.array_equal(decode(engine.age(image, FuseOptions()).image).pixels, decode(image).pixels)
+    assert np.array_equal(decode(engine.age(image, FuseOptions()).picture.image).pixels, decode(image).pixels)
 
 
 def test_a_photo_without_the_face_is_refused(engine: Engine, photo: Photo) -> None:

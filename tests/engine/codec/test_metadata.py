@@ -60,9 +60,9 @@ def test_nothing_of_what_photos_tell_is_in_the_result(
 ) -> None:
     data = make(Original(astronaut))
     assert all(secret in data for secret in SECRETS)
-    fused = engine.fuse(data, data).image
+    fused = engine.fuse(data, data).picture.image
     assert not [secret for secret in SECRETS if secret in fused]
-    assert not [secret for secret in SECRETS if secret in engine.draw(data)]
+    assert not [secret for secret in SECRETS if secret in engine.draw(data).image]
 
 
 def test_a_jpeg_result_has_no_part_but_those_of_its_pixels(astronaut: Pixels) -> None:

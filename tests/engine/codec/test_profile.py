@@ -220,11 +220,11 @@ def test_a_fusion_sees_the_colours_that_a_profile_means(engine: Engine, photo: P
     plain, other = png(decode(wide).pixels), photo("smiling_man")
     assert np.abs(decode(wide).pixels.astype(int) - decode(photo("portrait_man")).pixels).max() > 20
     for pairs in (((wide, other), (plain, other)), ((other, wide), (other, plain))):
-        fused, expected = (decode(engine.fuse(*pair).image).pixels.astype(int) for pair in pairs)
+        fused, expected = (decode(engine.fuse(*pair).picture.image).pixels.astype(int) for pair in pairs)
         assert np.abs(fused - expected).mean() < 1.5  # a JPEG beside a PNG, its points found in the colours as stored
 
 
 def test_a_photo_drawn_on_has_the_faces_that_are_counted(engine: Engine, photo: Photo) -> None:
     wide = with_icc(photo("group"), display_p3())
-    assert decode(engine.draw(wide)).pixels.shape == decode(wide).pixels.shape
+    assert decode(engine.draw(wide).image).pixels.shape == decode(wide).pixels.shape
     assert len(engine.faces(wide).faces) == 6

@@ -61,7 +61,7 @@ def test_the_targets_frame_stays_in_front_of_the_sources_eyes(engine: Engine, ph
     prepared = ready(engine, photo("grace_hopper"))
     assert prepared.glasses is not None
     over = prepared.glasses.over((prepared.region.width, prepared.region.height)) > 0.9
-    fused = decode(engine.fuse(photo("smiling_woman"), photo("grace_hopper")).image).pixels
+    fused = decode(engine.fuse(photo("smiling_woman"), photo("grace_hopper")).picture.image).pixels
     away = np.abs(prepared.region.of(fused).astype(int) - prepared.patch)[over]
     assert over.sum() > 500
     assert away.mean() < 6

@@ -16,7 +16,7 @@ from facefleet.engine.types import Face, FuseOptions, Pixels
 def older(engine: Engine, photo: bytes) -> tuple[Pixels, Pixels, Face]:
     before = decode(photo).pixels
     fusion = engine.age(png(before), FuseOptions(age=1.0))  # PNG: nothing but the step changes a pixel
-    return before, decode(fusion.image).pixels, fusion.faces[0]
+    return before, decode(fusion.picture.image).pixels, fusion.faces[0]
 
 
 def above(pixels: Pixels, face: Face, low: float, high: float) -> Pixels:

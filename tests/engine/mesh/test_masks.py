@@ -84,7 +84,7 @@ def test_the_other_brow_goes_where_hair_covers_one(engine: Engine, photo: Photo,
     target = photo("smiling_woman")
     pixels, face = face_of(engine, photo("smiling_man"))
     sources = pixels, with_lock(pixels, face, side)
-    free, mended = (decode(engine.fuse(png(source), target).image).pixels for source in sources)
+    free, mended = (decode(engine.fuse(png(source), target).picture.image).pixels for source in sources)
     points = engine.faces(target).faces[0].landmarks[:, :2]
     near: Pixels = np.zeros(free.shape[:2], np.uint8)
     cv2.fillConvexPoly(near, cv2.convexHull(np.round(points[list(side[0])]).astype(np.int32)), 1)

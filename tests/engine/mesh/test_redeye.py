@@ -43,7 +43,7 @@ def test_red_pupils_are_not_carried_over(engine: Engine, photo: Photo, name: str
     assert redness(red, face) > 120
     target = photo("smiling_man")
     fused = engine.fuse(png(red), png(decode(target).pixels), FuseOptions(shape=0.0))
-    assert redness(decode(fused.image).pixels, fused.faces[0]) < 60
+    assert redness(decode(fused.picture.image).pixels, fused.faces[0]) < 60
 
 
 @pytest.mark.parametrize("name", ["group", "friends", "smiling_man", "portrait_man", "turned_woman", "bearded_man"])

@@ -39,7 +39,7 @@ def faces(
         engine = build_engine(settings, interpreters=1, progress=progress)
     found = engine.faces(data, tiles=tiles)
     if draw is not None:
-        files.write_file(draw, engine.draw(data, tiles=tiles), overwrite=force)
+        files.write_file(draw, engine.draw(data, tiles=tiles).image, overwrite=force)
     if as_json:
         output.document(faces_to_json(found))
         return

@@ -28,7 +28,7 @@ from facefleet.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from facefleet.engine.types import Fusion, TargetFace
+    from facefleet.engine.types import Fusion, Picture, TargetFace
 
 
 def fuse(
@@ -66,7 +66,7 @@ def fuse(
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
     fusion = engine.fuse(sources[0], photo, options, more_sources=sources[1:])
-    files.write_file(out, marked(fusion, settings.marks.producer), overwrite=force)
+    files.write_file(out, marked(fusion.picture, settings.marks.producer), overwrite=force)
     tell(out, fusion, "fused", as_json=as_json)
     if not as_json:
         _tell_weaker(fusion, strength)
@@ -80,11 +80,11 @@ def target_face_of(text: str | None) -> TargetFace:
         return text  # type: ignore[return-value]
 
 
-def marked(fusion: Fusion, producer: str) -> bytes:
+def marked(picture: Picture, producer: str) -> bytes:
     """The file with the marks that say it was generated."""
     from facefleet.safety import labels
 
-    return labels.mark(fusion.image, fusion.media_type, producer=producer, content_id=str(uuid4()))
+    return labels.mark(picture.image, picture.media_type, producer=producer, content_id=str(uuid4()))
 
 
 def tell(out: Path, fusion: Fusion, done: str, *, as_json: bool) -> None:
