@@ -17,12 +17,12 @@ from tests.gateway.conftest import Door, Open
 from tests.servers import PostgresServer, ValkeyServer, wait_until
 
 from facefleet.clock import now
-from facefleet.observability.reading import PATIENCE_SECONDS
+from facefleet.observability.bounded_read import READ_TIMEOUT_SECONDS
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.storage.folder import FolderStore
 from facefleet.tasks.switches import MAINTENANCE, Switches, pause_of
 
-QUICK_SECONDS = 2 * PATIENCE_SECONDS + 1  # both parts stuck, on a busy machine
+QUICK_SECONDS = 2 * READ_TIMEOUT_SECONDS + 1  # both parts stuck, on a busy machine
 
 
 @pytest.fixture

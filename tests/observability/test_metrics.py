@@ -148,7 +148,7 @@ metrics.slots.labels("stable").set(2)
 metrics.in_flight.labels("fuse").inc()
 metrics.retries.labels("fuse", "out_of_memory").inc()
 metrics.process_seconds.labels("fuse", "succeeded").observe(0.3)
-metrics.outage("broker")()
+metrics.on_outage("broker")()
 print("counted", flush=True)
 sys.stdin.readline()
 """

@@ -19,7 +19,16 @@ from facefleet.config import Tracing
 from facefleet.errors.input import FaceNotFound
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.otlp import CLOSE_SECONDS, MAX_WAITING
-from facefleet.observability.tracing import NOTHING, Side, context_of, current, laps, open_tracer, span, trace_id_of
+from facefleet.observability.tracing import (
+    NO_SPAN,
+    SpanKind,
+    current,
+    open_tracer,
+    span,
+    trace_id_of,
+    trace_steps,
+    traceparent_or_new,
+)
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -34,18 +43,18 @@ def count(metrics: Metrics, outcome: str) -> float:
 
 
 def test_spans_of_several_threads_do_not_mix(receiver: Receiver, metrics: Metrics) -> None:
-    tracer = open_tracer(Tracing(endpoint=receiver.endpoint), "worker", metrics.traced)
+    tracer = open_tracer(Tracing(endpoint=receiver.endpoint), "worker", metrics.count_spans)
     together = Barrier(4)
 
     def work(number: int) -> None:
-        with tracer.open("task.handle", Side.CONSUMER, None) as handling:
+        with tracer.open("task.handle", SpanKind.CONSUMER, None) as handling:
             handling.set(number=number)
 
             def meet(step: str, share: float) -> None:
                 together.wait()
 
-            lap = laps("engine", meet)
-            lap("detect", 0.5)
+            checkpoint = trace_steps("engine", meet)
+            checkpoint("detect", 0.5)
             with span("store") as storing:
                 storing.set(number=number)
 
@@ -60,13 +69,13 @@ def test_spans_of_several_threads_do_not_mix(receiver: Receiver, metrics: Metric
         assert (one.trace, one.parent) == (root.trace, root.id)
     assert {one.parent for one in receiver.named("engine.detect")} == {one.id for one in roots.values()}
     assert count(metrics, "sent") == 12
-    assert current() is NOTHING
+    assert current() is NO_SPAN
 
 
 def test_a_callers_trace_goes_on_and_an_error_has_our_code(receiver: Receiver, metrics: Metrics) -> None:
     secret = {"authorization": SecretStr("Bearer one")}
-    tracer = open_tracer(Tracing(endpoint=receiver.endpoint, headers=secret), "gateway", metrics.traced)
-    with pytest.raises(FaceNotFound), tracer.open("GET", Side.SERVER, CALLER), span("claim"):
+    tracer = open_tracer(Tracing(endpoint=receiver.endpoint, headers=secret), "gateway", metrics.count_spans)
+    with pytest.raises(FaceNotFound), tracer.open("GET", SpanKind.SERVER, CALLER), span("claim"):
         raise FaceNotFound("No face in /secret/photo.jpg.")
     tracer.close()
     (root,) = receiver.named("GET")
@@ -80,8 +89,8 @@ def test_a_callers_trace_goes_on_and_an_error_has_our_code(receiver: Receiver, m
 def test_the_caller_decides_and_else_the_ratio(
     receiver: Receiver, metrics: Metrics, sample: float, caller: str | None, sent: int
 ) -> None:
-    tracer = open_tracer(Tracing(endpoint=receiver.endpoint, sample=sample), "gateway", metrics.traced)
-    with tracer.open("GET", Side.SERVER, caller) as root:
+    tracer = open_tracer(Tracing(endpoint=receiver.endpoint, sample=sample), "gateway", metrics.count_spans)
+    with tracer.open("GET", SpanKind.SERVER, caller) as root:
         assert root.traceparent is not None
         assert root.traceparent.endswith(f"-0{sent}")
     tracer.close()
@@ -89,10 +98,10 @@ def test_the_caller_decides_and_else_the_ratio(
 
 
 def test_a_receiver_that_is_away_costs_spans_and_no_time(metrics: Metrics) -> None:
-    tracer = open_tracer(Tracing(endpoint=f"http://127.0.0.1:{free_port()}/v1/traces"), "worker", metrics.traced)
+    tracer = open_tracer(Tracing(endpoint=f"http://127.0.0.1:{free_port()}/v1/traces"), "worker", metrics.count_spans)
     began = time.monotonic()
     for _ in range(MAX_WAITING + 100):
-        with tracer.open("task.handle", Side.CONSUMER, None):
+        with tracer.open("task.handle", SpanKind.CONSUMER, None):
             pass
     spent = time.monotonic() - began
     began = time.monotonic()
@@ -112,8 +121,8 @@ def test_the_environment_of_other_programs_changes_nothing(
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "1")
     monkeypatch.setenv("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
-    tracer = open_tracer(Tracing(endpoint=receiver.endpoint), "gateway", metrics.traced)
-    with tracer.open("GET", Side.SERVER, None) as root:
+    tracer = open_tracer(Tracing(endpoint=receiver.endpoint), "gateway", metrics.count_spans)
+    with tracer.open("GET", SpanKind.SERVER, None) as root:
         root.set(task_id="t", http_response_status__code=200)
     tracer.close()
     (found,) = receiver.spans
@@ -127,7 +136,7 @@ def test_what_is_off_traces_nothing_and_loads_nothing() -> None:
     code = (
         "import sys; from facefleet.config import load; from facefleet.observability.tracing import *\n"
         "t = open_tracer(load().tracing, 'gateway', print)\n"
-        "with t.open('GET', Side.SERVER, None) as s: assert s is NOTHING and span('x') is NOTHING\n"
+        "with t.open('GET', SpanKind.SERVER, None) as s: assert s is NO_SPAN and span('x') is NO_SPAN\n"
         "print([m for m in sys.modules if m.startswith(('opentelemetry', 'requests', 'google'))])"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FACEFLEET_TRACING")}
@@ -136,9 +145,9 @@ def test_what_is_off_traces_nothing_and_loads_nothing() -> None:
 
 
 def test_a_trace_context_is_kept_or_made() -> None:
-    assert context_of(CALLER) == CALLER
+    assert traceparent_or_new(CALLER) == CALLER
     for other in (None, "", "00-zz-nonsense", "00-" + "0" * 32 + CALLER[35:]):
-        made = context_of(other)
+        made = traceparent_or_new(other)
         assert made != other
         assert trace_id_of(made) == made[3:35]
         assert trace_id_of(other) is None

@@ -83,7 +83,7 @@ def test_a_message_that_the_broker_did_not_take_is_an_outage_once_a_second() -> 
     metrics = Metrics(CollectorRegistry())
     url = f"redis://127.0.0.1:{free_port()}/0"
     with build_app(url, prefix="t", lower_lane_every=5, visibility_timeout=3600) as app:
-        submitter = Submitter(app, on_outage=metrics.outage("broker"))
+        submitter = Submitter(app, on_outage=metrics.on_outage("broker"))
         labels = {"part": "broker"}
         assert metrics.registry.get_sample_value("facefusion_outages_total", labels) == 0
         for _ in range(3):

@@ -111,7 +111,7 @@ class Parts:
         """
         metrics = Metrics(CollectorRegistry())
         database = Database(
-            settings.records_url, busy_timeout=settings.records.busy_timeout, on_outage=metrics.outage("records")
+            settings.records_url, busy_timeout=settings.records.busy_timeout, on_outage=metrics.on_outage("records")
         )
         schema.require_current(database)
         queue = settings.queue
@@ -120,17 +120,17 @@ class Parts:
             url, prefix=queue.prefix, lower_lane_every=queue.lower_lane_every,
             visibility_timeout=queue.visibility_timeout,
         )  # fmt: skip
-        broker_away = metrics.outage("broker")
+        broker_away = metrics.on_outage("broker")
         waker = Waker(url, prefix=queue.prefix, metrics=metrics)
         return cls(
             database,
             TaskRepository(database, now, waker),
-            open_store(settings.objects_url, settings.objects, on_outage=metrics.outage("store")),
+            open_store(settings.objects_url, settings.objects, on_outage=metrics.on_outage("store")),
             Broker(url, prefix=queue.prefix, on_outage=broker_away),
             Submitter(celery, on_outage=broker_away),
             waker,
             metrics,
-            open_tracer(settings.tracing, "gateway", metrics.traced),
+            open_tracer(settings.tracing, "gateway", metrics.count_spans),
         )
 
     def close(self) -> None:

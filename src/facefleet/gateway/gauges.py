@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from facefleet.clock import Clock
+from facefleet.observability.bounded_read import BoundedRead
 from facefleet.observability.metrics import Depths, LaneSample, Metrics, RecordsSample, WebhookSample
-from facefleet.observability.reading import Reading
 from facefleet.queue.broker import Broker
 from facefleet.queue.lanes import STABLE
 from facefleet.tasks.deliveries import Deliveries
@@ -15,9 +15,9 @@ from facefleet.upkeep.operations import Control
 
 def watch(metrics: Metrics, broker: Broker, control: Control, deliveries: Deliveries, clock: Clock) -> None:
     """Have every scrape read both; either may be away."""
-    metrics.watch_queue(Reading(lambda: _depths(broker)))
-    metrics.watch_records(Reading(lambda: _sample(control)))
-    metrics.watch_webhooks(Reading(lambda: _pending(deliveries, clock)))
+    metrics.watch_queue(BoundedRead(lambda: _depths(broker)))
+    metrics.watch_records(BoundedRead(lambda: _sample(control)))
+    metrics.watch_webhooks(BoundedRead(lambda: _pending(deliveries, clock)))
 
 
 def _depths(broker: Broker) -> Depths:

@@ -1,4 +1,4 @@
-"""Logs: structlog, one JSON line an event; what is bound to a task is on every line of it."""
+"""Sets up logging by structlog: one JSON line an event, with the fields that are bound to the task on every line."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor
 
-# Libraries whose every step is no news; uvicorn.error is its general logger.
-_QUIET = ("httpx", "httpcore", "celery", "kombu", "alembic", "uvicorn.access", "uvicorn.error")
+# Libraries that log every step at level info; uvicorn.error is uvicorn's general logger.
+_LOGGED_FROM_WARNING = ("httpx", "httpcore", "celery", "kombu", "alembic", "uvicorn.access", "uvicorn.error")
 
 
 def configure(level: str = "info", style: str = "auto") -> None:
-    """Set up logging for this process: ours, and that of the libraries, in one shape on stderr.
+    """Set up logging of this process, of the libraries too, in one format on stderr.
 
     Args:
         level: ``debug``, ``info``, ``warning`` or ``error``.
@@ -46,35 +46,35 @@ def configure(level: str = "info", style: str = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(severity)
-    for name in _QUIET:
+    for name in _LOGGED_FROM_WARNING:
         logging.getLogger(name).setLevel(max(severity, logging.WARNING))
 
 
-def silence(library: str) -> None:
-    """For a library that says again and again what we say once."""
+def mute_library(library: str) -> None:
+    """Drop all log lines of a library that repeats what we log once."""
     logging.getLogger(library).setLevel(logging.CRITICAL + 1)
 
 
 def _renderers(console: bool) -> list[Processor]:
-    """Tracebacks go without the values of variables: those are photos, passwords and tenants' rows."""
-    drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    """The last processors; they write tracebacks without the values of variables: photos, passwords, tenants' rows."""
+    drop_metadata = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if console:
         traceback = structlog.dev.RichTracebackFormatter(show_locals=False)
-        return [drop, structlog.dev.ConsoleRenderer(exception_formatter=traceback)]
+        return [drop_metadata, structlog.dev.ConsoleRenderer(exception_formatter=traceback)]
     tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
-    return [drop, tracebacks, _add_process, structlog.processors.JSONRenderer()]
+    return [drop_metadata, tracebacks, _add_process, structlog.processors.JSONRenderer()]
 
 
 def _add_process(_: object, __: str, event: EventDict) -> EventDict:
-    """A worker's processes write to one stream."""
+    """Add the process id: the processes of a worker write to one stream."""
     event["pid"] = os.getpid()
     return event
 
 
 def logger(name: str, **bound: Any) -> structlog.stdlib.BoundLogger:
     """The logger of a module."""
-    found: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name, **bound)
-    return found
+    bound_logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name, **bound)
+    return bound_logger
 
 
 bound = structlog.contextvars.bound_contextvars

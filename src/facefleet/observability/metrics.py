@@ -1,7 +1,7 @@
-"""Metrics: every name is here. Each program builds one ``Metrics`` on its own registry and hands it down.
+"""Defines every metric. Each program builds one ``Metrics`` on its own registry and hands it down.
 
-What is counted may be spread over processes (``PROMETHEUS_MULTIPROC_DIR``): gauges say how they add up. What is read at
-a scrape is the gateway's alone, and has no sample while the part it asks is away: a zero would say that nothing waits.
+Counts may be spread over processes (``PROMETHEUS_MULTIPROC_DIR``): gauges say how they add up. Values read at a scrape
+are the gateway's alone; they have no sample while the part that is asked is away: a zero would say that nothing waits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LANE = ("track", "lane")
 
 @dataclass(frozen=True, slots=True)
 class LaneSample:
-    """What the records say of a lane.
+    """Tasks of one lane, by the records.
 
     Attributes:
         oldest_seconds: How long the queued task that has waited longest could have run; 0 where none waits.
@@ -40,7 +40,7 @@ class LaneSample:
 
 @dataclass(frozen=True, slots=True)
 class RecordsSample:
-    """What the records say of the whole service."""
+    """Tasks of all lanes and the maintenance switch, by the records."""
 
     lanes: Sequence[LaneSample]
     maintenance: bool
@@ -48,7 +48,7 @@ class RecordsSample:
 
 @dataclass(frozen=True, slots=True)
 class WebhookSample:
-    """What the records say of deliveries.
+    """Webhook deliveries that have not ended, by the records.
 
     Attributes:
         pending: Not at their end, those that wait for another attempt included.
@@ -59,12 +59,12 @@ class WebhookSample:
     late_seconds: float
 
 
-def uncounted() -> None:
-    """For a part whose outages nobody counts."""
+def ignore_outage() -> None:
+    """Count nothing: the default of parts that report their outages."""
 
 
 class Metrics:
-    """What one program counts, and what its scrapes read."""
+    """Holds the metrics of one program: those it counts, and those that a scrape reads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
@@ -127,29 +127,29 @@ class Metrics:
             "facefusion_spans_total", "Spans of traces by what became of them.", ["outcome"], registry=registry
         )
 
-    def traced(self, outcome: str, spans: int) -> None:
-        """Counts spans that were sent, had no room, or were not delivered."""
+    def count_spans(self, outcome: str, spans: int) -> None:
+        """Count spans that were sent, had no room, or were not delivered."""
         self.spans.labels(outcome).inc(spans)
 
-    def outage(self, part: Part) -> Callable[[], None]:
-        """Counts one outage of the part with each call; from now on it has a sample, which is 0 before the first."""
+    def on_outage(self, part: Part) -> Callable[[], None]:
+        """A function that counts one outage of the part; the part has a sample from now on, 0 before the first."""
         return self.outages.labels(part).inc
 
     def watch_queue(self, depths: Callable[[], Depths | None]) -> None:
         """Read the depth of the queue at every scrape; none where the broker is away."""
-        self.registry.register(_Read(lambda: _queue(depths() or {})))
+        self.registry.register(_ReadAtScrape(lambda: _queue(depths() or {})))
 
     def watch_records(self, sample: Callable[[], RecordsSample | None]) -> None:
-        """Read what the records say at every scrape; none where they are away."""
-        self.registry.register(_Read(lambda: _records(sample())))
+        """Read the tasks of all lanes at every scrape; none where the records are away."""
+        self.registry.register(_ReadAtScrape(lambda: _records(sample())))
 
     def watch_webhooks(self, sample: Callable[[], WebhookSample | None]) -> None:
-        """Read what of the deliveries is pending at every scrape; none where the records are away."""
-        self.registry.register(_Read(lambda: _webhooks(sample())))
+        """Read the pending deliveries at every scrape; none where the records are away."""
+        self.registry.register(_ReadAtScrape(lambda: _webhooks(sample())))
 
 
-class _Read(Collector):
-    """Families that are read at a scrape, and not when they are registered: a program starts while parts are away."""
+class _ReadAtScrape(Collector):
+    """Reads families at a scrape, and not when it is registered: a program can start while other parts are away."""
 
     def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
         self._families = families

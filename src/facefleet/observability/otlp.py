@@ -1,7 +1,7 @@
-"""Spans by the OpenTelemetry SDK, sent as OTLP over HTTP in batches by a thread of its own.
+"""Records spans with the OpenTelemetry SDK, and sends them as OTLP over HTTP from a thread of their own.
 
-A receiver that is away costs spans, counted, and never a request: the queue is bounded, so is the end. The SDK would
-read ``OTEL_…`` by itself; everything it would look up there is handed to it (decision 0010).
+Where the receiver is away spans are dropped and counted, and no request waits: the queue and the time to close are
+bounded. By itself the SDK would read ``OTEL_…``; all that it would look up there is passed to it (decision 0010).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from facefleet.config import Tracing
 from facefleet.errors.input import ConfigInvalid
-from facefleet.observability.logs import logger, silence
-from facefleet.observability.tracing import Attribute, Count, Side, Span, context_of, entered
+from facefleet.observability.logs import logger, mute_library
+from facefleet.observability.tracing import Attribute, Count, Span, SpanKind, as_current, traceparent_or_new
 
 try:
     import requests
@@ -36,55 +36,55 @@ except ModuleNotFoundError as missing:
 
 CLOSE_SECONDS = 2.0
 MAX_WAITING = 4_096  # spans; with the largest of ours about 4 MB
-_BATCH = 512
-_OF_A_BATCH = ("content-type", "content-encoding", "user-agent")
-_DELAY_MS = 1_000
+_EXPORT_SPANS = 512
+_EXPORTER_HEADERS = ("content-type", "content-encoding", "user-agent")
+_EXPORT_INTERVAL_MS = 1_000
 _KINDS = {
-    Side.INTERNAL: trace.SpanKind.INTERNAL,
-    Side.SERVER: trace.SpanKind.SERVER,
-    Side.PRODUCER: trace.SpanKind.PRODUCER,
-    Side.CONSUMER: trace.SpanKind.CONSUMER,
+    SpanKind.INTERNAL: trace.SpanKind.INTERNAL,
+    SpanKind.SERVER: trace.SpanKind.SERVER,
+    SpanKind.PRODUCER: trace.SpanKind.PRODUCER,
+    SpanKind.CONSUMER: trace.SpanKind.CONSUMER,
 }
 
 _log = logger(__name__)
 
 
 class OtlpTracer:
-    """Sends the spans of one program.
+    """Records and sends the spans of one program.
 
     Args:
         settings: With an endpoint.
-        program: Comes after the service's name.
-        count: Told what became of spans.
+        program: Follows the service's name, as in ``facefleet-worker``.
+        count: Called with what became of spans.
     """
 
     def __init__(self, settings: Tracing, program: str, count: Count) -> None:
-        silence("opentelemetry")  # it would repeat with every batch what we count, and tell once
-        self._outbox = _Outbox(_exporter(settings), count)
+        mute_library("opentelemetry")  # it would repeat with every export what we count, and log once
+        self._processor = _BoundedProcessor(_exporter(settings), count)
         self._provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(settings.sample)),
             resource=_resource(settings.service, program),
             span_limits=_LIMITS,
             shutdown_on_exit=False,  # whoever built it closes it, for a bounded time
         )
-        self._provider.add_span_processor(self._outbox)
+        self._provider.add_span_processor(self._processor)
         self._tracer = self._provider.get_tracer("facefleet", version("facefleet"))
 
-    def open(self, name: str, side: Side, traceparent: str | None) -> AbstractContextManager[Span]:
+    def open(self, name: str, side: SpanKind, traceparent: str | None) -> AbstractContextManager[Span]:
         """See ``Tracer``."""
-        return _opened(self._tracer, name, side, _remote(traceparent))
+        return _open_span(self._tracer, name, side, _caller_context(traceparent))
 
     def close(self) -> None:
-        """Send what waits, for at most ``CLOSE_SECONDS``."""
-        last = Thread(target=self._provider.shutdown, name="traces", daemon=True)
-        last.start()
-        last.join(CLOSE_SECONDS)
-        if left := self._outbox.waiting:
+        """Send the spans that wait, for at most ``CLOSE_SECONDS``."""
+        shutdown = Thread(target=self._provider.shutdown, name="traces", daemon=True)
+        shutdown.start()
+        shutdown.join(CLOSE_SECONDS)
+        if left := self._processor.waiting:
             _log.warning("traces.left", spans=left)
 
 
 class _OtlpSpan:
-    """One of the SDK's."""
+    """Wraps a span of the SDK."""
 
     def __init__(self, tracer: trace.Tracer, span: trace.Span) -> None:
         self._tracer = tracer
@@ -95,13 +95,13 @@ class _OtlpSpan:
         context = self._span.get_span_context()
         return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags & 1:02x}"
 
-    def child(self, name: str, side: Side) -> AbstractContextManager[Span]:
-        return _opened(self._tracer, name, side, self._inside())
+    def child(self, name: str, side: SpanKind) -> AbstractContextManager[Span]:
+        return _open_span(self._tracer, name, side, self._context())
 
-    def past(self, name: str, began: int, ended: int) -> None:
-        self._tracer.start_span(name, self._inside(), start_time=began).end(ended)
+    def add_ended_child(self, name: str, began: int, ended: int) -> None:
+        self._tracer.start_span(name, self._context(), start_time=began).end(ended)
 
-    def named(self, name: str) -> None:
+    def rename(self, name: str) -> None:
         self._span.update_name(name)
 
     def set(self, **attributes: Attribute) -> None:
@@ -114,23 +114,23 @@ class _OtlpSpan:
         self._span.set_attribute("error.type", code)
         self._span.set_status(trace.StatusCode.ERROR, code)
 
-    def _inside(self) -> Context:
+    def _context(self) -> Context:
         return trace.set_span_in_context(self._span, Context())
 
 
 @contextmanager
-def _opened(tracer: trace.Tracer, name: str, side: Side, parent: Context) -> Iterator[Span]:
+def _open_span(tracer: trace.Tracer, name: str, side: SpanKind, parent: Context) -> Iterator[Span]:
     span = tracer.start_span(name, parent, _KINDS[side])
     try:
-        with entered(_OtlpSpan(tracer, span)) as one:
-            yield one
+        with as_current(_OtlpSpan(tracer, span)) as opened:
+            yield opened
     finally:
         span.end()
 
 
-def _remote(traceparent: str | None) -> Context:
-    """What the caller says it is in; nothing where it says nothing that can be read."""
-    if traceparent is None or context_of(traceparent) != traceparent:
+def _caller_context(traceparent: str | None) -> Context:
+    """The context of the caller's span; an empty one where its trace context is missing or malformed."""
+    if traceparent is None or traceparent_or_new(traceparent) != traceparent:
         return Context()
     _, trace_id, span_id, flags = traceparent.split("-")
     sampled = trace.TraceFlags(int(flags, 16) & trace.TraceFlags.SAMPLED)
@@ -142,19 +142,20 @@ def _dotted(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
     return {name.replace("__", "\0").replace("_", ".").replace("\0", "_"): v for name, v in attributes.items()}
 
 
-class _Outbox(SpanProcessor):
-    """The SDK's batches, with a count of what does not fit or does not arrive.
+class _BoundedProcessor(SpanProcessor):
+    """Exports spans through the SDK's processor, and counts those that do not fit or do not arrive.
 
-    The SDK drops in silence what its queue has no room for; here it is never handed more than fits.
+    The SDK drops spans that its queue has no room for without a word; here it is never given more than fit.
     """
 
     def __init__(self, exporter: SpanExporter, count: Count) -> None:
         self._lock = Lock()
         self._count = count
         self.waiting = 0
-        self._batches = BatchSpanProcessor(
-            _Counted(exporter, self._went), max_queue_size=MAX_WAITING, schedule_delay_millis=_DELAY_MS,
-            max_export_batch_size=_BATCH, export_timeout_millis=CLOSE_SECONDS * 1000,
+        self._sdk_processor = BatchSpanProcessor(
+            _CountingExporter(exporter, self._exported), max_queue_size=MAX_WAITING,
+            schedule_delay_millis=_EXPORT_INTERVAL_MS, max_export_batch_size=_EXPORT_SPANS,
+            export_timeout_millis=CLOSE_SECONDS * 1000,
         )  # fmt: skip
 
     def on_end(self, span: ReadableSpan) -> None:
@@ -164,24 +165,24 @@ class _Outbox(SpanProcessor):
             room = self.waiting < MAX_WAITING
             self.waiting += room
         if room:
-            self._batches.on_end(span)
+            self._sdk_processor.on_end(span)
         else:
             self._count("full", 1)
 
     def shutdown(self) -> None:
-        self._batches.shutdown()  # type: ignore[no-untyped-call]
+        self._sdk_processor.shutdown()  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        return self._batches.force_flush(timeout_millis)
+        return self._sdk_processor.force_flush(timeout_millis)
 
-    def _went(self, outcome: str, spans: int) -> None:
+    def _exported(self, outcome: str, spans: int) -> None:
         with self._lock:
             self.waiting -= spans
         self._count(outcome, spans)
 
 
-class _Counted(SpanExporter):
-    """Says when the receiver goes away and when it is back, and counts what it took."""
+class _CountingExporter(SpanExporter):
+    """Counts the spans that the receiver took, and logs when it goes away and when it is back."""
 
     def __init__(self, exporter: SpanExporter, count: Count) -> None:
         self._exporter = exporter
@@ -203,7 +204,7 @@ class _Counted(SpanExporter):
         self._exporter.shutdown()
 
 
-class _Session(requests.Session):
+class _OwnHeadersSession(requests.Session):
     """Sends our headers and no others: the exporter would add those that the environment has for another receiver."""
 
     def __init__(self, ours: Mapping[str, str]) -> None:
@@ -212,17 +213,17 @@ class _Session(requests.Session):
         self._ours = ours
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        kept = {name: value for name, value in request.headers.items() if name.lower() in _OF_A_BATCH}
+        kept = {name: value for name, value in request.headers.items() if name.lower() in _EXPORTER_HEADERS}
         request.headers = {**kept, **self._ours}
         return super().prepare_request(request)
 
 
 def _exporter(settings: Tracing) -> SpanExporter:
-    """No proxy, password file or header of the environment: settings say it all."""
+    """The SDK's exporter by our settings alone: without proxy, password file or headers of the environment."""
     headers = {name.lower(): value.get_secret_value() for name, value in settings.headers.items()}
     return OTLPSpanExporter(
         endpoint=settings.endpoint,
-        timeout=settings.timeout, compression=Compression.Gzip, session=_Session(headers),
+        timeout=settings.timeout, compression=Compression.Gzip, session=_OwnHeadersSession(headers),
         certificate_file=str(settings.ca_file or requests.utils.DEFAULT_CA_BUNDLE_PATH),
     )  # fmt: skip
 

@@ -1,8 +1,8 @@
-"""Traces: one from the HTTP request through the queue to every step of the engine; off unless a setting says where to.
+"""Traces a task from the HTTP request through the queue to every step of the engine, where settings turn it on.
 
-A program opens the first span of its part of a trace with its ``Tracer``. What happens inside adds to the span that is
-current in its thread or coroutine, and to nothing where none is. No SDK is known here: ``otlp.py`` knows it, and is
-loaded only where traces are on.
+A program opens the first span of its part of a trace with its ``Tracer``. Code inside adds to the span that is current
+in its thread or coroutine; where there is none, nothing is recorded. This module does not import the OpenTelemetry SDK:
+``otlp.py`` does, and is imported only where traces are on.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from facefleet.errors.base import FacefleetError
 Attribute = str | int | float | bool
 Checkpoint = Callable[[str, float], None]
 Count = Callable[[str, int], None]
-"""Told what became of so many spans: ``sent``, ``full`` or ``undelivered``."""
+"""Called with what became of spans (``sent``, ``full`` or ``undelivered``) and how many they were."""
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-class Side(Enum):
-    """On which side of a wire a span is."""
+class SpanKind(Enum):
+    """Whether a span is inside a program, or at which end of a request or message."""
 
     INTERNAL = "internal"
     SERVER = "server"
@@ -37,43 +37,43 @@ class Side(Enum):
 
 
 class Span(Protocol):
-    """A stretch of work that is being traced, or is not."""
+    """One piece of work in a trace, or, where nothing is traced, one that records nothing."""
 
     @property
     def traceparent(self) -> str | None:
-        """Its W3C trace context, for whoever goes on with the work; none where nothing is traced."""
+        """The W3C trace context to hand to the program that continues the work; none where nothing is traced."""
 
-    def child(self, name: str, side: Side) -> AbstractContextManager[Span]:
-        """A span inside this one; it ends with the block, with the block's error if it has one."""
+    def child(self, name: str, side: SpanKind) -> AbstractContextManager[Span]:
+        """Open a span inside this one; it ends with the block, and fails with the block's error."""
 
-    def past(self, name: str, began: int, ended: int) -> None:
-        """A span inside this one that is over; both in ns since 1970."""
+    def add_ended_child(self, name: str, began: int, ended: int) -> None:
+        """Add a span inside this one that has ended already; times in ns since 1970."""
 
-    def named(self, name: str) -> None:
-        """What it was is known only now."""
+    def rename(self, name: str) -> None:
+        """Change the name, where it is known only after the span was opened."""
 
     def set(self, **attributes: Attribute) -> None:
-        """Facts about it; ``_`` in a name stands for a point."""
+        """Set attributes; ``_`` in a name stands for a point, ``__`` for ``_``."""
 
     def event(self, name: str, **attributes: Attribute) -> None:
-        """Something that happened meanwhile."""
+        """Record an event inside the span; names as in ``set``."""
 
     def fail(self, code: str) -> None:
-        """It did not do what it was to do."""
+        """Mark the span as failed with an error's code."""
 
 
 class Tracer(Protocol):
-    """Where the spans of a program begin."""
+    """Opens the first span of each trace in a program."""
 
-    def open(self, name: str, side: Side, traceparent: str | None) -> AbstractContextManager[Span]:
-        """The first span of this program's part of a trace; it goes on with the caller's, if there is one."""
+    def open(self, name: str, side: SpanKind, traceparent: str | None) -> AbstractContextManager[Span]:
+        """Open the first span of this program's part of a trace; it continues the caller's trace, if there is one."""
 
     def close(self) -> None:
-        """Send what waits, for a bounded time, and end."""
+        """Send the spans that wait, for a bounded time, and end."""
 
 
-class _Nothing:
-    """A span of nothing: what is off, is this."""
+class _NoSpan:
+    """Records nothing: the span where tracing is off."""
 
     traceparent = None
 
@@ -83,13 +83,13 @@ class _Nothing:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def child(self, name: str, side: Side) -> AbstractContextManager[Span]:  # noqa: ARG002
+    def child(self, name: str, side: SpanKind) -> AbstractContextManager[Span]:  # noqa: ARG002
         return self
 
-    def past(self, name: str, began: int, ended: int) -> None:
+    def add_ended_child(self, name: str, began: int, ended: int) -> None:
         pass
 
-    def named(self, name: str) -> None:
+    def rename(self, name: str) -> None:
         pass
 
     def set(self, **attributes: Attribute) -> None:
@@ -102,35 +102,35 @@ class _Nothing:
         pass
 
 
-NOTHING = _Nothing()
-_current: ContextVar[Span] = ContextVar("span", default=NOTHING)
+NO_SPAN = _NoSpan()
+_current: ContextVar[Span] = ContextVar("span", default=NO_SPAN)
 
 
-class Off:
-    """Traces nothing."""
+class NoTracer:
+    """Traces nothing: the tracer where tracing is off."""
 
-    def open(self, name: str, side: Side, traceparent: str | None) -> AbstractContextManager[Span]:  # noqa: ARG002
-        """A span of nothing."""
-        return NOTHING
+    def open(self, name: str, side: SpanKind, traceparent: str | None) -> AbstractContextManager[Span]:  # noqa: ARG002
+        """Open a span that records nothing."""
+        return NO_SPAN
 
     def close(self) -> None:
-        """Nothing waits."""
+        """Do nothing: no span waits."""
 
 
 def open_tracer(settings: Tracing, program: str, count: Count) -> Tracer:
     """The tracer of a program.
 
     Args:
-        settings: Where to, how many; off without an endpoint.
+        settings: Where to send spans, and how many; off without an endpoint.
         program: ``gateway`` or ``worker``.
-        count: Told what became of spans.
+        count: Called with what became of spans.
 
     Raises:
-        ConfigInvalid: It is on, and the SDK is not installed.
+        ConfigInvalid: Tracing is on, and the SDK is not installed.
     """
     if not settings.endpoint:
-        return Off()
-    # Here, since the SDK is an extra, and what is off must cost nothing at start.
+        return NoTracer()
+    # Imported here, since the SDK is an extra, and must cost nothing at start where tracing is off.
     from facefleet.observability.otlp import OtlpTracer  # noqa: PLC0415
 
     return OtlpTracer(settings, program, count)
@@ -141,51 +141,51 @@ def current() -> Span:
     return _current.get()
 
 
-def span(name: str, side: Side = Side.INTERNAL) -> AbstractContextManager[Span]:
-    """A span inside the current one."""
+def span(name: str, side: SpanKind = SpanKind.INTERNAL) -> AbstractContextManager[Span]:
+    """Open a span inside the current one."""
     return _current.get().child(name, side)
 
 
 @contextmanager
-def entered(one: Span) -> Iterator[Span]:
-    """Make a span the current one; an error that leaves the block is its failure."""
-    token = _current.set(one)
+def as_current(opened: Span) -> Iterator[Span]:
+    """Make a span the current one during the block; it fails with an error that leaves the block."""
+    token = _current.set(opened)
     try:
-        yield one
+        yield opened
     except Exception as error:
-        one.fail(error.code if isinstance(error, FacefleetError) else type(error).__name__)
+        opened.fail(error.code if isinstance(error, FacefleetError) else type(error).__name__)
         raise
     finally:
         _current.reset(token)
 
 
-def laps(prefix: str, checkpoint: Checkpoint) -> Checkpoint:
-    """The same checkpoint; each step that it is told of becomes a span ``prefix.step``, from the end of the last one.
+def trace_steps(prefix: str, checkpoint: Checkpoint) -> Checkpoint:
+    """Wrap a checkpoint so that each step becomes a span ``prefix.step``, from the end of the step before.
 
-    What the checkpoint itself takes counts for no step.
+    The time that the checkpoint itself takes counts for no step.
     """
-    around = _current.get()
-    if around is NOTHING:
+    parent = _current.get()
+    if parent is NO_SPAN:
         return checkpoint
     began = time.time_ns()
 
-    def lap(step: str, share: float) -> None:
+    def traced_checkpoint(step: str, share: float) -> None:
         nonlocal began
-        around.past(f"{prefix}.{step}", began, time.time_ns())
+        parent.add_ended_child(f"{prefix}.{step}", began, time.time_ns())
         checkpoint(step, share)
         began = time.time_ns()
 
-    return lap
+    return traced_checkpoint
 
 
-def context_of(traceparent: str | None) -> str:
-    """The caller's trace context (W3C Trace Context, version 00), or a new one that nobody samples."""
+def traceparent_or_new(traceparent: str | None) -> str:
+    """The caller's trace context where it is valid (W3C Trace Context, version 00), else a new one, not sampled."""
     if traceparent and _TRACEPARENT.fullmatch(traceparent):
         return traceparent
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
 
 
 def trace_id_of(traceparent: str | None) -> str | None:
-    """The trace id of a trace context; none where it is none."""
-    found = _TRACEPARENT.fullmatch(traceparent or "")
-    return found[1] if found else None
+    """The trace id in a trace context; none where the context is missing or malformed."""
+    match = _TRACEPARENT.fullmatch(traceparent or "")
+    return match[1] if match else None

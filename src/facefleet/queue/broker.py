@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from facefleet.errors.outage import QueueUnavailable
-from facefleet.observability.metrics import uncounted
+from facefleet.observability.metrics import ignore_outage
 from facefleet.queue.lanes import list_name, routes
 from facefleet.tasks.task import Route
 
@@ -33,7 +33,7 @@ class Broker:
         on_outage: Told each time that the broker did not answer.
     """
 
-    def __init__(self, url: str, *, prefix: str, on_outage: Callable[[], object] = uncounted) -> None:
+    def __init__(self, url: str, *, prefix: str, on_outage: Callable[[], object] = ignore_outage) -> None:
         self._prefix = prefix
         self._on_outage = on_outage
         self._redis = redis.Redis.from_url(

@@ -10,7 +10,7 @@ from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from facefleet.errors.outage import QueueUnavailable
-from facefleet.observability.metrics import uncounted
+from facefleet.observability.metrics import ignore_outage
 from facefleet.queue.app import HANDLE
 from facefleet.queue.lanes import list_name
 from facefleet.tasks.task import Task
@@ -28,7 +28,7 @@ class Submitter:
     """
 
     def __init__(
-        self, app: Celery, clock: Callable[[], float] = time.monotonic, on_outage: Callable[[], object] = uncounted
+        self, app: Celery, clock: Callable[[], float] = time.monotonic, on_outage: Callable[[], object] = ignore_outage
     ) -> None:
         self._app = app
         self._clock = clock

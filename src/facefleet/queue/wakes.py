@@ -44,7 +44,7 @@ class Waker:
     def __init__(self, url: str, *, prefix: str, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._channel = channel(prefix)
         self._clock = clock
-        self._on_outage = metrics.outage("broker")
+        self._on_outage = metrics.on_outage("broker")
         self._told, self._untold = (metrics.wakes.labels(outcome) for outcome in ("told", "untold"))
         self._away_until = clock()
         self._redis = redis.Redis.from_url(

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.errors.task import ObjectMissing
-from facefleet.observability.metrics import uncounted
+from facefleet.observability.metrics import ignore_outage
 from facefleet.storage.store import CHUNK_BYTES, Download
 
 _PUT_TRIES = 5
@@ -32,7 +32,7 @@ class FolderStore:
         OSError: It cannot be made.
     """
 
-    def __init__(self, folder: Path, *, on_outage: Callable[[], object] = uncounted) -> None:
+    def __init__(self, folder: Path, *, on_outage: Callable[[], object] = ignore_outage) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._on_outage = on_outage

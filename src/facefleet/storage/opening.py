@@ -12,13 +12,13 @@ from obstore.store import MemoryStore, from_url
 from facefleet.config import Objects
 from facefleet.errors.input import ConfigInvalid
 from facefleet.errors.outage import StoreUnavailable
-from facefleet.observability.metrics import uncounted
+from facefleet.observability.metrics import ignore_outage
 from facefleet.storage.folder import FolderStore
 from facefleet.storage.remote import SCHEMES, open_s3
 from facefleet.storage.store import ObjectStore, Store
 
 
-def open_store(url: str, objects: Objects | None = None, *, on_outage: Callable[[], object] = uncounted) -> Store:
+def open_store(url: str, objects: Objects | None = None, *, on_outage: Callable[[], object] = ignore_outage) -> Store:
     """The store of a URL: ``file:///folder``, ``memory:///``, ``s3://bucket/prefix``, ``gs://…``, ``az://…``.
 
     Args:

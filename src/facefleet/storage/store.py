@@ -14,7 +14,7 @@ from obstore.store import S3Store
 
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.errors.task import ObjectMissing
-from facefleet.observability.metrics import uncounted
+from facefleet.observability.metrics import ignore_outage
 from facefleet.storage.remote import attributes
 
 CHUNK_BYTES = 256 * 1024
@@ -93,7 +93,7 @@ class ObjectStore:
 
     def __init__(
         self, backend: obstore.store.ObjectStore, signer: S3Store | None = None,
-        on_outage: Callable[[], object] = uncounted,
+        on_outage: Callable[[], object] = ignore_outage,
     ) -> None:  # fmt: skip
         self._backend = backend
         self._signer = signer

@@ -27,7 +27,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from facefleet.errors.input import ConfigInvalid
 from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain
-from facefleet.observability.metrics import uncounted
+from facefleet.observability.metrics import ignore_outage
 
 _WRITE, _UNDOABLE = "facefleet_write", "facefleet_undoable"
 _SYNCHRONOUS = "synchronous"
@@ -64,7 +64,9 @@ class Database:
         ConfigInvalid: The URL is not one of these.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float = 10.0, on_outage: Callable[[], object] = uncounted) -> None:
+    def __init__(
+        self, url: str, *, busy_timeout: float = 10.0, on_outage: Callable[[], object] = ignore_outage
+    ) -> None:
         self.engine = _engine(url, busy_timeout)
         self._on_outage = on_outage
 

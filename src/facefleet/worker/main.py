@@ -60,14 +60,18 @@ def run(settings: Settings) -> int:
     logs.configure(settings.logs.level, settings.logs.format)
     metrics = Metrics(CollectorRegistry())
     with ExitStack() as stack:
-        tracer = open_tracer(settings.tracing, "worker", metrics.traced)
+        tracer = open_tracer(settings.tracing, "worker", metrics.count_spans)
         stack.callback(tracer.close)  # last, when no run adds to it
         database = Database(
-            settings.records_url, busy_timeout=settings.records.busy_timeout, on_outage=metrics.outage("records")
+            settings.records_url, busy_timeout=settings.records.busy_timeout, on_outage=metrics.on_outage("records")
         )
         stack.callback(database.close)
         schema.require_current(database)
-        on_outage, url, prefix = metrics.outage("broker"), settings.queue.url.get_secret_value(), settings.queue.prefix
+        url, prefix, on_outage = (
+            settings.queue.url.get_secret_value(),
+            settings.queue.prefix,
+            metrics.on_outage("broker"),
+        )
         broker = Broker(url, prefix=prefix, on_outage=on_outage)
         stack.callback(broker.close)
         waker = Waker(url, prefix=prefix, metrics=metrics)
@@ -110,7 +114,7 @@ def _build_runner(
 ) -> Runner:
     engine = build_engine(settings, interpreters=settings.worker.threads)
     engine.warm()
-    store = open_store(settings.objects_url, settings.objects, on_outage=metrics.outage("store"))
+    store = open_store(settings.objects_url, settings.objects, on_outage=metrics.on_outage("store"))
     return Runner(
         records=records,
         store=store,

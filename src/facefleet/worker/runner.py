@@ -12,7 +12,7 @@ from facefleet.errors.base import FacefleetError, InternalError
 from facefleet.errors.outage import OutageError, RecordsUnavailable, RecordsUncertain
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
-from facefleet.observability.tracing import Off, Side, Tracer, current, span, trace_id_of
+from facefleet.observability.tracing import NoTracer, SpanKind, Tracer, current, span, trace_id_of
 from facefleet.queue.retries import RetryPolicy
 from facefleet.safety.labels import mark
 from facefleet.storage.keys import result_key
@@ -52,7 +52,7 @@ class Runner:
     clock: Clock
     producer: str
     jitter: random.Random = field(default_factory=random.SystemRandom)
-    tracer: Tracer = field(default_factory=Off)
+    tracer: Tracer = field(default_factory=NoTracer)
 
     def __call__(self, task_id: str, traceparent: str | None = None) -> None:
         """Claim the task and bring this run to its end; the record has the outcome, whatever it is.
@@ -66,7 +66,7 @@ class Runner:
         """
         with (
             bound(task_id=task_id, trace_id=trace_id_of(traceparent)),
-            self.tracer.open("task.handle", Side.CONSUMER, traceparent) as handling,
+            self.tracer.open("task.handle", SpanKind.CONSUMER, traceparent) as handling,
         ):
             handling.set(task_id=task_id)
             try:

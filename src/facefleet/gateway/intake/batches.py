@@ -24,7 +24,7 @@ from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.views import parse_options
 from facefleet.media.sniff import Limits
 from facefleet.observability.logs import bound, logger
-from facefleet.observability.tracing import context_of
+from facefleet.observability.tracing import traceparent_or_new
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.safety.consent import attest
 from facefleet.storage.keys import batch_key
@@ -182,7 +182,7 @@ class BatchIntake:
         item = partial(
             Task.new, tenant=batch.tenant, subject=batch.subject, kind=Kind.FUSE, lane=Lane.BULK, track=STABLE,
             options=options, consent=consent, now=now, deadline=self.deadline, webhook=draft.webhook, batch=batch.id,
-            traceparent=context_of(request.traceparent),
+            traceparent=traceparent_or_new(request.traceparent),
         )  # fmt: skip
         items = []
         for number, photos in enumerate(own):

@@ -17,7 +17,7 @@ from facefleet.gateway.intake.admission import Admission
 from facefleet.gateway.intake.multipart import Form
 from facefleet.gateway.middleware.authentication import Principal
 from facefleet.observability.logs import bound, logger
-from facefleet.observability.tracing import Side, context_of, span
+from facefleet.observability.tracing import SpanKind, span, traceparent_or_new
 from facefleet.queue.lanes import STABLE, Lane
 from facefleet.queue.submit import Submitter
 from facefleet.safety.consent import attest
@@ -120,7 +120,7 @@ class Intake:
             lane=_LANES.get(kind, Lane.STANDARD), track=STABLE, options=request.options, inputs=inputs,
             consent=_consent(request, principal, now), template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
-            request_digest=_digest(request), traceparent=context_of(request.traceparent),
+            request_digest=_digest(request), traceparent=traceparent_or_new(request.traceparent),
             webhook=request.webhook, bytes_in=sum(len(photo.data) for photo in form.photos.values()),
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
@@ -129,7 +129,7 @@ class Intake:
         """A 202 does not depend on the broker: what it does not take now, the sweeper sends later."""
         sent = 0
         try:
-            with span("queue.send", Side.PRODUCER):
+            with span("queue.send", SpanKind.PRODUCER):
                 for task in tasks:
                     self.submitter.send(task)
                     sent += 1

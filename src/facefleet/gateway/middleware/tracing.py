@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from facefleet.gateway.middleware.access_log import QUIET
 from facefleet.gateway.problems import CODE, TRACE_ID
 from facefleet.observability.logs import bound
-from facefleet.observability.tracing import Off, Side, Span, Tracer, context_of, trace_id_of
+from facefleet.observability.tracing import NoTracer, Span, SpanKind, Tracer, trace_id_of, traceparent_or_new
 
 _HEADER = b"traceparent"
 _SERVER_ERROR = 500
@@ -37,10 +37,10 @@ class Traces:
             await self._app(scope, receive, send)
             return
         caller = _caller(scope)
-        tracer = Off() if scope["path"] in QUIET else self._tracer
+        tracer = NoTracer() if scope["path"] in QUIET else self._tracer
         method = scope["method"] if scope["method"] in _METHODS else "HTTP"
-        with tracer.open(method, Side.SERVER, caller) as span:
-            context = span.traceparent or context_of(caller)
+        with tracer.open(method, SpanKind.SERVER, caller) as span:
+            context = span.traceparent or traceparent_or_new(caller)
             inside = _inside(scope, context)
             with bound(trace_id=inside["state"][TRACE_ID]):
                 try:
@@ -81,4 +81,4 @@ def _describe(span: Span, method: str, scope: Scope) -> None:
     route = getattr(scope.get("route"), "path", None)
     if route is not None:
         span.set(http_route=route)
-        span.named(f"{method} {route}")
+        span.rename(f"{method} {route}")

@@ -12,7 +12,7 @@ from facefleet.engine.about import TARGET
 from facefleet.engine.types import FuseOptions, Fusion
 from facefleet.errors.base import FacefleetError
 from facefleet.observability.metrics import Metrics
-from facefleet.observability.tracing import laps
+from facefleet.observability.tracing import trace_steps
 from facefleet.storage.store import Store
 from facefleet.tasks.task import Json, Task
 from facefleet.worker.inputs import load_sources, load_target
@@ -36,7 +36,7 @@ class FuseHandler:
         with _naming_the_callers_field(task):
             fusion = run.engine.fuse(
                 source, target, _options(task), more_sources=more_sources, keep_target=task.template is not None,
-                checkpoint=laps("engine", run.hold.check),
+                checkpoint=trace_steps("engine", run.hold.check),
             )  # fmt: skip
         self._count_prepared(fusion.known)
         run.timings.ms |= fusion.timings_ms
