@@ -43,11 +43,12 @@ from facefleet.engine.types import FuseOptions
 from facefleet.launcher.embedded import Service
 from facefleet.launcher.ports import HOST, free_ports, status
 from facefleet.launcher.supervisor import Part, Supervisor
-from facefleet.queue.lanes import STABLE, Lane
 from facefleet.tasks.database import Database
+from facefleet.tasks.lanes import Lane
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.routes import STABLE
 from facefleet.tasks.switches import Switches, pause_of
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 
 Photos = tuple[bytes, bytes]
 Ends: TypeAlias = "multiprocessing.Queue[list[float]]"

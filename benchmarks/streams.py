@@ -27,8 +27,9 @@ from facefleet.launcher.ports import HOST
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.wakes import Waker
 from facefleet.tasks.database import Database
+from facefleet.tasks.ids import new_id
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import Task, new_id
+from facefleet.tasks.task import Task
 
 LEASE = timedelta(minutes=10)
 PHOTO_SIDE = 64

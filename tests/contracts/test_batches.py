@@ -18,10 +18,12 @@ from facefleet.tasks.batches import PAGE, Batch, Batches
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.events import Wake
+from facefleet.tasks.ids import new_id
 from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.retention_records import FORGOTTEN, Keeping
-from facefleet.tasks.task import State, Task, Webhook, new_id
+from facefleet.tasks.task import Task, Webhook
+from facefleet.tasks.transitions import State
 
 HOUR = timedelta(hours=1)
 

@@ -19,7 +19,8 @@ from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.retention_records import Keeping
 from facefleet.tasks.switches import MAINTENANCE, CachedSwitches, Switch, Switches, pause_of
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 from facefleet.upkeep.operations import Control
 
 NO_FACE = FaceNotFound("No face.")

@@ -21,7 +21,8 @@ from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import BATCH, TaskRepository
 from facefleet.tasks.retention_records import Keeping
 from facefleet.tasks.table import row_of, tasks
-from facefleet.tasks.task import State, Task, Webhook
+from facefleet.tasks.task import Task, Webhook
+from facefleet.tasks.transitions import State
 
 SENDING = timedelta(seconds=60)
 ENDS = ("succeeded", "failed", "canceled")

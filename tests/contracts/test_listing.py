@@ -10,9 +10,11 @@ from tests.tasks.fakes import LEASE, FakeClock, a_task
 
 from facefleet.errors.input import FaceNotFound, OptionInvalid
 from facefleet.tasks.database import Database
+from facefleet.tasks.kinds import Kind
 from facefleet.tasks.listing import Listing, Wanted
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import Kind, State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 from facefleet.tasks.usage import DayUsage, Usage
 
 

@@ -26,7 +26,8 @@ from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.table import row_of, tasks
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 from facefleet.tasks.upgrade import upgrade
 
 pytestmark = pytest.mark.needs_server

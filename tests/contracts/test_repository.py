@@ -16,8 +16,11 @@ from facefleet.errors.input import FaceNotFound
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.errors.task import WorkerLost
+from facefleet.tasks.kinds import Kind
 from facefleet.tasks.repository import BATCH, TaskRepository
-from facefleet.tasks.task import Failure, Kind, Route, State, Task, Webhook
+from facefleet.tasks.routes import Route
+from facefleet.tasks.task import Failure, Task, Webhook
+from facefleet.tasks.transitions import State
 
 GRACE = timedelta(seconds=5)
 AWAY = StoreUnavailable("The object store did not answer; try again.", cause="Timeout")

@@ -12,10 +12,12 @@ from tests.tasks.fakes import LEASE, FakeClock, a_task
 from facefleet.errors.input import FaceNotFound, OptionInvalid
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.tasks.database import Database
+from facefleet.tasks.ids import new_id
+from facefleet.tasks.kinds import Kind
 from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.retention_records import Keeping
-from facefleet.tasks.task import Consent, Failure, Json, Kind, Task, new_id
+from facefleet.tasks.task import Consent, Failure, Json, Task
 from facefleet.tasks.templates import Template, Templates, TemplateState, made_ready, registered
 
 HOUR = timedelta(hours=1)

@@ -18,7 +18,8 @@ from facefleet.config import environment
 from facefleet.errors.base import FacefleetError
 from facefleet.storage.keys import result_key
 from facefleet.tasks.operations import Operations
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 
 __all__ = ["door", "open_door"]
 

@@ -32,7 +32,7 @@ from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.store import Store
 from facefleet.tasks.database import Database
 from facefleet.tasks.listing import Listing, Wanted
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 from facefleet.tasks.upgrade import upgrade
 from facefleet.worker.engines import FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock

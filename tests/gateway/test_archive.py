@@ -16,7 +16,8 @@ from tests.tasks.fakes import a_task
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.gateway.archive import archive
 from facefleet.storage.store import ObjectStore
-from facefleet.tasks.task import Failure, State, Task
+from facefleet.tasks.task import Failure, Task
+from facefleet.tasks.transitions import State
 
 PNG, WEBP = "image/png", "image/webp"
 

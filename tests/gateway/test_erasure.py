@@ -15,9 +15,11 @@ from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import input_key, result_key
 from facefleet.storage.store import ObjectStore, Store
 from facefleet.tasks.batches import Batches
+from facefleet.tasks.ids import new_id
 from facefleet.tasks.retention_records import Keeping
-from facefleet.tasks.task import State, Task, new_id
+from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Templates
+from facefleet.tasks.transitions import State
 from facefleet.upkeep.retention import Retention, Terms
 
 LEASE = timedelta(minutes=1)

@@ -17,7 +17,8 @@ from facefleet.gateway.app import Parts
 from facefleet.observability import logs
 from facefleet.storage.store import ObjectStore
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 
 BOUNDARY = "f4c3"
 

@@ -18,8 +18,9 @@ from tests.servers import PostgresServer, ValkeyServer, wait_until
 
 from facefleet.clock import now
 from facefleet.observability.bounded_read import READ_TIMEOUT_SECONDS
-from facefleet.queue.lanes import STABLE, Lane
 from facefleet.storage.folder import FolderStore
+from facefleet.tasks.lanes import Lane
+from facefleet.tasks.routes import STABLE
 from facefleet.tasks.switches import MAINTENANCE, Switches, pause_of
 
 QUICK_SECONDS = 2 * READ_TIMEOUT_SECONDS + 1  # both parts stuck, on a busy machine

@@ -14,8 +14,9 @@ from tests.tasks.fakes import FakeClock
 from facefleet.clock import now
 from facefleet.engine.fusion import Engine
 from facefleet.media.sniff import sniff
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Templates, TemplateState
+from facefleet.tasks.transitions import State
 
 
 def register(door: Door, image: bytes, **fields: str) -> Any:

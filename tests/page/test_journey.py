@@ -11,7 +11,7 @@ from tests.page.conftest import Visit, Visitor
 from tests.system.conftest import Running
 
 from facefleet.media.sniff import sniff
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 
 pytestmark = pytest.mark.needs_server
 

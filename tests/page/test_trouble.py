@@ -16,7 +16,7 @@ from tests.page.conftest import FUSED_MS, Visit, Visitor
 from tests.servers import wait_until
 from tests.system.conftest import Running, data, photos, service
 
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 
 __all__ = ["data", "photos", "service"]  # fixtures
 pytestmark = [pytest.mark.needs_server, pytest.mark.page]

@@ -23,11 +23,11 @@ from tests.tasks.fakes import FakeClock, a_task
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.app import build_app
 from facefleet.queue.broker import Broker
-from facefleet.queue.lanes import list_name
 from facefleet.queue.submit import Submitter
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import Route, Task
+from facefleet.tasks.routes import Route, list_name
+from facefleet.tasks.task import Task
 from facefleet.tasks.upgrade import upgrade
 from facefleet.upkeep.sweeper import Sweeper
 

@@ -14,8 +14,7 @@ from tests.servers import ValkeyServer, free_port
 
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.queue.broker import Broker
-from facefleet.queue.lanes import routes
-from facefleet.tasks.task import Route
+from facefleet.tasks.routes import Route, routes
 
 CALLS: dict[str, Callable[[Broker], object]] = {
     "epoch": lambda broker: broker.epoch(),

@@ -16,8 +16,8 @@ from tests.tasks.fakes import a_task
 
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.queue.app import HANDLE, build_app
-from facefleet.queue.lanes import routes
 from facefleet.queue.submit import Submitter
+from facefleet.tasks.routes import routes
 from facefleet.tasks.task import Consent, Webhook
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

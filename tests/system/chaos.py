@@ -33,7 +33,8 @@ from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
 from facefleet.tasks.database import Database
 from facefleet.tasks.table import task_of, tasks
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 from facefleet.tasks.upgrade import upgrade
 
 GATEWAYS, WORKERS = ("gateway-1", "gateway-2"), ("worker-1", "worker-2")

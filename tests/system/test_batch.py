@@ -14,7 +14,7 @@ from tests.servers import wait_until
 from tests.system.conftest import Running
 
 from facefleet.storage.keys import result_key
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 
 pytestmark = [pytest.mark.needs_server, pytest.mark.system]
 

@@ -12,7 +12,7 @@ from tests.servers import wait_until
 from tests.system.conftest import Running
 
 from facefleet.client import Task as Handle
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 
 pytestmark = pytest.mark.needs_server
 

@@ -9,7 +9,7 @@ import pytest
 from tests.system.conftest import Running
 
 from facefleet.errors.task import WorkerLost
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 
 pytestmark = pytest.mark.needs_server
 

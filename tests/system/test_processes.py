@@ -19,7 +19,7 @@ from tests.servers import alive, wait_until
 from tests.system.conftest import Running
 
 from facefleet.config import environment
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 
 pytestmark = [
     pytest.mark.needs_server,

@@ -22,7 +22,7 @@ from tests.system.test_up import FACEFLEET
 from facefleet.client import Client
 from facefleet.errors.client import ServerUnreachable
 from facefleet.media.sniff import sniff
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 
 pytestmark = pytest.mark.needs_server
 

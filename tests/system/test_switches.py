@@ -9,9 +9,10 @@ from tests.servers import wait_until
 from tests.system.conftest import Running
 
 from facefleet.clock import now
-from facefleet.queue.lanes import STABLE, Lane
+from facefleet.tasks.lanes import Lane
+from facefleet.tasks.routes import STABLE
 from facefleet.tasks.switches import Switches, pause_of
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 
 pytestmark = pytest.mark.needs_server
 

@@ -23,7 +23,7 @@ from facefleet.config import environment
 from facefleet.launcher.supervisor import Part, Supervisor
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 from facefleet.tasks.upgrade import upgrade
 
 pytestmark = pytest.mark.needs_server

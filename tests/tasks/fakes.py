@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from facefleet.tasks.task import Consent, Kind, Task, new_id
+from facefleet.tasks.ids import new_id
+from facefleet.tasks.kinds import Kind
+from facefleet.tasks.routes import Route, shard_of
+from facefleet.tasks.task import Consent, Task
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -30,7 +33,8 @@ def a_task(now: datetime = START, /, **changes: Any) -> Task:
     task_id = changes.pop("id", None) or new_id()
     tenant = changes.pop("tenant", "acme")
     wanted: dict[str, Any] = {
-        "id": task_id, "tenant": tenant, "subject": "alice", "kind": Kind.FUSE, "lane": "standard", "track": "stable",
+        "id": task_id, "tenant": tenant, "subject": "alice", "kind": Kind.FUSE,
+        "route": Route(changes.pop("track", "stable"), changes.pop("lane", "standard"), shard_of(tenant)),
         "options": {}, "inputs": {"source": f"tenants/{tenant}/inputs/{task_id}/source"},
         "consent": Consent("alice", now), "now": now, "deadline": timedelta(minutes=15),
     }  # fmt: skip

@@ -23,7 +23,7 @@ from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks.database import Database, file_of
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.table import switches
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 from facefleet.tasks.upgrade import upgrade
 
 # Commits one record after another and says so after each; dies between two of them.

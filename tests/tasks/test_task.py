@@ -7,16 +7,28 @@ from datetime import timedelta
 import pytest
 from tests.tasks.fakes import START, a_task
 
-from facefleet.tasks.task import SHARDS, TRANSITIONS, Route, State, new_id, shard_of
+from facefleet.tasks.ids import new_id
+from facefleet.tasks.routes import SHARDS, Route, shard_of
+from facefleet.tasks.transitions import TRANSITIONS, Actor, Change, State, states_before
 
 
 def test_the_transitions_are_those_of_the_design() -> None:
-    allowed = {(old.value, new.value) for old, news in TRANSITIONS.items() for new in news}
+    rows = [row for row in TRANSITIONS.values() if row.by != {Actor.OPERATOR}]
+    moves = {(old, new) for row in rows for old, new in row.moves.items() if old is not None and old is not new}
+    allowed = {(old.value, new.value) for old, new in moves}
     assert allowed == {
         ("queued", "running"), ("queued", "failed"), ("queued", "canceled"),
         ("running", "queued"), ("running", "succeeded"), ("running", "failed"), ("running", "canceled"),
     }  # fmt: skip
-    assert set(TRANSITIONS) == set(State)
+    assert set(TRANSITIONS) == set(Change)
+
+
+def test_only_an_operator_begins_an_ended_task_anew() -> None:
+    moves = [(change, old, new) for change, row in TRANSITIONS.items() for old, new in row.moves.items()]
+    anew = {change for change, old, new in moves if old is not None and old.terminal and new is not old}
+    assert anew == {Change.REQUEUE}
+    assert TRANSITIONS[Change.REQUEUE].by == {Actor.OPERATOR}
+    assert set(states_before(Change.REQUEUE)) == {State.FAILED, State.CANCELED}
 
 
 def test_ended_are_the_states_without_a_way_on() -> None:

@@ -18,7 +18,8 @@ from tests.tasks.fakes import LEASE, a_task
 
 from facefleet.errors.outage import QueueUnavailable, StoreUnavailable
 from facefleet.tasks.repository import BATCH
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 from facefleet.upkeep.sweeper import MAX_LOST
 
 AWAY = StoreUnavailable("The object store did not answer; try again.")

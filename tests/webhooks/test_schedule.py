@@ -9,7 +9,7 @@ import pytest
 from tests.tasks.fakes import START
 
 from facefleet.tasks.deliveries import Delivery, DeliveryState
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 from facefleet.webhooks.schedule import AFTER_END, JITTER, LONGEST_PUT_OFF, Answer, judge
 
 REFUSED = Answer(500, "status 500")

@@ -21,8 +21,11 @@ from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.keys import input_key
 from facefleet.storage.store import ObjectStore
 from facefleet.tasks.database import Database
+from facefleet.tasks.ids import new_id
+from facefleet.tasks.kinds import Kind
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import Consent, Kind, Task, new_id
+from facefleet.tasks.routes import choose_route
+from facefleet.tasks.task import Consent, Task
 from facefleet.tasks.upgrade import upgrade
 from facefleet.worker.engines import EngineProvider, FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock
@@ -49,7 +52,7 @@ class Bench:
         for role, photo in photos.items():
             self.store.put(inputs[role], photo)
         task = Task.new(
-            id=task_id, tenant="acme", subject="tester", kind=Kind.FUSE, lane="standard", track="stable",
+            id=task_id, tenant="acme", subject="tester", kind=Kind.FUSE, route=choose_route(Kind.FUSE, "acme"),
             options=options, inputs=inputs, consent=Consent("tester", now), now=now, deadline=timedelta(hours=1),
         )  # fmt: skip
         self.records.add(task)

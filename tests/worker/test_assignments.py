@@ -9,7 +9,7 @@ from tests.worker.conftest import Bench, Build
 
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 
 
 def test_every_source_of_a_task_is_loaded_and_fused(bench: Bench, samples: Mapping[str, Path]) -> None:

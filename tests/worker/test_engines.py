@@ -16,7 +16,8 @@ from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles
 from facefleet.storage.store import ObjectStore
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 from facefleet.worker.engines import EngineLease
 
 

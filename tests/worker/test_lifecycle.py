@@ -12,7 +12,8 @@ from tests.servers import wait_until
 from tests.tasks.fakes import LEASE
 from tests.worker.conftest import Bench
 
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 from facefleet.worker import lifecycle as module
 from facefleet.worker.leases import ClaimLost, HandedBack, Hold, Leases
 from facefleet.worker.lifecycle import POLL_TIMEOUT_SECONDS, Lifecycle

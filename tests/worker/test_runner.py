@@ -25,8 +25,10 @@ from facefleet.media.sniff import ImageType, sniff
 from facefleet.observability import logs
 from facefleet.safety.labels import read_mark
 from facefleet.storage.store import ObjectStore
+from facefleet.tasks.kinds import Kind
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import Kind, State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 from facefleet.worker import leases
 from facefleet.worker.outcome import Outcome
 

@@ -8,8 +8,8 @@ from facefleet.clock import Clock
 from facefleet.observability.bounded_read import BoundedRead
 from facefleet.observability.metrics import Depths, LaneSample, Metrics, RecordsSample, WebhookSample
 from facefleet.queue.broker import Broker
-from facefleet.queue.lanes import STABLE
 from facefleet.tasks.deliveries import Deliveries
+from facefleet.tasks.routes import STABLE
 from facefleet.upkeep.operations import Control
 
 

@@ -27,7 +27,9 @@ from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.follow.queue_position import MOST_AHEAD, Place
 from facefleet.gateway.problems import reason_of
 from facefleet.observability.tracing import trace_id_of
-from facefleet.tasks.task import Failure, Kind, State, Task
+from facefleet.tasks.kinds import Kind
+from facefleet.tasks.task import Failure, Task
+from facefleet.tasks.transitions import State
 
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Years = Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]

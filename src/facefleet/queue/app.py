@@ -8,7 +8,8 @@ from functools import partial
 from celery import Celery
 from kombu import Exchange, Queue
 
-from facefleet.queue.lanes import STABLE, LaneCycle, always, list_name, nothing, routes
+from facefleet.queue.cycle import LaneCycle, always, nothing
+from facefleet.tasks.routes import STABLE, list_name, routes
 
 HANDLE = "facefleet.handle"  # the one Celery task: its argument is the id of a record
 TRANSPORT = "facefleet.queue.transport:Transport"

@@ -14,8 +14,7 @@ from redis.retry import Retry
 
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import ignore_outage
-from facefleet.queue.lanes import list_name, routes
-from facefleet.tasks.task import Route
+from facefleet.tasks.routes import Route, list_name, routes
 
 _EPOCH = "epoch"
 _UNACKED = "unacked"

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import ignore_outage
 from facefleet.queue.app import HANDLE
-from facefleet.queue.lanes import list_name
+from facefleet.tasks.routes import list_name
 from facefleet.tasks.task import Task
 
 AWAY_SECONDS = 1.0  # how long a failure is remembered

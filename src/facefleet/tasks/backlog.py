@@ -12,7 +12,7 @@ from threading import Lock
 from facefleet.clock import Clock
 from facefleet.errors.outage import Overloaded
 from facefleet.tasks.operations import Operations
-from facefleet.tasks.task import Route
+from facefleet.tasks.routes import Route
 
 FRESH_SECONDS = 1.0  # how long a count holds
 WINDOW = timedelta(seconds=60)  # over which the rate is measured

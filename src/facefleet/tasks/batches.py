@@ -19,9 +19,11 @@ from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.lookup import BatchNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
+from facefleet.tasks.ids import is_id
 from facefleet.tasks.pages import Page, before, page_of
 from facefleet.tasks.table import batches, deliveries, row_of, task_of, tasks
-from facefleet.tasks.task import Json, State, Task, is_id
+from facefleet.tasks.task import Json, Task
+from facefleet.tasks.transitions import State
 
 MAX_ITEMS = 1000
 PAGE = 100  # items read at once

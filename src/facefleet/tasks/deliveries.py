@@ -19,9 +19,11 @@ from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, update
 from facefleet.clock import Clock
 from facefleet.errors.lookup import DeliveryNotFound
 from facefleet.tasks.database import Database
+from facefleet.tasks.ids import new_id
 from facefleet.tasks.repository import BATCH
 from facefleet.tasks.table import deliveries, task_of, tasks
-from facefleet.tasks.task import State, Task, new_id
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 
 LOG_LENGTH = 30  # attempts that are remembered: a day of retries, and replays
 

@@ -9,9 +9,12 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, select
 
 from facefleet.tasks.database import Database
+from facefleet.tasks.ids import ID
+from facefleet.tasks.kinds import Kind
 from facefleet.tasks.pages import Page, before, given, page_of
 from facefleet.tasks.table import task_of, tasks
-from facefleet.tasks.task import ID, Kind, State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 
 _ITEM = r"[0-9]{1,9}"
 CURSOR = f"^({ID}|{_ITEM})$"

@@ -13,8 +13,10 @@ from facefleet.errors.lookup import TaskNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.table import task_of, tasks
-from facefleet.tasks.task import REQUEUEABLE, State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import Change, State, states_before
 
+_REQUEUEABLE = states_before(Change.REQUEUE)
 Turn = tuple[datetime, str]  # when a queued task may run, and its id: the order in which a lane is served
 
 
@@ -112,7 +114,7 @@ class Operations:
         """
         now, before = self._clock(), self.get(task_id)
         can = and_(
-            tasks.c.id == task_id, tasks.c.version == before.version, tasks.c.state.in_(REQUEUEABLE),
+            tasks.c.id == task_id, tasks.c.version == before.version, tasks.c.state.in_(_REQUEUEABLE),
             tasks.c.inputs_kept == true(), tasks.c.erased_at.is_(None),
         )  # fmt: skip
         fresh = update(tasks).where(can).values(
@@ -156,7 +158,7 @@ def _not_found(task_id: str) -> TaskNotFound:
 def _refusal(task: Task) -> RequeueRefused:
     if task.erased_at is not None:
         reason = "it was erased"
-    elif task.state not in REQUEUEABLE:
+    elif task.state not in _REQUEUEABLE:
         reason = f"it is {task.state}, and only failed and canceled tasks go back"
     elif not task.inputs_kept:
         reason = "its uploads have been deleted; have it submitted again"

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, true
 
 from facefleet.errors.input import OptionInvalid
-from facefleet.tasks.task import ID
+from facefleet.tasks.ids import ID
 
 T = TypeVar("T")
 

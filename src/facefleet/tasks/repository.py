@@ -20,8 +20,11 @@ from facefleet.errors.conflict import TaskEnded
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
+from facefleet.tasks.kinds import Kind
+from facefleet.tasks.routes import Route
 from facefleet.tasks.table import row_of, task_of, tasks
-from facefleet.tasks.task import SUSPECT_LOST, Failure, Json, Kind, Route, State, Task
+from facefleet.tasks.task import SUSPECT_LOST, Failure, Json, Task
+from facefleet.tasks.transitions import State
 
 BATCH = 500  # records one round of the sweeper looks at
 

@@ -12,9 +12,11 @@ from facefleet.clock import Clock
 from facefleet.errors.conflict import TaskHeld
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, Wake, nobody
+from facefleet.tasks.kinds import Uploads, kinds_with
 from facefleet.tasks.repository import BATCH
 from facefleet.tasks.table import deliveries, task_of, tasks
-from facefleet.tasks.task import Kind, State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 
 _OPEN = (State.QUEUED, State.RUNNING)
 FORGOTTEN: Mapping[str, Any] = {
@@ -62,7 +64,7 @@ class Keeping:
 
     def with_old_inputs(self, age: timedelta) -> list[Task]:
         """Ended tasks whose uploads have outlived their time, were erased, or were only to be looked at."""
-        return self._ended(age, tasks.c.inputs_kept, or_at_once=tasks.c.kind == Kind.DETECT)
+        return self._ended(age, tasks.c.inputs_kept, or_at_once=tasks.c.kind.in_(kinds_with(Uploads.UNTIL_END)))
 
     def with_old_results(self, age: timedelta) -> list[Task]:
         """Ended tasks whose result has outlived its time, or was erased."""

@@ -26,7 +26,10 @@ from sqlalchemy import (
     true,
 )
 
-from facefleet.tasks.task import Consent, Failure, Kind, Route, State, Task, Webhook
+from facefleet.tasks.kinds import Kind
+from facefleet.tasks.routes import Route
+from facefleet.tasks.task import Consent, Failure, Task, Webhook
+from facefleet.tasks.transitions import State
 
 metadata = MetaData()
 

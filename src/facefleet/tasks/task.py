@@ -1,55 +1,17 @@
-"""The task record: its states, their transitions, and what it remembers. Everything else asks the record."""
+"""Holds the task record: all that is known of a task, as one immutable value. Everything else asks the record."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-import uuid_utils.compat
+from facefleet.tasks.kinds import Kind
+from facefleet.tasks.routes import Route
+from facefleet.tasks.transitions import State
 
-SHARDS = 8
 SUSPECT_LOST = 2  # a task that has lost its worker this often may be what crashes it, and runs alone
 Json = Mapping[str, object]
-ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"  # how an id is written
-
-
-class Kind(StrEnum):
-    """What a task does."""
-
-    FUSE = "fuse"
-    AGE = "age"
-    DETECT = "detect"
-    TEMPLATE = "template"
-    VIDEO = "video"
-
-
-class State(StrEnum):
-    """Where a task is in its life."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELED = "canceled"
-
-    @property
-    def terminal(self) -> bool:
-        """Whether the task has ended."""
-        return not TRANSITIONS[self]
-
-
-TRANSITIONS: Mapping[State, frozenset[State]] = {
-    State.QUEUED: frozenset({State.RUNNING, State.FAILED, State.CANCELED}),
-    State.RUNNING: frozenset({State.QUEUED, State.SUCCEEDED, State.FAILED, State.CANCELED}),
-    State.SUCCEEDED: frozenset(),
-    State.FAILED: frozenset(),
-    State.CANCELED: frozenset(),
-}
-REQUEUEABLE = (State.FAILED, State.CANCELED)  # ended for everyone but an operator, who may begin them anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +42,6 @@ class Failure:
     code: str
     message: str
     detail: Json = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """The list of the broker a task travels through.
-
-    Attributes:
-        track: Release track (``stable``, ``canary``).
-        lane: Priority.
-        shard: 0 to ``SHARDS`` − 1, by tenant, so that one tenant's flood fills one shard only.
-    """
-
-    track: str
-    lane: str
-    shard: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +130,7 @@ class Task:
 
     @classmethod
     def new(
-        cls, *, id: str, tenant: str, subject: str, kind: Kind, lane: str, track: str, options: Json,  # noqa: A002
+        cls, *, id: str, tenant: str, subject: str, kind: Kind, route: Route, options: Json,  # noqa: A002
         inputs: Mapping[str, str], consent: Consent, now: datetime, deadline: timedelta,
         idempotency_key: str | None = None, request_digest: str | None = None, traceparent: str | None = None,
         webhook: Webhook | None = None, bytes_in: int = 0, template: str | None = None,
@@ -191,7 +138,7 @@ class Task:
     ) -> Task:  # fmt: skip
         """A queued task that may run at once."""
         return cls(
-            id=id, tenant=tenant, subject=subject, kind=kind, route=Route(track, lane, shard_of(tenant)),
+            id=id, tenant=tenant, subject=subject, kind=kind, route=route,
             options=options, inputs=inputs, consent=consent, created_at=now, run_at=now, deadline_at=now + deadline,
             idempotency_key=idempotency_key, request_digest=request_digest, traceparent=traceparent,
             webhook=webhook, bytes_in=bytes_in, template=template, batch=batch, item=item,
@@ -204,18 +151,3 @@ class Task:
         misses the message as it would one that the broker lost, and no second write is spent on the usual case.
         """
         return replace(self, sent_at=at, sent_epoch=epoch)
-
-
-def new_id() -> str:
-    """A fresh UUIDv7 (RFC 9562)."""
-    return str(uuid_utils.compat.uuid7())
-
-
-def shard_of(tenant: str) -> int:
-    """The tenant's shard; the same on every machine and in every release."""
-    return int.from_bytes(hashlib.sha256(tenant.encode()).digest()[:4], "big") % SHARDS
-
-
-def is_id(text: str) -> bool:
-    """Whether a text can be an id at all; what cannot is asked of no database."""
-    return re.fullmatch(ID, text) is not None

@@ -17,9 +17,11 @@ from sqlalchemy.sql.dml import Insert
 from facefleet.clock import Clock
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.tasks.database import Database
+from facefleet.tasks.ids import is_id
 from facefleet.tasks.pages import Page, before, page_of
 from facefleet.tasks.table import tasks, templates
-from facefleet.tasks.task import Consent, Failure, Json, State, Task, is_id
+from facefleet.tasks.task import Consent, Failure, Json, Task
+from facefleet.tasks.transitions import State
 
 _ROUND = 500  # records one round of the deleter looks at
 

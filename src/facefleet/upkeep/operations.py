@@ -7,11 +7,12 @@ from datetime import datetime
 
 from facefleet.clock import Clock
 from facefleet.errors.input import OptionInvalid
-from facefleet.queue.lanes import STABLE, Lane
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Tell, nobody
+from facefleet.tasks.lanes import Lane
 from facefleet.tasks.operations import LaneCount, Operations
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.routes import STABLE
 from facefleet.tasks.switches import MAINTENANCE, Switch, Switches, pause_of
 from facefleet.tasks.task import Task
 

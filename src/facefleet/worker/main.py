@@ -26,7 +26,6 @@ from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import Tracer, open_tracer
 from facefleet.queue.app import HANDLE, build_app
 from facefleet.queue.broker import Broker
-from facefleet.queue.lanes import STABLE
 from facefleet.queue.resend import Resend
 from facefleet.queue.retries import RetryPolicy
 from facefleet.queue.submit import Submitter
@@ -35,6 +34,7 @@ from facefleet.storage.opening import open_store
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.routes import STABLE
 from facefleet.tasks.switches import CachedSwitches, Switches
 from facefleet.worker.engines import FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock

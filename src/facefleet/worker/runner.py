@@ -17,8 +17,9 @@ from facefleet.queue.retries import RetryPolicy
 from facefleet.safety.labels import mark
 from facefleet.storage.keys import result_key
 from facefleet.storage.store import Store
+from facefleet.tasks.kinds import KINDS, Kind, Uploads
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import Kind, Task
+from facefleet.tasks.task import Task
 from facefleet.worker.engines import EngineProvider
 from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.handlers.table import Handler
@@ -108,7 +109,7 @@ class Runner:
         try:
             with self.metrics.in_flight.labels(task.kind.value).track_inprogress():
                 ending = self._end(run)
-                if ending.ends_task and task.kind is Kind.DETECT:
+                if ending.ends_task and KINDS[task.kind].uploads is Uploads.UNTIL_END:
                     self._delete_uploads(task)
         except OutageError as error:  # not even the outcome could be written: the lease expires, the sweeper goes on
             current().fail(error.code)

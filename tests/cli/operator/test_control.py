@@ -14,7 +14,8 @@ from tests.tasks.fakes import LEASE, a_task
 from facefleet.errors.input import FaceNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 from facefleet.tasks.upgrade import upgrade
 
 

@@ -16,7 +16,8 @@ from facefleet.cli.remote.each import each
 from facefleet.errors.input import OptionInvalid
 
 if TYPE_CHECKING:
-    from facefleet.tasks.task import State, Task
+    from facefleet.tasks.task import Task
+    from facefleet.tasks.transitions import State
     from facefleet.upkeep.operations import Control
 
 app = typer.Typer(help="Look at tasks, end them, begin them anew, hold them.")
@@ -99,7 +100,7 @@ def _each(task_ids: list[str], change: Callable[[str], Task], *, as_json: bool) 
 
 
 def _state(name: str | None) -> State | None:
-    from facefleet.tasks.task import State
+    from facefleet.tasks.transitions import State
 
     if name is None:
         return None

@@ -18,7 +18,8 @@ from facefleet.clock import Clock
 from facefleet.errors.outage import OutageError
 from facefleet.tasks.backlog import FRESH_SECONDS, WINDOW
 from facefleet.tasks.operations import Operations, Turn
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 
 MOST_AHEAD = 10_000  # of more it is only known that there are so many
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from facefleet.errors.outage import Maintenance
 from facefleet.tasks.backlog import Backlog
+from facefleet.tasks.routes import Route
 from facefleet.tasks.switches import MAINTENANCE, CachedSwitches
-from facefleet.tasks.task import Route
 
 MAINTENANCE_SECONDS = 30  # nobody knows how long it lasts; asking twice a minute is no burden
 

@@ -25,17 +25,21 @@ from facefleet.gateway.views import parse_options
 from facefleet.media.sniff import Limits
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import traceparent_or_new
-from facefleet.queue.lanes import STABLE, Lane
 from facefleet.safety.consent import attest
 from facefleet.storage.keys import batch_key
 from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
-from facefleet.tasks.task import Kind, Route, Task, Webhook, new_id, shard_of
+from facefleet.tasks.ids import new_id
+from facefleet.tasks.kinds import Kind
+from facefleet.tasks.lanes import Lane
+from facefleet.tasks.routes import Route, choose_route
+from facefleet.tasks.task import Task, Webhook
 from facefleet.tasks.templates import Template
 
 FIELDS = Fields(
     photos={"source": MAX_ITEMS, "target": MAX_ITEMS},
     texts={"options": 1, "consent": 1, "template_id": MAX_ITEMS, **WEBHOOK_TEXTS},
 )
+_KIND = Kind.FUSE  # what every item of a batch is
 
 _log = logger(__name__)
 
@@ -180,7 +184,7 @@ class BatchIntake:
             idempotency_key=request.idempotency_key, request_digest=_digest(draft, templates, options),
         )  # fmt: skip
         item = partial(
-            Task.new, tenant=batch.tenant, subject=batch.subject, kind=Kind.FUSE, lane=Lane.BULK, track=STABLE,
+            Task.new, tenant=batch.tenant, subject=batch.subject, kind=_KIND, route=_route(batch.tenant),
             options=options, consent=consent, now=now, deadline=self.deadline, webhook=draft.webhook, batch=batch.id,
             traceparent=traceparent_or_new(request.traceparent),
         )  # fmt: skip
@@ -215,7 +219,7 @@ class BatchIntake:
 
 
 def _route(tenant: str) -> Route:
-    return Route(STABLE, Lane.BULK, shard_of(tenant))
+    return choose_route(_KIND, tenant, lane_allowed=Lane.BULK)
 
 
 def _digest(draft: _Draft, templates: Sequence[Template], options: Mapping[str, object]) -> str:

@@ -18,21 +18,20 @@ from facefleet.gateway.intake.multipart import Form
 from facefleet.gateway.middleware.authentication import Principal
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import SpanKind, span, traceparent_or_new
-from facefleet.queue.lanes import STABLE, Lane
 from facefleet.queue.submit import Submitter
 from facefleet.safety.consent import attest
 from facefleet.storage.keys import input_key, template_key
 from facefleet.storage.store import Store
+from facefleet.tasks.ids import new_id
+from facefleet.tasks.kinds import KINDS, Kind, Uploads
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import Consent, Kind, Task, Webhook, new_id
+from facefleet.tasks.routes import choose_route
+from facefleet.tasks.task import Consent, Task, Webhook
 from facefleet.tasks.templates import Template, registered
 
 _KEY = re.compile(r"[!-~]{1,255}")
 
 _log = logger(__name__)
-
-
-_LANES = {Kind.DETECT: Lane.INTERACTIVE}  # somebody waits for the answer; of all others see below
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,8 @@ class Intake:
                 with span("store.put") as putting:
                     putting.set(role=role, bytes=len(request.form.photos[role].data))
                     self.store.put(key, request.form.photos[role].data)
-            beside = [registered(_template(task, request))] if task.kind is Kind.TEMPLATE else []
+            template = KINDS[task.kind].uploads is Uploads.TEMPLATE
+            beside = [registered(_template(task, request))] if template else []
             with span("records.add"):
                 kept = self.records.add(task, *beside)
         except RecordsUncertain:  # a record may name these uploads; if none does, they go as orphans
@@ -112,12 +112,12 @@ class Intake:
         now, task_id, form, kind = self.clock(), new_id(), request.form, request.kind
         inputs = {role: input_key(principal.tenant, task_id, role) for role in form.photos}
         template = request.template.id if request.template else None
-        if kind is Kind.TEMPLATE:  # the photo outlives its task
+        if KINDS[kind].uploads is Uploads.TEMPLATE:  # the photo outlives its task
             template = new_id()
             inputs = {role: template_key(principal.tenant, template) for role in inputs}
         task = Task.new(
             id=task_id, tenant=principal.tenant, subject=principal.subject, kind=kind,
-            lane=_LANES.get(kind, Lane.STANDARD), track=STABLE, options=request.options, inputs=inputs,
+            route=choose_route(kind, principal.tenant), options=request.options, inputs=inputs,
             consent=_consent(request, principal, now), template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
             request_digest=_digest(request), traceparent=traceparent_or_new(request.traceparent),
@@ -179,7 +179,7 @@ def idempotency_key_of(header: str | None) -> str | None:
 
 def _consent(request: TaskRequest, principal: Principal, now: datetime) -> Consent:
     """The attestation; where nothing is made of a photo nobody attests, and the record names no subject."""
-    if request.kind is Kind.DETECT:
+    if not KINDS[request.kind].consent:
         return Consent("", now)
     return attest(request.form.texts.get("consent"), subject=principal.subject, now=now)
 
@@ -201,7 +201,7 @@ def _digest(request: TaskRequest) -> str:
     if request.template is not None:
         photos["target"] = request.template.digest
     asked: dict[str, object] = {"inputs": photos, "options": request.options}
-    if request.kind is not Kind.FUSE:
+    if KINDS[request.kind].named_in_digest:
         asked |= {"kind": request.kind.value, "name": request.name}
     return canonical_digest(asked, request.webhook)
 

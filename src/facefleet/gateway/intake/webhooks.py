@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from facefleet.errors.input import OptionInvalid, WebhookUrlRefused
-from facefleet.tasks.task import State, Webhook
+from facefleet.tasks.task import Webhook
+from facefleet.tasks.transitions import State
 from facefleet.webhooks.address import MAX_URL_LENGTH, read_url
 from facefleet.webhooks.resolve import Resolver
 

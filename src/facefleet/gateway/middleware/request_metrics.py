@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facefleet.gateway.problems import CODE
 from facefleet.observability.metrics import Metrics
-from facefleet.tasks.task import Kind
+from facefleet.tasks.kinds import Kind
 
 ACCEPTED = "accepted"
 WENT_AWAY = "client_went_away"

@@ -35,7 +35,7 @@ from facefleet.gateway.views import options_schema
 from facefleet.observability.logs import logger
 from facefleet.storage.store import Store
 from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
-from facefleet.tasks.task import State
+from facefleet.tasks.transitions import State
 from facefleet.upkeep.retention import Retention
 
 _log = logger(__name__)

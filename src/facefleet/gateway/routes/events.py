@@ -18,7 +18,8 @@ from facefleet.gateway.openapi import refusals
 from facefleet.gateway.views import view
 from facefleet.tasks.events import Event
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 
 BEAT_SECONDS = 15.0  # a comment at least this often: proxies cut what is silent, and we notice who is gone
 PLACE_SECONDS = 5.0  # between looks at the place of a queued task

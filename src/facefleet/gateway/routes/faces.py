@@ -28,9 +28,9 @@ from facefleet.gateway.openapi import (
 )
 from facefleet.gateway.views import Accepted, TaskView
 from facefleet.media.sniff import Limits
-from facefleet.tasks.task import Kind
+from facefleet.tasks.kinds import KINDS, Kind
 
-FIELDS = Fields(photos={"image": 1}, texts={"options": 1, **WEBHOOK_TEXTS}, needed=("image",))
+FIELDS = Fields(photos={"image": 1}, texts={"options": 1, **WEBHOOK_TEXTS}, needed=KINDS[Kind.DETECT].roles)
 WAIT_SECONDS = 10.0  # where the caller does not say; it takes a tenth of one
 
 

@@ -29,7 +29,8 @@ from facefleet.gateway.openapi import (
 )
 from facefleet.gateway.views import Accepted, TaskView, options_schema, parse_options
 from facefleet.media.sniff import Limits
-from facefleet.tasks.task import Kind, Task
+from facefleet.tasks.kinds import Kind
+from facefleet.tasks.task import Task
 
 KINDS = {
     "/fuse": Kind.FUSE, "/v1/fuse": Kind.FUSE, "/v1/batches": Kind.FUSE,

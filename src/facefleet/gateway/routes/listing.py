@@ -13,8 +13,9 @@ from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.times import Time
 from facefleet.gateway.views import TaskView, view
+from facefleet.tasks.kinds import Kind
 from facefleet.tasks.listing import CURSOR, Listing, Wanted
-from facefleet.tasks.task import Kind, State
+from facefleet.tasks.transitions import State
 
 
 class TaskQuery(PageQuery):

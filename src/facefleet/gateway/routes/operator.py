@@ -18,8 +18,9 @@ from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import refusals
 from facefleet.gateway.views import TaskView, view
 from facefleet.observability.logs import logger
-from facefleet.queue.lanes import Lane
-from facefleet.tasks.task import State, Task
+from facefleet.tasks.lanes import Lane
+from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import State
 from facefleet.upkeep.operations import Control, LaneStatus
 
 MOST_TASKS = 1_000

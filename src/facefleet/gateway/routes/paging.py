@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from facefleet.tasks.task import ID
+from facefleet.tasks.ids import ID
 
 MOST = 100
 NextCursor = Annotated[str | None, Field(description="for the page after this one; null: there is none")]

@@ -40,12 +40,14 @@ from facefleet.gateway.views import Problem, problem_of
 from facefleet.media.sniff import ImageType, Limits
 from facefleet.observability.logs import logger
 from facefleet.storage.store import Store
+from facefleet.tasks.kinds import KINDS, Kind
 from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.task import Kind
 from facefleet.tasks.templates import Template, Templates, TemplateState
 from facefleet.upkeep.retention import Retention
 
-FIELDS = Fields(photos={"image": 1}, texts={"name": 1, "consent": 1, **WEBHOOK_TEXTS}, needed=("image",))
+FIELDS = Fields(
+    photos={"image": 1}, texts={"name": 1, "consent": 1, **WEBHOOK_TEXTS}, needed=KINDS[Kind.TEMPLATE].roles
+)
 MAX_NAME = 255
 
 _log = logger(__name__)

@@ -13,7 +13,7 @@ from facefleet.clock import Clock
 from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.times import Day
-from facefleet.tasks.task import Kind
+from facefleet.tasks.kinds import Kind
 from facefleet.tasks.usage import Usage
 
 DEFAULT_DAYS = 30

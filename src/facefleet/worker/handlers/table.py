@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from facefleet.clock import Clock
 from facefleet.observability.metrics import Metrics
 from facefleet.storage.store import Store
-from facefleet.tasks.task import Kind
+from facefleet.tasks.kinds import Kind
 from facefleet.worker.handlers.detect import DetectHandler
 from facefleet.worker.handlers.fuse import FuseHandler
 from facefleet.worker.handlers.template import TemplateHandler

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from facefleet.queue.lanes import Lane, LaneCycle, list_name, route_of, routes
-from facefleet.tasks.task import SHARDS, Route
+from facefleet.queue.cycle import LaneCycle
+from facefleet.tasks.lanes import Lane
+from facefleet.tasks.routes import SHARDS, Route, list_name, route_of, routes
 
 ALL = [list_name(route) for route in routes("stable")]
 NEVER = 10**9

@@ -1,4 +1,4 @@
-"""Lanes: the order in which workers look at the broker's lists.
+"""Decides the order in which a worker looks at the broker's lists.
 
 One list per (track, lane, shard). Workers take lanes in order and rotate over the shards inside a lane, so one tenant's
 flood delays only the tenants of its shard; every k-th turn looks at the lower lanes first, so nothing waits for ever. A
@@ -8,38 +8,11 @@ paused lane is passed over, whoever's turn it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from enum import StrEnum
 
-from facefleet.tasks.task import SHARDS, Route
-
-STABLE = "stable"
-
-
-class Lane(StrEnum):
-    """Priorities, highest first."""
-
-    INTERACTIVE = "interactive"
-    STANDARD = "standard"
-    BULK = "bulk"
-
+from facefleet.tasks.lanes import Lane
+from facefleet.tasks.routes import route_of
 
 _ORDER = tuple(Lane)
-
-
-def list_name(route: Route) -> str:
-    """The broker's list of a route: ``<track>.<lane>.<shard>``."""
-    return f"{route.track}.{route.lane}.{route.shard}"
-
-
-def route_of(name: str) -> Route:
-    """The route of a list."""
-    track, lane, shard = name.split(".")
-    return Route(track, lane, int(shard))
-
-
-def routes(track: str) -> list[Route]:
-    """Every list of a track."""
-    return [Route(track, lane, shard) for lane in _ORDER for shard in range(SHARDS)]
 
 
 def always() -> bool:

@@ -1,0 +1,105 @@
+"""Lists the states of a task and every change of a record: from which state to which, and who may make it.
+
+``tasks/changes.py`` builds the SQL of each change out of its row, so a change that is not here cannot be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a task is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the task has ended; only an operator begins it anew."""
+        return self not in UNFINISHED
+
+
+class Actor(StrEnum):
+    """Who changes a record."""
+
+    GATEWAY = "gateway"
+    WORKER = "worker"
+    SWEEPER = "sweeper"
+    OPERATOR = "operator"
+
+
+class Change(StrEnum):
+    """What can be done to a record so that its readers must hear of it."""
+
+    ADD = "add"
+    CLAIM = "claim"
+    ADVANCE = "advance"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    RETRY = "retry"
+    HAND_BACK = "hand_back"
+    REQUEUE_LOST = "requeue_lost"
+    FAIL_LOST = "fail_lost"
+    FAIL_OVERDUE = "fail_overdue"
+    CANCEL = "cancel"
+    ERASE = "erase"
+    REQUEUE = "requeue"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row.
+
+    Attributes:
+        moves: State before → state after. In other states the change is not made; a new record has no state before.
+        by: Who may make it.
+    """
+
+    moves: Mapping[State | None, State]
+    by: frozenset[Actor]
+
+
+def _row(moves: Mapping[State | None, State], *by: Actor) -> Transition:
+    return Transition(moves, frozenset(by))
+
+
+_SAME: dict[State | None, State] = {state: state for state in State}
+_CANCELED: dict[State | None, State] = dict.fromkeys((State.QUEUED, State.RUNNING), State.CANCELED)
+
+TRANSITIONS: Mapping[Change, Transition] = {
+    Change.ADD: _row({None: State.QUEUED}, Actor.GATEWAY),
+    Change.CLAIM: _row({State.QUEUED: State.RUNNING}, Actor.WORKER),
+    Change.ADVANCE: _row({State.RUNNING: State.RUNNING}, Actor.WORKER),
+    Change.SUCCEED: _row({State.RUNNING: State.SUCCEEDED}, Actor.WORKER),
+    Change.FAIL: _row({State.RUNNING: State.FAILED}, Actor.WORKER),
+    Change.RETRY: _row({State.RUNNING: State.QUEUED}, Actor.WORKER),
+    Change.HAND_BACK: _row({State.RUNNING: State.QUEUED}, Actor.WORKER),
+    Change.REQUEUE_LOST: _row({State.RUNNING: State.QUEUED}, Actor.SWEEPER),
+    Change.FAIL_LOST: _row({State.RUNNING: State.FAILED}, Actor.SWEEPER),
+    Change.FAIL_OVERDUE: _row({State.QUEUED: State.FAILED}, Actor.SWEEPER),
+    Change.CANCEL: _row(_CANCELED, Actor.GATEWAY, Actor.OPERATOR),
+    Change.ERASE: _row(_SAME | _CANCELED, Actor.GATEWAY),
+    Change.REQUEUE: _row(dict.fromkeys((State.FAILED, State.CANCELED), State.QUEUED), Actor.OPERATOR),
+    Change.HOLD: _row(_SAME, Actor.OPERATOR),
+}
+
+
+def states_before(change: Change) -> tuple[State, ...]:
+    """The states in which a change can be made."""
+    return tuple(state for state in TRANSITIONS[change].moves if state is not None)
+
+
+def _goes_on(state: State) -> bool:
+    """Whether somebody other than an operator takes a task out of this state."""
+    rows = (row for row in TRANSITIONS.values() if row.by - {Actor.OPERATOR})
+    return any(row.moves.get(state, state) is not state for row in rows)
+
+
+UNFINISHED = tuple(state for state in State if _goes_on(state))
