@@ -26,8 +26,9 @@ from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.mesh.prepared import Portrait, prepare
 from facefleet.engine.models.registry import Registry
-from facefleet.engine.types import Box, Face, FuseOptions, Pixels
+from facefleet.engine.types import Box, Face, Pixels
 from facefleet.errors.base import FacefleetError
+from facefleet.options import FuseOptions
 
 Descriptor = npt.NDArray[np.float64]
 

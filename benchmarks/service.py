@@ -39,10 +39,10 @@ from facefleet.clock import now
 from facefleet.config import environment, load
 from facefleet.engine.fusion import Engine
 from facefleet.engine.models.registry import Registry
-from facefleet.engine.types import FuseOptions
 from facefleet.launcher.embedded import Service
 from facefleet.launcher.ports import HOST, free_ports, status
 from facefleet.launcher.supervisor import Part, Supervisor
+from facefleet.options import FuseOptions
 from facefleet.tasks.database import Database
 from facefleet.tasks.lanes import Lane
 from facefleet.tasks.repository import TaskRepository

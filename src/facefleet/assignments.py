@@ -1,4 +1,4 @@
-"""Which face of which source goes into which face of the target: words that gateway, command line and engine share.
+"""Defines face assignments, which say the face of which source replaces which face of the target, and checks them.
 
 Sources are numbered from 0 in the order they are given, faces as `facefleet faces` numbers them.
 """
@@ -13,7 +13,7 @@ from facefleet.errors.input import OptionInvalid
 MAX_SOURCES = 6
 MAX_ASSIGNMENTS = 6
 SOURCE_ROLES = ("source", *(f"source-{number}" for number in range(1, MAX_SOURCES)))
-"""What a record calls its source photos, in their order; of one source it knew the first name only."""
+"""Roles of the source photos in a record, in their order; one source alone has the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class FaceAssignment:
         source_face: Index of the face to take; the largest where not given.
 
     Raises:
-        OptionInvalid: A number is negative or none.
+        OptionInvalid: One is no whole number from 0.
     """
 
     target_face: int
@@ -39,12 +39,16 @@ class FaceAssignment:
         if self.source_face is not None:
             _check_number("source_face", self.source_face)
 
+    def to_json(self) -> dict[str, int | None]:
+        """As the API and the records write it."""
+        return {"source": self.source, "source_face": self.source_face, "target_face": self.target_face}
+
 
 def check_assignments(assignments: Sequence[FaceAssignment], *, other_choice: bool) -> None:
     """Check what can be checked without the photos.
 
     Args:
-        assignments: All of one fusion; none where the simple options choose.
+        assignments: All of one fusion; empty where ``source_face`` and ``target_face`` choose.
         other_choice: Whether ``source_face`` or ``target_face`` is given as well.
 
     Raises:
@@ -64,10 +68,10 @@ def check_assignments(assignments: Sequence[FaceAssignment], *, other_choice: bo
 
 
 def check_sources(assignments: Sequence[FaceAssignment], sources: int) -> None:
-    """Check that the assignments and the source photos fit: nobody's photo is asked for in vain.
+    """Check that every assignment has its source photo, and that every source photo is used.
 
     Args:
-        assignments: All of one fusion; none where the simple options choose.
+        assignments: All of one fusion; empty where ``source_face`` and ``target_face`` choose.
         sources: How many source photos there are.
 
     Raises:

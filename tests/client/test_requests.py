@@ -11,7 +11,7 @@ from facefleet.client import FaceAssignment
 from facefleet.client.requests import Ask, Webhook, faces, fuse_options, fusion, of_batch, preference, task, template
 from facefleet.errors.input import ConsentRequired, UploadMissing
 
-NONE: dict[str, Any] = {
+NONE: Any = {
     "strength": None, "min_strength": None, "shape": None, "age": None, "source_face": None, "target_face": None,
     "faces": (), "tiles": False,
 }  # fmt: skip
@@ -19,7 +19,7 @@ NONE: dict[str, Any] = {
 
 def asked(consent: Any = True, wait: float | None = None, key: str | None = None, **options: Any) -> Ask:
     photos = {"source": [b"a"], "target": [b"b"]}
-    return fusion(photos, fuse_options(**NONE | options), Webhook(), consent=consent, wait=wait, key=key)
+    return fusion(photos, fuse_options(NONE | options), Webhook(), consent=consent, wait=wait, key=key)
 
 
 def test_a_server_hears_only_of_the_options_that_are_given() -> None:
@@ -29,6 +29,11 @@ def test_a_server_hears_only_of_the_options_that_are_given() -> None:
         "strength": 0.0, "min_strength": 0.0, "source_face": 0, "tiles": True,
         "faces": [{"target_face": 2, "source": 1, "source_face": 0}],
     }  # fmt: skip
+
+
+def test_an_option_that_does_not_exist_is_refused_as_any_keyword_argument() -> None:
+    with pytest.raises(TypeError, match="strenght"):
+        asked(strenght=0.5)
 
 
 def test_every_submission_has_a_key_of_its_own_or_that_of_its_caller() -> None:

@@ -14,7 +14,7 @@ from facefleet.assignments import FaceAssignment
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.steps.locate import ALIKE
-from facefleet.engine.types import Face, FuseOptions, ModelFiles, Pixels, Skipped
+from facefleet.engine.types import Face, ModelFiles, Pixels, Skipped
 from facefleet.errors.input import (
     FaceIndexInvalid,
     FaceNotFound,
@@ -25,6 +25,7 @@ from facefleet.errors.input import (
 )
 from facefleet.errors.model import ModelUnknown
 from facefleet.media.sniff import ImageType
+from facefleet.options import FuseOptions
 
 STEPS = ["decode", "detect", "landmarks", "prepare", "align", "warp", "colour", "blend", "encode"]
 FRONTAL = ("astronaut", "grace_hopper", "portrait_man", "smiling_woman", "turned_woman", "smiling_man", "friends")

@@ -10,7 +10,8 @@ from tests.engine.pictures import jpeg, png
 
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.types import Face, Faces, FuseOptions, Pixels
+from facefleet.engine.types import Face, Faces, Pixels
+from facefleet.options import FuseOptions
 
 SAMPLES = ("astronaut", "grace_hopper", "portrait_man", "smiling_woman", "turned_woman", "smiling_man", "friends")
 

@@ -17,8 +17,9 @@ from facefleet.engine.mesh.align import align, signed_areas
 from facefleet.engine.mesh.prepared import Portrait
 from facefleet.engine.mesh.swapper import MeshSwapper
 from facefleet.engine.steps.topology import CORE_SKIN, LIPS, LIPS_INNER, LIPS_OUTER, OVAL, topology
-from facefleet.engine.types import Face, FuseOptions, Pixels
+from facefleet.engine.types import Face, Pixels
 from facefleet.errors.input import FusionQualityLow
+from facefleet.options import FuseOptions
 
 PEOPLE = (
     "astronaut",

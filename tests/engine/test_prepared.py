@@ -13,8 +13,9 @@ from tests.engine.pictures import png
 from facefleet.assignments import FaceAssignment
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.types import FuseOptions, ModelFiles, Pixels
+from facefleet.engine.types import ModelFiles, Pixels
 from facefleet.errors.input import FaceIndexInvalid, FaceNotFound, OptionInvalid
+from facefleet.options import FuseOptions
 
 SOURCES = ("astronaut", "smiling_woman", "grace_hopper")
 GROUP = FuseOptions(faces=tuple(FaceAssignment(face, source) for source, face in enumerate((4, 0, 2))))

@@ -18,6 +18,7 @@ from facefleet.client.faces import Box, Face, Pose
 from facefleet.client.patience import Patience
 from facefleet.client.templates import TemplateReceipt, TemplateView
 from facefleet.client.views import DayUsage, Event, Problem, Receipt, TaskView, Usage
+from facefleet.options import FuseChoices
 
 __all__ = [
     "AsyncBatch",
@@ -33,6 +34,7 @@ __all__ = [
     "Event",
     "Face",
     "FaceAssignment",
+    "FuseChoices",
     "Patience",
     "Pose",
     "Problem",

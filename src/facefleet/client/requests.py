@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from facefleet.assignments import FaceAssignment
 from facefleet.client import arguments
 from facefleet.client.photos import Files, Photo, uploads
 from facefleet.errors.input import ConsentRequired, OptionInvalid, RequestError, UploadMissing
+from facefleet.options import FuseChoices, FuseOptions
 
 LONGEST_WAIT_SECONDS = 30  # the server's own limit of `Prefer: wait=N`
 APPLIED = "Preference-Applied"
@@ -132,7 +133,9 @@ def registration(image: Photo, *, consent: bool, name: str | None, wait: float |
 def faces(image: Photo, *, tiles: bool, timeout: float) -> Ask:
     """``POST /v1/faces``; a server that is not told how long to wait for the end waits longer than some callers."""
     headers = preference(timeout) or {"Prefer": "wait=0"}
-    ask = _submission("/v1/faces", {"image": [image]}, {"options": _json({"tiles": tiles})}, wait=timeout)
+    ask = _submission(
+        "/v1/faces", {"image": [image]}, {"options": _json({"tiles": tiles} if tiles else {})}, wait=timeout
+    )
     return replace(ask, headers={**ask.headers, **headers})
 
 
@@ -152,22 +155,20 @@ def several(name: str, one: T | None, many: Iterable[T]) -> list[T]:
     return [one]
 
 
-def fuse_options(
-    *, strength: float | None, min_strength: float | None, shape: float | None, age: float | None,
-    source_face: int | None, target_face: int | str | None, faces: Sequence[FaceAssignment], tiles: bool,
-) -> dict[str, object]:  # fmt: skip
-    """Options of a fusion by their names in the API.
+def fuse_options(choices: FuseChoices) -> dict[str, object]:
+    """Options of a fusion as JSON: those that are given; the others are the server's to choose.
 
     Raises:
         OptionInvalid: ``faces`` are no assignments.
+        TypeError: There is no such option.
     """
-    assignments = arguments.several("faces", faces)
+    given = {name: value for name, value in choices.items() if value is not None}
+    for name in given.keys() - FuseOptions.table().keys():
+        raise TypeError(f"unexpected keyword argument {name!r}")
+    assignments = arguments.several("faces", choices.get("faces", ()))
     if not all(isinstance(one, FaceAssignment) for one in assignments):
         raise OptionInvalid("faces must be a list of FaceAssignment.", option="faces")
-    return {
-        "strength": strength, "min_strength": min_strength, "shape": shape, "age": age, "source_face": source_face,
-        "target_face": target_face, "faces": [asdict(one) for one in assignments], "tiles": tiles,
-    }  # fmt: skip
+    return FuseOptions.jsonable({**given, "faces": tuple(assignments)})
 
 
 def task(task_id: str, part: str = "", method: str = "GET", **more: Any) -> Ask:
@@ -224,9 +225,7 @@ def _submission(
 
 
 def _json(options: Mapping[str, object]) -> str:
-    """Options that are given; the others are the server's to choose."""
-    given = {name: one for name, one in options.items() if not (one is None or one is False or one == [])}
-    return json.dumps(given, default=_unsendable)
+    return json.dumps(options, default=_unsendable)
 
 
 def _unsendable(value: object) -> None:

@@ -27,10 +27,11 @@ from facefleet.engine.steps.gate import choose_targets, skipped
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import relocated
 from facefleet.engine.stopwatch import Checkpoint, Stopwatch
-from facefleet.engine.types import Face, Faces, FuseOptions, Fusion, ModelFiles, Picture, Pixels
+from facefleet.engine.types import Face, Faces, Fusion, ModelFiles, Picture, Pixels
 from facefleet.errors.input import FusionQualityLow
 from facefleet.errors.model import ModelUnknown
 from facefleet.media.sniff import Limits
+from facefleet.options import AgeOptions, FuseOptions
 
 FULL_RANGE = "face_detection_full_range"
 SHORT_RANGE = "face_detection_short_range"
@@ -224,12 +225,12 @@ class Engine:
             self._age(canvas, relocated(canvas, under.face, self._landmarker), options.age, watch)
         return strength
 
-    def age(self, image: bytes, options: FuseOptions, *, checkpoint: Checkpoint | None = None) -> Fusion:
+    def age(self, image: bytes, options: AgeOptions, *, checkpoint: Checkpoint | None = None) -> Fusion:
         """Make a face of a photo younger or older, without a fusion; experimental.
 
         Args:
             image: The photo; its format is the result's.
-            options: ``age`` says by how much, ``target_face`` which face.
+            options: By how much, and which face.
             checkpoint: Called between steps.
 
         Raises:
@@ -240,7 +241,7 @@ class Engine:
         with named_shortage():
             watch = Stopwatch(self._clock, checkpoint)
             watch.expect(len(LOCATE_STEPS) + 2)
-            taking = self._photos.target(image, watch, tiles=options.tiles)
+            taking = self._photos.target(image, watch, tiles=False)
             faces = choose_targets(taking.faces, options.target_face)
             canvas = taking.canvas()
             for face in faces if options.age else ():

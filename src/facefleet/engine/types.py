@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from facefleet.assignments import FaceAssignment, check_assignments
-from facefleet.errors.input import OptionInvalid
 from facefleet.media.sniff import ImageType
 
 LANDMARKS = 468  # points of the face mesh
@@ -22,8 +18,6 @@ Pixels = npt.NDArray[np.uint8]
 
 Floats = npt.NDArray[np.float32]
 """Coordinates, weights and colours under way."""
-
-TargetFace = int | Literal["all"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,52 +115,6 @@ class Faces:
 
 
 @dataclass(frozen=True, slots=True)
-class FuseOptions:
-    """What a caller may choose.
-
-    Attributes:
-        strength: Share of the fused face in the blend, 0 (target untouched) to 1.
-        shape: Share of the source's face shape, 0 (the target's outline of eyes, nose and mouth) to 1.
-        source_face: Index of the face to take; the largest where not given.
-        target_face: Index of the face to replace, or ``"all"``; the largest where not given.
-        faces: Instead of the two above: which face of which source replaces which.
-        tiles: Find small faces beside large ones, too; it takes several times as long, and faces are numbered anew.
-        age: How much younger (to -1) or older (to 1) the fused face is made; experimental.
-        min_strength: The weakest blend to take where the result at ``strength`` does not look right, at most
-            ``strength``; no weaker one where not given.
-
-    Raises:
-        OptionInvalid: A value is out of its range, not a number, or of another type; or the choices contradict.
-    """
-
-    strength: float = 1.0
-    shape: float = 0.5
-    source_face: int | None = None
-    target_face: TargetFace = None
-    faces: tuple[FaceAssignment, ...] = ()
-    tiles: bool = False
-    age: float = 0.0
-    min_strength: float | None = None
-
-    def __post_init__(self) -> None:
-        _check_share("strength", self.strength)
-        _check_share("shape", self.shape)
-        _check_share("age", self.age, minimum=-1.0)
-        if self.min_strength is not None:
-            _check_share("min_strength", self.min_strength, maximum=self.strength)
-        _check_index("source_face", self.source_face)
-        if self.target_face != "all":
-            _check_index("target_face", self.target_face)
-        check_assignments(self.faces, other_choice=self.source_face is not None or self.target_face is not None)
-
-    def wanted(self, source: int) -> tuple[int | None, ...]:
-        """Indices of the faces that are taken from a source, each once; None is the largest."""
-        if not self.faces:
-            return (self.source_face,)
-        return tuple(dict.fromkeys(one.source_face for one in self.faces if one.source == source))
-
-
-@dataclass(frozen=True, slots=True)
 class Skipped:
     """A face that was left as it is where all were asked for.
 
@@ -213,33 +161,3 @@ class Fusion:
     known: Mapping[str, bool]
     strengths: tuple[float, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-
-
-def _check_share(option: str, value: object, minimum: float = 0.0, maximum: float = 1.0) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and math.isfinite(value) and minimum <= value <= maximum:  # type: ignore[arg-type,operator]
-        return
-    raise OptionInvalid(
-        f"{option} is {value!r}; give a number from {minimum:g} to {maximum:g}.",
-        option=option,
-        value=_json(value),
-        minimum=minimum,
-        maximum=maximum,
-    )
-
-
-def _check_index(option: str, value: object) -> None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-        return
-    words = ["all"] if option == "target_face" else []
-    raise OptionInvalid(
-        f"{option} is {value!r}; give a whole number from 0{' or all' if words else ''}.",
-        option=option, value=_json(value), minimum=0, allowed=words,
-    )  # fmt: skip
-
-
-def _json(value: object) -> object:
-    """The value as JSON can carry it: NaN and infinities have no JSON form."""
-    if isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return repr(value)

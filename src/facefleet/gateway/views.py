@@ -3,86 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_serializer,
-)
+from pydantic import BaseModel, Field
 
-from facefleet.assignments import (
-    MAX_ASSIGNMENTS,
-    MAX_SOURCES,
-    FaceAssignment,
-    check_assignments,
-    check_sources,
-)
-from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.follow.queue_position import MOST_AHEAD, Place
-from facefleet.gateway.problems import reason_of
 from facefleet.observability.tracing import trace_id_of
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.task import Failure, Task
 from facefleet.tasks.transitions import State
-
-Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Years = Annotated[float, Field(ge=-1.0, le=1.0, allow_inf_nan=False)]
-Index = Annotated[int, Field(ge=0, le=1000)]
-_NEWER = ("faces", "tiles", "age", "min_strength")
-
-
-class FaceAssignmentBody(BaseModel):
-    """One face to take and the face it replaces."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    source: Annotated[int, Field(ge=0, lt=MAX_SOURCES)] = Field(0, description="number of the source photo, from 0")
-    source_face: Index | None = Field(None, description="index of the face to take; the largest where not given")
-    target_face: Index = Field(description="index of the face to replace")
-
-
-class FuseOptionsBody(BaseModel):
-    """Options of a fusion."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    strength: Share = Field(1.0, description="share of the fused face in the blend; 0 leaves the target untouched")
-    shape: Share = Field(0.5, description="share of the source's face shape; 0 keeps the target's")
-    source_face: Index | None = Field(None, description="index of the face to take; the largest where not given")
-    target_face: Index | Literal["all"] | None = Field(
-        None, description="index of the face to replace, or all; the largest where not given"
-    )
-    faces: Annotated[list[FaceAssignmentBody], Field(max_length=MAX_ASSIGNMENTS)] = Field(
-        [], description="instead of the two above: which face of which source replaces which"
-    )
-    tiles: bool = Field(False, description="find small faces beside large ones, too; slower, and numbers faces anew")
-    age: Years = Field(0.0, description="experimental: makes the fused face younger (to -1) or older (to 1)")
-    min_strength: Share | None = Field(
-        None, description="weakest blend to take where the result does not look right, at most `strength`"
-    )
-
-    @field_validator("min_strength")
-    @classmethod
-    def _no_stronger(cls, weakest: float | None, info: ValidationInfo) -> float | None:
-        if weakest is not None and weakest > info.data.get("strength", weakest):
-            raise ValueError("Input should be less than or equal to strength")
-        return weakest
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Newer options only where they are used: workers of the release before do not know them.
-
-        A request sent again must look like its first, too, whichever release took that.
-        """
-        written: dict[str, object] = serialize(self)
-        fields = type(self).model_fields
-        return {name: value for name, value in written.items() if name not in _NEWER or value != fields[name].default}
 
 
 class Links(BaseModel):
@@ -154,39 +83,6 @@ class TaskView(BaseModel):
     result_bytes: int | None = Field(description="of the result")
     trace_id: str | None = Field(description="of the trace of the request that made it")
     links: Links
-
-
-def options_schema() -> dict[str, Any]:
-    """JSON schema of the options in one piece: references would point out of the place it is put."""
-    schema = FuseOptionsBody.model_json_schema()
-    parts = schema.pop("$defs")
-    schema["properties"]["faces"]["items"] = parts[FaceAssignmentBody.__name__]
-    return schema
-
-
-def parse_options(text: str | None, sources: int = 1) -> dict[str, object]:
-    """The options of a form, with their defaults.
-
-    Args:
-        text: JSON, or none.
-        sources: How many source photos the form has.
-
-    Raises:
-        OptionInvalid: Not a JSON object, an unknown option, a value out of its range, or choices that contradict.
-    """
-    try:
-        body = FuseOptionsBody.model_validate_json(text or "{}")
-    except ValidationError as error:
-        found = [
-            {"field": ".".join(("options", *map(str, e["loc"][:1]))), "reason": reason_of(e)}
-            for e in error.errors(include_input=False, include_url=False)
-        ]
-        reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in found)
-        raise OptionInvalid(f"{reasons}.", fields=found) from None
-    assignments = [FaceAssignment(**one.model_dump()) for one in body.faces]
-    check_assignments(assignments, other_choice=body.source_face is not None or body.target_face is not None)
-    check_sources(assignments, sources)
-    return body.model_dump()
 
 
 def links_of(task: Task) -> Links:

@@ -17,8 +17,9 @@ from facefleet.engine.mesh import masks
 from facefleet.engine.mesh.prepared import Portrait
 from facefleet.engine.mesh.swapper import practice_portrait
 from facefleet.engine.steps.blend import blend
-from facefleet.engine.types import Box, Face, FuseOptions, Pixels, Pose
+from facefleet.engine.types import Box, Face, Pixels, Pose
 from facefleet.errors.input import FaceIndexInvalid, FaceNotFound
+from facefleet.options import AgeOptions, FuseOptions
 
 AGES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 PEOPLE = ("astronaut", "grace_hopper", "portrait_man", "smiling_woman", "turned_man", "smiling_man", "bearded_man")
@@ -178,7 +179,7 @@ def test_every_fused_face_is_aged(engine: Engine, photo: Photo) -> None:
 
 def test_one_face_of_a_photo_is_aged_without_a_fusion(engine: Engine, photo: Photo) -> None:
     image = jpeg(decode(photo("group")).pixels)
-    fusion = engine.age(image, FuseOptions(age=0.8, target_face=2))
+    fusion = engine.age(image, AgeOptions(age=0.8, target_face=2))
     assert [face.index for face in fusion.faces] == [2]
     assert set(fusion.timings_ms) == {"decode", "detect", "landmarks", "age", "encode"}
     assert fusion.models == engine.versions
@@ -186,11 +187,11 @@ def test_one_face_of_a_photo_is_aged_without_a_fusion(engine: Engine, photo: Pho
 
 def test_an_age_of_none_returns_the_photos_pixels(engine: Engine, photo: Photo) -> None:
     image = png(decode(photo("astronaut")).pixels)
-    assert np.array_equal(decode(engine.age(image, FuseOptions()).picture.image).pixels, decode(image).pixels)
+    assert np.array_equal(decode(engine.age(image, AgeOptions()).picture.image).pixels, decode(image).pixels)
 
 
 def test_a_photo_without_the_face_is_refused(engine: Engine, photo: Photo) -> None:
     with pytest.raises(FaceIndexInvalid):
-        engine.age(photo("astronaut"), FuseOptions(age=1.0, target_face=4))
+        engine.age(photo("astronaut"), AgeOptions(age=1.0, target_face=4))
     with pytest.raises(FaceNotFound):
-        engine.age(png(np.full((200, 200, 3), 90, np.uint8)), FuseOptions(age=1.0))
+        engine.age(png(np.full((200, 200, 3), 90, np.uint8)), AgeOptions(age=1.0))

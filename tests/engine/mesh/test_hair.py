@@ -10,12 +10,13 @@ from tests.engine.pictures import png
 
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.types import Face, FuseOptions, Pixels
+from facefleet.engine.types import Face, Pixels
+from facefleet.options import AgeOptions
 
 
 def older(engine: Engine, photo: bytes) -> tuple[Pixels, Pixels, Face]:
     before = decode(photo).pixels
-    fusion = engine.age(png(before), FuseOptions(age=1.0))  # PNG: nothing but the step changes a pixel
+    fusion = engine.age(png(before), AgeOptions(age=1.0))  # PNG: nothing but the step changes a pixel
     return before, decode(fusion.picture.image).pixels, fusion.faces[0]
 
 

@@ -15,7 +15,8 @@ from facefleet.engine.mesh import masks
 from facefleet.engine.mesh.prepared import Portrait, Prepared, prepare
 from facefleet.engine.mesh.swapper import practice_portrait
 from facefleet.engine.steps import topology
-from facefleet.engine.types import Face, FuseOptions, Pixels
+from facefleet.engine.types import Face, Pixels
+from facefleet.options import FuseOptions
 
 Side = tuple[tuple[int, ...], tuple[int, ...], int]
 SIDES: list[Side] = [(topology.RIGHT_BROW, topology.RIGHT_EYE, 234), (topology.LEFT_BROW, topology.LEFT_EYE, 454)]

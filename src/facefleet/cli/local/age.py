@@ -11,6 +11,7 @@ from facefleet import files
 from facefleet.cli import output, start
 from facefleet.cli.local.fuse import marked, tell
 from facefleet.cli.options import Force, JsonOption
+from facefleet.options import AgeOptions
 
 
 def age(
@@ -26,11 +27,10 @@ def age(
     as_json: JsonOption = False,
 ) -> None:
     """Experimental: make a face younger or older. The output carries the marks that say it was generated."""
-    from facefleet.engine.types import FuseOptions
     from facefleet.media.sniff import sniff
     from facefleet.worker.runtime import build_engine, image_limits
 
-    options = FuseOptions(target_face=face, age=by)
+    options = AgeOptions(age=by, target_face=face)
     settings = start.settings()
     limits = image_limits(settings)
     photo = output.read_photo(image, limits)

@@ -12,72 +12,42 @@ import typer
 from facefleet import files
 from facefleet.assignments import check_sources
 from facefleet.cli import output, start
-from facefleet.cli.assign import parse
-from facefleet.cli.options import (
-    Age,
-    Assign,
-    FaceToReplace,
-    FaceToTake,
-    Force,
-    JsonOption,
-    MinStrength,
-    MoreSources,
-    Shape,
-    Strength,
-    Tiles,
-)
+from facefleet.cli.options import Force, FusionFlags, JsonOption, fusion_flags
+from facefleet.options import FuseOptions
 
 if TYPE_CHECKING:
-    from facefleet.engine.types import Fusion, Picture, TargetFace
+    from facefleet.engine.types import Fusion, Picture
 
 
+@fusion_flags()
 def fuse(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Whose face to take.", show_default=False)],
     target: Annotated[Path, typer.Argument(metavar="TARGET", help="Where to put it.", show_default=False)],
     out: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="File to write, of TARGET's type.", show_default=False)
     ],
-    strength: Strength = 1.0,
-    shape: Shape = 0.5,
-    source_face: FaceToTake = None,
-    target_face: FaceToReplace = None,
-    more_sources: MoreSources = None,
-    assign: Assign = None,
-    tiles: Tiles = False,
-    age: Age = 0.0,
-    min_strength: MinStrength = None,
+    fusion: FusionFlags,
     force: Force = False,
     as_json: JsonOption = False,
 ) -> None:
     """Fuse the face of SOURCE into TARGET, or faces of several sources. The output carries the marks that say so."""
-    from facefleet.engine.types import FuseOptions
     from facefleet.worker.runtime import build_engine, image_limits
 
-    assignments = parse(assign or ())
-    which = target_face_of(target_face)
-    options = FuseOptions(strength, shape, source_face, which, assignments, tiles, age, min_strength)
-    check_sources(assignments, 1 + len(more_sources or ()))
+    options = FuseOptions.of_choices(fusion.choices)
+    check_sources(options.faces, 1 + len(fusion.more_sources))
     settings = start.settings()
     limits = image_limits(settings)
-    sources = [output.typed_photo(path, limits)[0] for path in (source, *(more_sources or ()))]
+    sources = [output.typed_photo(path, limits)[0] for path in (source, *fusion.more_sources)]
     photo, media_type = output.typed_photo(target, limits)
     output.check_extension(out, media_type)
     files.check_output(out, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
-    fusion = engine.fuse(sources[0], photo, options, more_sources=sources[1:])
-    files.write_file(out, marked(fusion.picture, settings.marks.producer), overwrite=force)
-    tell(out, fusion, "fused", as_json=as_json)
+    fused = engine.fuse(sources[0], photo, options, more_sources=sources[1:])
+    files.write_file(out, marked(fused.picture, settings.marks.producer), overwrite=force)
+    tell(out, fused, "fused", as_json=as_json)
     if not as_json:
-        _tell_weaker(fusion, strength)
-
-
-def target_face_of(text: str | None) -> TargetFace:
-    """A number where it is one; anything else is for the options to judge."""
-    try:
-        return int(text) if text is not None else None
-    except ValueError:
-        return text  # type: ignore[return-value]
+        _tell_weaker(fused, options.strength)
 
 
 def marked(picture: Picture, producer: str) -> bytes:

@@ -10,8 +10,7 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, start
-from facefleet.cli.local.fuse import target_face_of
-from facefleet.cli.options import Age, FaceToReplace, FaceToTake, Force, JsonOption, MinStrength, Shape, Strength, Tiles
+from facefleet.cli.options import Force, FusionFlags, JsonOption, fusion_flags
 from facefleet.cli.remote import server
 from facefleet.cli.remote.names import keep
 from facefleet.cli.remote.selection import Selection
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from facefleet.client import Batch
 
 
+@fusion_flags(several_sources=False)
 def batch(
     photos: Annotated[
         list[Path], typer.Argument(metavar="PHOTO...", help="Of the items; or folders of them.", show_default=False)
@@ -40,13 +40,8 @@ def batch(
         Path | None, typer.Option("--output", "-o", metavar="DIR", help="Wait, and write the results to this folder.")
     ] = None,
     url: server.UrlOption = None,
-    strength: Strength = 1.0,
-    min_strength: MinStrength = None,
-    shape: Shape = 0.5,
-    source_face: FaceToTake = None,
-    target_face: FaceToReplace = None,
-    tiles: Tiles = False,
-    age: Age = 0.0,
+    *,
+    fusion: FusionFlags,
     timeout: server.TimeoutOption = server.BATCH_SECONDS,
     force: Force = False,
     as_json: JsonOption = False,
@@ -69,8 +64,7 @@ def batch(
         with chosen.naming():
             made = client.batch(
                 sources=chosen.sources, targets=chosen.targets, templates=chosen.template_ids, consent=True,
-                strength=strength, min_strength=min_strength, shape=shape, age=age or None, tiles=tiles,
-                source_face=source_face, target_face=target_face_of(target_face),
+                **fusion.choices,
             )  # fmt: skip
         if out is None:
             _tell(made, as_json=as_json)

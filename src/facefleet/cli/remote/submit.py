@@ -11,21 +11,7 @@ import typer
 from facefleet import files
 from facefleet.assignments import check_sources
 from facefleet.cli import output, start
-from facefleet.cli.assign import parse
-from facefleet.cli.local.fuse import target_face_of
-from facefleet.cli.options import (
-    Age,
-    Assign,
-    FaceToReplace,
-    FaceToTake,
-    Force,
-    JsonOption,
-    MinStrength,
-    MoreSources,
-    Shape,
-    Strength,
-    Tiles,
-)
+from facefleet.cli.options import Force, FusionFlags, JsonOption, fusion_flags
 from facefleet.cli.remote import server
 from facefleet.errors.input import RequestError
 from facefleet.media.sniff import Limits
@@ -34,6 +20,7 @@ if TYPE_CHECKING:
     from facefleet.client import Task
 
 
+@fusion_flags()
 def submit(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Whose face to take.", show_default=False)],
     target: Annotated[
@@ -47,15 +34,8 @@ def submit(
         typer.Option("--output", "-o", metavar="OUT", help="Wait, and write this file, of TARGET's type."),
     ] = None,
     url: server.UrlOption = None,
-    strength: Strength = 1.0,
-    min_strength: MinStrength = None,
-    shape: Shape = 0.5,
-    source_face: FaceToTake = None,
-    target_face: FaceToReplace = None,
-    more_sources: MoreSources = None,
-    assign: Assign = None,
-    tiles: Tiles = False,
-    age: Age = 0.0,
+    *,
+    fusion: FusionFlags,
     timeout: server.TimeoutOption = server.WAIT_SECONDS,
     force: Force = False,
     as_json: JsonOption = False,
@@ -67,11 +47,10 @@ def submit(
     server.check_timeout(timeout)
     if (target is None) == (template is None):
         raise RequestError("Give one of TARGET and --template.")
-    assignments = parse(assign or ())
-    check_sources(assignments, 1 + len(more_sources or ()))
+    check_sources(fusion.choices["faces"], 1 + len(fusion.more_sources))
     settings = start.settings(client={"url": url})
     limits = Limits(**settings.images.model_dump())
-    sources = [output.typed_photo(path, limits)[0] for path in (source, *(more_sources or ()))]
+    sources = [output.typed_photo(path, limits)[0] for path in (source, *fusion.more_sources)]
     photo, media_type = output.typed_photo(target, limits) if target is not None else (None, None)
     began = time.monotonic()
     with server.client_of(settings) as client:
@@ -79,9 +58,7 @@ def submit(
             output.check_extension(out, media_type or server.template_type(client, template or ""))
             files.check_output(out, overwrite=force)
         task = client.fuse(
-            sources[0], photo, template=template, consent=True, more_sources=sources[1:], faces=assignments,
-            source_face=source_face, target_face=target_face_of(target_face), tiles=tiles,
-            strength=strength, min_strength=min_strength, shape=shape, age=age or None,
+            sources[0], photo, template=template, consent=True, more_sources=sources[1:], **fusion.choices,
         )  # fmt: skip
         if out is not None:
             with server.going_on("task", task.id, server.command("wait", task.id, url, out, force=force)):

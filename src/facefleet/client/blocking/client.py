@@ -7,11 +7,10 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from datetime import date, datetime
 from types import TracebackType
-from typing import Literal
+from typing import Unpack
 
 import httpx
 
-from facefleet.assignments import FaceAssignment
 from facefleet.client import arguments, requests, views
 from facefleet.client.answers import Document
 from facefleet.client.batches import batch_view
@@ -26,6 +25,7 @@ from facefleet.client.requests import Webhook
 from facefleet.client.templates import template_view
 from facefleet.client.views import Usage
 from facefleet.errors.input import OptionInvalid
+from facefleet.options import FuseChoices
 
 
 class Client:
@@ -73,12 +73,8 @@ class Client:
     def fuse(
         self, source: Photo, target: Photo | None = None, *, consent: bool,
         template: Template | str | None = None,
-        more_sources: Sequence[Photo] = (), faces: Sequence[FaceAssignment] = (),
-        source_face: int | None = None, target_face: int | Literal["all"] | None = None, tiles: bool = False,
-        strength: float | None = None, min_strength: float | None = None, shape: float | None = None,
-        age: float | None = None,
-        wait: float | None = None, idempotency_key: str | None = None,
-        webhook_url: str | None = None, webhook_events: Sequence[str] | None = None,
+        more_sources: Sequence[Photo] = (), wait: float | None = None, idempotency_key: str | None = None,
+        webhook_url: str | None = None, webhook_events: Sequence[str] | None = None, **options: Unpack[FuseChoices],
     ) -> Task:  # fmt: skip
         """Have the face of one photo fused into another.
 
@@ -88,18 +84,11 @@ class Client:
             consent: You attest that the people shown in the photos agree; the server keeps it. There is no default.
             template: A registered target that is ready, or its id, instead of ``target``.
             more_sources: Sources 1, 2, …; ``source`` is number 0.
-            faces: Which face of which source replaces which, instead of the two choices below.
-            source_face: Index of the face to take; the largest where not given.
-            target_face: Index of the face to replace, or ``"all"``; the largest where not given.
-            tiles: Find small faces beside large ones, too; slower, and numbers faces anew.
-            strength: 0 to 1, how much of the fused face is blended in; the server's default (1) where not given.
-            min_strength: 0 to 1, the weakest blend to take where one by ``strength`` would be refused for its looks.
-            shape: 0 to 1, how much of the source's face shape is taken; the server's default (0.5) where not given.
-            age: -1 to 1, experimental: makes the fused face younger or older.
             wait: s that the answer may wait for the end of the task, at most 30; none answers at once.
             idempotency_key: A request with the same key and the same content finds the task it has made before.
             webhook_url: Where the server tells of the task; ``webhooks.verify`` reads what it tells.
             webhook_events: States to tell of; the terminal ones where not given.
+            options: How to fuse, as `FuseChoices` lists it; the server's defaults where not given.
 
         Returns:
             The task, which may not have ended: ``wait`` for it.
@@ -110,16 +99,13 @@ class Client:
             OptionInvalid: An argument is none that could be sent; nothing was.
             FacefleetError: The server refuses.
         """
-        options = requests.fuse_options(
-            strength=strength, min_strength=min_strength, shape=shape, age=age, source_face=source_face,
-            target_face=target_face, faces=faces, tiles=tiles,
-        )  # fmt: skip
+        chosen = requests.fuse_options(options)
         photos = {
             "source": [source, *arguments.several("more_sources", more_sources)],
             "target": [] if target is None else [target],
         }
         ask = requests.fusion(
-            photos, options, Webhook(url=webhook_url, events=webhook_events), consent=consent, wait=wait,
+            photos, chosen, Webhook(url=webhook_url, events=webhook_events), consent=consent, wait=wait,
             key=idempotency_key, template_id=None if template is None else _id_of(template),
         )  # fmt: skip
         return self._task(self._transport.document(ask))
@@ -211,10 +197,7 @@ class Client:
         self, *, consent: bool, source: Photo | None = None, sources: Iterable[Photo] = (),
         target: Photo | None = None, targets: Iterable[Photo] = (),
         template: Template | str | None = None, templates: Iterable[Template | str] = (),
-        faces: Sequence[FaceAssignment] = (),
-        source_face: int | None = None, target_face: int | Literal["all"] | None = None, tiles: bool = False,
-        strength: float | None = None, min_strength: float | None = None, shape: float | None = None,
-        age: float | None = None, idempotency_key: str | None = None,
+        idempotency_key: str | None = None, **options: Unpack[FuseChoices],
     ) -> Batch:  # fmt: skip
         """Have one face fused into many targets, or many faces into one. One item that cannot be taken refuses all.
 
@@ -230,6 +213,7 @@ class Client:
             template: A registered target that is ready, or its id, for every item.
             templates: The same, one for each item.
             idempotency_key: A request with the same key and the same content finds the batch it has made before.
+            options: How to fuse, as `FuseChoices` lists it.
 
         Returns:
             The batch, whose items may not have ended: ``wait`` for it.
@@ -240,16 +224,13 @@ class Client:
             RequestError: It is neither one source for many targets nor one target for many sources.
             FacefleetError: The server refuses; ``detail["field"]`` and ``detail["number"]`` say which photo.
         """
-        options = requests.fuse_options(
-            strength=strength, min_strength=min_strength, shape=shape, age=age, source_face=source_face,
-            target_face=target_face, faces=faces, tiles=tiles,
-        )  # fmt: skip
+        chosen = requests.fuse_options(options)
         photos = {
             "source": requests.several("source", source, sources),
             "target": requests.several("target", target, targets),
         }
         template_ids = [_id_of(one) for one in requests.several("template", template, templates)]
-        ask = requests.batch(photos, template_ids, options, consent=consent, key=idempotency_key)
+        ask = requests.batch(photos, template_ids, chosen, consent=consent, key=idempotency_key)
         return self._batch(self._transport.document(ask))
 
     def get_batch(self, batch_id: str) -> Batch:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from facefleet.assignments import SOURCE_ROLES
-from facefleet.engine.types import Face, Faces, Skipped, TargetFace
+from facefleet.engine.types import Face, Faces, Skipped
 from facefleet.errors.input import (
     FaceError,
     FaceIndexInvalid,
@@ -16,6 +16,7 @@ from facefleet.errors.input import (
     FaceTooSmall,
     FusionQualityLow,
 )
+from facefleet.options import TargetFace
 
 MIN_FACE_PX = 34  # short side of the box; below, the landmark model guesses
 MAX_SOURCE_YAW = 35.0  # degrees; a source in profile has no second half to show

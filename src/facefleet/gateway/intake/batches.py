@@ -17,11 +17,11 @@ from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import RequestError
 from facefleet.errors.outage import OutageError, RecordsUncertain
 from facefleet.gateway.intake.multipart import Fields, Part, drop, missing, read_parts
+from facefleet.gateway.intake.options import parse_fuse_options
 from facefleet.gateway.intake.tasks import Intake, canonical_digest, digest_of, refuse_other
 from facefleet.gateway.intake.templates import Targets
 from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS, WebhookIntake
 from facefleet.gateway.middleware.authentication import Principal
-from facefleet.gateway.views import parse_options
 from facefleet.media.sniff import Limits
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import traceparent_or_new
@@ -174,7 +174,7 @@ class BatchIntake:
         """The records, when everything that can be checked is right."""
         now = self.intake.clock()
         consent = attest(draft.texts.get("consent"), subject=principal.subject, now=now)
-        options = parse_options(draft.texts.get("options"))
+        options = parse_fuse_options(draft.texts.get("options")).to_json()
         shared, own = draft.inputs()
         templates = self._templates(principal, draft, options)
         one = templates[0] if len(templates) == 1 else None

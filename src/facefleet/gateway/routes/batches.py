@@ -17,6 +17,7 @@ from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
 from facefleet.gateway.archive import archive
 from facefleet.gateway.downloads import PRIVATE
 from facefleet.gateway.intake.batches import BatchIntake, BatchRequest
+from facefleet.gateway.intake.options import fuse_options_schema
 from facefleet.gateway.intake.tasks import idempotency_key_of
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS
 from facefleet.gateway.middleware.authentication import Principal
@@ -31,7 +32,6 @@ from facefleet.gateway.openapi import (
     refusals,
 )
 from facefleet.gateway.routes.paging import NextCursor, PageQuery
-from facefleet.gateway.views import options_schema
 from facefleet.observability.logs import logger
 from facefleet.storage.store import Store
 from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
@@ -104,7 +104,7 @@ def _many(what: dict[str, Any]) -> dict[str, Any]:
 _BODY = form(
     {
         "source": _many(PHOTO), "target": _many(PHOTO), "template_id": _many(TEMPLATE_ID),
-        "consent": CONSENT, "options": options_schema(), **WEBHOOK_FIELDS,
+        "consent": CONSENT, "options": fuse_options_schema(), **WEBHOOK_FIELDS,
     },
     required=("source", "consent"), parameters=(KEY,),
 )  # fmt: skip

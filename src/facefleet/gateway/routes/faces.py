@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import answered
 from facefleet.gateway.intake.multipart import Fields, read_form
+from facefleet.gateway.intake.options import detect_options_schema, parse_detect_options
 from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
 from facefleet.gateway.middleware.authentication import Principal
@@ -33,15 +32,6 @@ from facefleet.tasks.kinds import KINDS, Kind
 FIELDS = Fields(photos={"image": 1}, texts={"options": 1, **WEBHOOK_TEXTS}, needed=KINDS[Kind.DETECT].roles)
 WAIT_SECONDS = 10.0  # where the caller does not say; it takes a tenth of one
 
-
-class FacesOptionsBody(BaseModel):
-    """Options of a search for faces."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    tiles: bool = Field(False, description="find small faces beside large ones, too; as in a fusion")
-
-
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The faces, in the `output` of the task", "model": TaskView, "headers": LOCATION | APPLIED,
@@ -49,7 +39,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     202: {"description": "It takes longer; ask the task", "model": Accepted, "headers": LOCATION | APPLIED},
 }  # fmt: skip
 _BODY = form(
-    {"image": PHOTO, "options": FacesOptionsBody.model_json_schema(), **WEBHOOK_FIELDS},
+    {"image": PHOTO, "options": detect_options_schema(), **WEBHOOK_FIELDS},
     required=("image",),
     parameters=(PREFER, KEY),
 )
@@ -68,7 +58,7 @@ def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Cha
         """Find the faces of a photo: boxes, pose, and what each can be used for. No face is no error."""
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FIELDS)
-        options = _options(sent.texts.get("options"))
+        options = parse_detect_options(sent.texts.get("options")).to_json()
         webhook, trace = await webhooks.read(sent.texts), request.headers.get("traceparent")
         wanted = TaskRequest(sent, options, key, trace, kind=Kind.DETECT, webhook=webhook)
         principal: Principal = request.state.principal
@@ -76,10 +66,3 @@ def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Cha
         return await answered(changes, request, response, task, WAIT_SECONDS)
 
     return routes
-
-
-def _options(text: str | None) -> dict[str, object]:
-    try:
-        return FacesOptionsBody.model_validate_json(text or "{}").model_dump()
-    except ValidationError:
-        raise OptionInvalid("options has one option: tiles, true or false.", field="options") from None

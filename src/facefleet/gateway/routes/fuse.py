@@ -11,6 +11,7 @@ from facefleet.assignments import MAX_SOURCES
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import answered
 from facefleet.gateway.intake.multipart import FUSION, read_form
+from facefleet.gateway.intake.options import fuse_options_schema, parse_fuse_options
 from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
 from facefleet.gateway.intake.templates import Targets
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WebhookIntake
@@ -27,7 +28,7 @@ from facefleet.gateway.openapi import (
     form,
     refusals,
 )
-from facefleet.gateway.views import Accepted, TaskView, options_schema, parse_options
+from facefleet.gateway.views import Accepted, TaskView
 from facefleet.media.sniff import Limits
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.task import Task
@@ -54,7 +55,7 @@ _BODY = form(
         "target": PHOTO | {"title": "The photo whose face is replaced"},
         "template_id": TEMPLATE_ID,
         "consent": CONSENT,
-        "options": options_schema(),
+        "options": fuse_options_schema(),
         **WEBHOOK_FIELDS,
     },
     required=("source", "consent"),
@@ -80,7 +81,7 @@ def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Cha
         """Fuse the face of `source` into `target`: answers at once with a task, or when it has ended (`Prefer`)."""
         key = idempotency_key_of(request.headers.get("idempotency-key"))
         sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FUSION)
-        options = parse_options(sent.texts.get("options"), sources=sent.sources)
+        options = parse_fuse_options(sent.texts.get("options"), sources=sent.sources).to_json()
         webhook = await webhooks.read(sent.texts)
         principal: Principal = request.state.principal
         traceparent = request.headers.get("traceparent")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from facefleet.engine.about import IMAGE, about
 from facefleet.engine.faces_json import faces_to_json
+from facefleet.options import DetectOptions
 from facefleet.storage.store import Store
 from facefleet.worker.inputs import load_image
 from facefleet.worker.outcome import Outcome
@@ -20,8 +21,9 @@ class DetectHandler:
 
     def __call__(self, run: Run) -> Outcome:
         """The photo's size and its faces as JSON."""
+        options = DetectOptions.of_json(run.task.options)
         with run.timings.timed("load"):
             image = load_image(self.store, run.task)
         with run.timings.timed("faces"), about(IMAGE):
-            faces = run.engine.faces(image, tiles=bool(run.task.options.get("tiles")))
+            faces = run.engine.faces(image, tiles=options.tiles)
         return Outcome(output=faces_to_json(faces))

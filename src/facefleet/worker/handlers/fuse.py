@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
 
-from facefleet.assignments import FaceAssignment
 from facefleet.engine.about import TARGET
-from facefleet.engine.types import FuseOptions, Fusion
+from facefleet.engine.types import Fusion
 from facefleet.errors.base import FacefleetError
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import trace_steps
+from facefleet.options import FuseOptions
 from facefleet.storage.store import Store
 from facefleet.tasks.task import Json, Task
 from facefleet.worker.inputs import load_sources, load_target
@@ -33,9 +32,10 @@ class FuseHandler:
         with run.timings.timed("load"):
             source, *more_sources = load_sources(self.store, task)
             target = load_target(self.store, task)
+        options = FuseOptions.of_json(task.options)
         with _naming_the_callers_field(task):
             fusion = run.engine.fuse(
-                source, target, _options(task), more_sources=more_sources, keep_target=task.template is not None,
+                source, target, options, more_sources=more_sources, keep_target=task.template is not None,
                 checkpoint=trace_steps("engine", run.hold.check),
             )  # fmt: skip
         self._count_prepared(fusion.known)
@@ -66,10 +66,3 @@ def _output(fusion: Fusion) -> Json:
         "faces": [{"index": face.index, "strength": strength} for face, strength in blends],
         "skipped": [asdict(face) for face in fusion.skipped],
     }
-
-
-def _options(task: Task) -> FuseOptions:
-    """The record's options; a gateway of an older release wrote fewer."""
-    options: dict[str, Any] = dict(task.options)
-    assignments = tuple(FaceAssignment(**assignment) for assignment in options.pop("faces", ()))
-    return FuseOptions(**options, faces=assignments)
