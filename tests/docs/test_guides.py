@@ -22,7 +22,7 @@ from tests.docs.pages import Block, blocks
 from tests.servers import free_port, missing, wait_until
 
 from facefleet.media.sniff import sniff
-from facefleet.safety.labels import read_mark
+from facefleet.safety.marking import read_mark
 
 pytestmark = pytest.mark.needs_server
 

@@ -13,7 +13,7 @@ from tests.system.conftest import Running
 
 from facefleet.client import Task as Handle
 from facefleet.media.sniff import ImageType, sniff
-from facefleet.safety.labels import read_mark
+from facefleet.safety.marking import read_mark
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 

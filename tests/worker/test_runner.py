@@ -23,7 +23,7 @@ from facefleet.errors.model import OutOfMemory
 from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreUnavailable
 from facefleet.media.sniff import ImageType, sniff
 from facefleet.observability import logs
-from facefleet.safety.labels import read_mark
+from facefleet.safety.marking import read_mark
 from facefleet.storage.store import ObjectStore
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.repository import TaskRepository

@@ -15,8 +15,10 @@ from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import FileUnreadable, OptionInvalid
 from facefleet.media.sniff import ImageType, Limits, check_bytes, sniff
 
-if TYPE_CHECKING:  # rich takes time that --help and --json need not pay
+if TYPE_CHECKING:  # they take time that --help and --json need not pay
     from rich.console import Console
+
+    from facefleet.safety.marking import MarkedPicture
 
 _EXTENSIONS = {
     ".jpg": ImageType.JPEG, ".jpeg": ImageType.JPEG, ".jpe": ImageType.JPEG, ".jfif": ImageType.JPEG,
@@ -134,6 +136,16 @@ def check_extension(path: Path, media_type: ImageType) -> None:
         f"use {media_type.extension}.",
         option="output", value=path.name, extension=media_type.extension,
     )  # fmt: skip
+
+
+def write_picture(path: Path, picture: MarkedPicture, *, overwrite: bool) -> None:
+    """Write a picture that this machine produced; its type says that it carries its marks.
+
+    Raises:
+        FileExists: There is a file already, and it is not to be overwritten.
+        FileUnwritable: The file cannot be written.
+    """
+    files.write_file(path, picture.image, overwrite=overwrite)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Who may, what may not, what is marked."""
+"""Consent that must be attested before a fusion, and marks on everything that was generated."""

@@ -1,4 +1,4 @@
-"""Who may: a fusion needs an attested consent of the people shown, and the attestation is kept with the task."""
+"""Demands an attested consent of the people shown in a request's photos; the attestation is kept with the task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from facefleet.tasks.task import Consent
 
 
 def attest(value: str | None, *, subject: str, now: datetime) -> Consent:
-    """The attestation of a request.
+    """Read the attestation of a request.
 
     Args:
         value: What the caller sent as ``consent``; only ``true`` attests.

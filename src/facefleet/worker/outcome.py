@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Update
 
-from facefleet.media.sniff import ImageType
+from facefleet.engine.types import Picture
 from facefleet.tasks.task import Json
 
 
@@ -42,13 +42,11 @@ class Outcome:
     """What a handler made.
 
     Attributes:
-        image: A file, to be stored as the result.
-        media_type: Type of the file.
+        picture: To be marked and stored as the result; none where there is only ``output``.
         output: JSON for the record: what was found, or which faces of the picture were replaced.
         beside: Changes of other records that become true in the transaction of the success.
     """
 
-    image: bytes | None = field(default=None, repr=False)
-    media_type: ImageType | None = None
+    picture: Picture | None = None
     output: Json | None = None
     beside: Sequence[Update] = ()

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from facefleet.clock import Clock
+from facefleet.engine.types import Picture
 from facefleet.errors.base import FacefleetError, InternalError
 from facefleet.errors.outage import OutageError, RecordsUnavailable, RecordsUncertain
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import NoTracer, SpanKind, Tracer, current, span, trace_id_of
 from facefleet.queue.retries import RetryPolicy
-from facefleet.safety.labels import mark
-from facefleet.storage.keys import result_key
+from facefleet.safety.marking import MarkedPicture, mark
 from facefleet.storage.store import Store
 from facefleet.tasks.kinds import KINDS, Kind, Uploads
 from facefleet.tasks.repository import TaskRepository
@@ -25,6 +25,7 @@ from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.handlers.table import Handler
 from facefleet.worker.leases import ClaimLost, HandedBack, Leases
 from facefleet.worker.outcome import Ending, Outcome
+from facefleet.worker.results import StoredResult, store_result
 from facefleet.worker.run import Run, Timings
 
 _log = logger(__name__)
@@ -143,30 +144,28 @@ class Runner:
         started = time.perf_counter()
         run.timings.ms["queued"] = (self.clock() - run.task.created_at).total_seconds() * 1000
         outcome = self.handlers[run.task.kind](run)
-        picture = self._mark(run, outcome)
-        key = self._store(run, picture)
-        return self._complete(run, outcome, key, len(picture or b""), round(time.perf_counter() - started, 3))
+        marked = self._mark(run, outcome.picture)
+        result = self._store(run, marked)
+        return self._complete(run, outcome, result, seconds=round(time.perf_counter() - started, 3))
 
-    def _mark(self, run: Run, outcome: Outcome) -> bytes | None:
+    def _mark(self, run: Run, picture: Picture | None) -> MarkedPicture | None:
         """The picture with the marks that say it was generated; none where the handler made none."""
-        if outcome.image is None or outcome.media_type is None:
-            return None
-        with run.timings.timed("mark"):
-            return mark(outcome.image, outcome.media_type, producer=self.producer, content_id=run.task.id)
-
-    def _store(self, run: Run, picture: bytes | None) -> str | None:
-        """Store the picture under the fence of this run; its key."""
         if picture is None:
             return None
-        key = result_key(run.task.tenant, run.task.id, run.task.fence)
-        with run.timings.timed("store"):
-            self.store.put(key, picture)
-        return key
+        with run.timings.timed("mark"):
+            return mark(picture, producer=self.producer, content_id=run.task.id)
 
-    def _complete(self, run: Run, outcome: Outcome, key: str | None, size: int, seconds: float) -> Ending:
+    def _store(self, run: Run, picture: MarkedPicture | None) -> StoredResult | None:
+        """Where the picture is stored; none where there is none."""
+        if picture is None:
+            return None
+        with run.timings.timed("store"):
+            return store_result(self.store, run.task, picture)
+
+    def _complete(self, run: Run, outcome: Outcome, result: StoredResult | None, seconds: float) -> Ending:
         """Name this run's result in the record; where the record no longer names this run, delete the result."""
         task, timings_ms = run.task, run.timings.rounded()
-        media_type = outcome.media_type.value if outcome.media_type is not None else None
+        key, media_type, size = (result.key, result.media_type.value, result.size) if result else (None, None, 0)
 
         def write() -> bool:
             return self.records.succeed(

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Run
 
 from facefleet.media.sniff import sniff
-from facefleet.safety.labels import read_mark
+from facefleet.safety.marking import read_mark
 
 pytestmark = pytest.mark.usefixtures("models")
 

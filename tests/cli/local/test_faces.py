@@ -11,6 +11,7 @@ from tests.cli.conftest import Run
 
 from facefleet.engine.types import ModelFiles
 from facefleet.media.sniff import ImageType, sniff
+from facefleet.safety.marking import read_mark
 
 pytestmark = pytest.mark.usefixtures("models")
 
@@ -62,6 +63,7 @@ def test_a_drawing_is_written_in_the_photos_format(run: Run, samples: Mapping[st
     drawn = (tmp_path / "drawn.jpg").read_bytes()
     assert sniff(drawn).type is ImageType.JPEG
     assert drawn != samples["grace_hopper"].read_bytes()
+    assert read_mark(drawn) is not None
     refused = run("faces", samples["grace_hopper"], "--draw", "drawn.jpg", "--json")
     assert refused.error["code"] == "file_exists"
     assert (tmp_path / "drawn.jpg").read_bytes() == drawn

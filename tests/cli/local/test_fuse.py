@@ -13,7 +13,7 @@ from tests.engine.pictures import under_blue_light
 from facefleet import files
 from facefleet.errors.input import FileExists
 from facefleet.media.sniff import ImageType, sniff
-from facefleet.safety.labels import read_mark
+from facefleet.safety.marking import read_mark
 
 pytestmark = pytest.mark.usefixtures("models")
 

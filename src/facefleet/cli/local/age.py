@@ -39,5 +39,5 @@ def age(
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
     aged = engine.age(photo, options)
-    files.write_file(out, marked(aged.picture, settings.marks.producer), overwrite=force)
+    output.write_picture(out, marked(aged.picture, settings.marks.producer), overwrite=force)
     tell(out, aged, "aged", as_json=as_json)

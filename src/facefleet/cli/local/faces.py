@@ -9,6 +9,7 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, start
+from facefleet.cli.local.fuse import marked
 from facefleet.cli.options import Force, JsonOption, Tiles
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def faces(
         engine = build_engine(settings, interpreters=1, progress=progress)
     found = engine.faces(data, tiles=tiles)
     if draw is not None:
-        files.write_file(draw, engine.draw(data, tiles=tiles).image, overwrite=force)
+        output.write_picture(draw, marked(engine.draw(data, tiles=tiles), settings.marks.producer), overwrite=force)
     if as_json:
         output.document(faces_to_json(found))
         return

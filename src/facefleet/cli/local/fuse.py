@@ -17,6 +17,7 @@ from facefleet.options import FuseOptions
 
 if TYPE_CHECKING:
     from facefleet.engine.types import Fusion, Picture
+    from facefleet.safety.marking import MarkedPicture
 
 
 @fusion_flags()
@@ -44,17 +45,17 @@ def fuse(
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
     fused = engine.fuse(sources[0], photo, options, more_sources=sources[1:])
-    files.write_file(out, marked(fused.picture, settings.marks.producer), overwrite=force)
+    output.write_picture(out, marked(fused.picture, settings.marks.producer), overwrite=force)
     tell(out, fused, "fused", as_json=as_json)
     if not as_json:
         _tell_weaker(fused, options.strength)
 
 
-def marked(picture: Picture, producer: str) -> bytes:
-    """The file with the marks that say it was generated."""
-    from facefleet.safety import labels
+def marked(picture: Picture, producer: str) -> MarkedPicture:
+    """The picture with the marks that say it was generated."""
+    from facefleet.safety.marking import mark
 
-    return labels.mark(picture.image, picture.media_type, producer=producer, content_id=str(uuid4()))
+    return mark(picture, producer=producer, content_id=str(uuid4()))
 
 
 def tell(out: Path, fusion: Fusion, done: str, *, as_json: bool) -> None:

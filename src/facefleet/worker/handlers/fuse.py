@@ -40,7 +40,7 @@ class FuseHandler:
             )  # fmt: skip
         self._count_prepared(fusion.known)
         run.timings.ms |= fusion.timings_ms
-        return Outcome(fusion.picture.image, fusion.picture.media_type, _output(fusion))
+        return Outcome(fusion.picture, _output(fusion))
 
     def _count_prepared(self, known: Mapping[str, bool]) -> None:
         for role, hit in known.items():

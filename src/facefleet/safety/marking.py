@@ -1,6 +1,6 @@
-"""Marks on every output: the XMP ``AIGC`` record of the labelling rules, written into the file's own metadata.
+"""Marks pictures as generated, and makes the only type that may be stored as a result or written to a user's disk.
 
-The record is GB 45438-2025's JSON of seven string fields, as the XMP property ``TC260:AIGC`` (TC260-PG-20258A). The
+The mark is GB 45438-2025's JSON of seven string fields, as the XMP property ``TC260:AIGC`` (TC260-PG-20258A). The
 packet goes where the XMP specification part 3 puts it: JPEG APP1, PNG iTXt, WebP ``XMP `` chunk. No pixel changes.
 """
 
@@ -12,8 +12,10 @@ import json
 import re
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
+from typing import final
 
+from facefleet.engine.types import Picture
 from facefleet.errors.input import ImageDecodeFailed
 from facefleet.media.sniff import ImageType
 
@@ -24,11 +26,34 @@ _PNG_XMP = b"XML:com.adobe.xmp"
 _PNG_AFTER_IHDR = 8 + 25
 _VP8X_XMP, _VP8X_ALPHA = 0x04, 0x10
 _RECORD = re.compile(rb'TC260:AIGC="([^"]*)"')
+_SEAL = object()  # whoever has it may make a MarkedPicture: this module alone
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MarkedPicture:
+    """An encoded photo that carries its marks; only ``mark`` makes one.
+
+    Attributes:
+        image: File.
+        media_type: Type of the file.
+
+    Raises:
+        TypeError: Other code tried to make one.
+    """
+
+    image: bytes = field(repr=False)
+    media_type: ImageType
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        if seal is not _SEAL:
+            raise TypeError("only safety.marking.mark makes a MarkedPicture")
 
 
 @dataclass(frozen=True, slots=True)
-class Aigc:
-    """The record.
+class AigcRecord:
+    """What the mark says.
 
     Attributes:
         producer: ``ContentProducer``: the provider's name or code.
@@ -44,7 +69,7 @@ class Aigc:
         return hashlib.sha256(f"{IS_GENERATED}\n{self.producer}\n{self.content_id}".encode()).hexdigest()
 
     def to_json(self) -> str:
-        """The seven fields."""
+        """The seven fields as JSON text."""
         fields = {
             "Label": IS_GENERATED,
             "ContentProducer": self.producer,
@@ -57,36 +82,36 @@ class Aigc:
         return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
-def mark(image: bytes, media_type: ImageType, *, producer: str, content_id: str) -> bytes:
-    """The same picture with its record.
+def mark(picture: Picture, *, producer: str, content_id: str) -> MarkedPicture:
+    """Write the marks into a picture.
 
     Args:
-        image: A file we encoded, without an XMP packet.
-        media_type: Its type.
+        picture: As the engine encoded it, without an XMP packet.
         producer: Name or code of the provider.
         content_id: The producer's id of this content.
 
     Raises:
         ImageDecodeFailed: The file has not the structure of its type.
     """
-    packet = _packet(Aigc(producer, content_id))
-    write = {ImageType.JPEG: _jpeg, ImageType.PNG: _png, ImageType.WEBP: _webp}[media_type]
+    packet = _packet(AigcRecord(producer, content_id))
+    write = {ImageType.JPEG: _jpeg, ImageType.PNG: _png, ImageType.WEBP: _webp}[picture.media_type]
     try:
-        return write(image, packet)
+        marked = write(picture.image, packet)
     except (struct.error, IndexError):
         raise ImageDecodeFailed("The encoded image has no room for its marks.") from None
+    return MarkedPicture(marked, picture.media_type, _SEAL)
 
 
 def read_mark(image: bytes) -> dict[str, str] | None:
-    """The seven fields of a file's record; none where it carries none."""
-    found = _RECORD.search(image)
-    if found is None:
+    """The seven fields of a file's mark; none where it carries none."""
+    match = _RECORD.search(image)
+    if match is None:
         return None
-    record: dict[str, str] = json.loads(html.unescape(found[1].decode()))
+    record: dict[str, str] = json.loads(html.unescape(match[1].decode()))
     return record
 
 
-def _packet(record: Aigc) -> bytes:
+def _packet(record: AigcRecord) -> bytes:
     value = html.escape(record.to_json(), quote=True)
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
