@@ -19,13 +19,14 @@ from tests.tasks.fakes import LEASE, a_task
 from tests.worker.conftest import Bench, Build
 
 from facefleet.engine.fusion import Engine
+from facefleet.engine.types import Picture
 from facefleet.errors.model import OutOfMemory
 from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreUnavailable
 from facefleet.media.sniff import ImageType, sniff
 from facefleet.observability import logs
 from facefleet.safety.marking import read_mark
 from facefleet.storage.store import ObjectStore
-from facefleet.tasks.kinds import Kind
+from facefleet.tasks.kinds import KINDS, Kind, Result
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
@@ -76,6 +77,30 @@ def test_a_task_of_a_kind_that_a_worker_does_not_know_is_left_to_one_that_does(b
     newer(task.id)
     done = bench.read(task)
     assert (done.state, done.fence, done.output) == (State.SUCCEEDED, 1, {"frames": 1})
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome"),
+    [
+        (Kind.FUSE, Outcome(output={"faces": []})),
+        (Kind.DETECT, Outcome(Picture(b"not marked", ImageType.JPEG))),
+        (Kind.TEMPLATE, Outcome(Picture(b"not marked", ImageType.JPEG))),
+    ],
+)
+def test_what_a_handler_made_against_the_table_of_kinds_is_not_stored(
+    bench: Bench, kind: Kind, outcome: Outcome
+) -> None:
+    task = bench.records.add(a_task(bench.clock(), kind=kind))
+    replace(bench.runner, handlers={kind: lambda _: outcome})(task.id)
+    stored = bench.read(task)
+    assert stored.failure is not None
+    assert (stored.state, stored.failure.code, stored.result) == (State.FAILED, "internal", None)
+    assert bench.results() == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind, row in KINDS.items() if row.result is not Result.WORDS])
+def test_every_file_that_a_kind_leaves_is_marked(kind: Kind) -> None:
+    assert KINDS[kind].marked
 
 
 def test_bad_input_fails_at_once_with_its_code(bench: Bench, photos: tuple[bytes, bytes]) -> None:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from sqlalchemy import Update
 
 from facefleet.engine.types import Picture
+from facefleet.errors.base import InternalError
+from facefleet.tasks.kinds import KINDS, Kind, Result
 from facefleet.tasks.task import Json
 
 
@@ -50,3 +52,15 @@ class Outcome:
     picture: Picture | None = None
     output: Json | None = None
     beside: Sequence[Update] = ()
+
+
+def check_outcome(kind: Kind, outcome: Outcome) -> None:
+    """Check that a handler made what the table of kinds says: a picture, or none.
+
+    Raises:
+        InternalError: It made something else.
+    """
+    picture_due = KINDS[kind].result is Result.PICTURE
+    if picture_due is not (outcome.picture is not None):
+        made = "no picture" if picture_due else "a picture"
+        raise InternalError(f"The handler of {kind} made {made}.", kind=kind.value)

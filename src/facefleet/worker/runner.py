@@ -1,4 +1,4 @@
-"""Runs the task of one message: lease an engine → claim → handle → mark → store → complete, or fail, or retry."""
+"""Runs one message's task: lease an engine → claim → handle → check → mark → store → complete, or fail, or retry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from facefleet.worker.engines import EngineProvider
 from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.handlers.table import Handler
 from facefleet.worker.leases import ClaimLost, HandedBack, Leases
-from facefleet.worker.outcome import Ending, Outcome
+from facefleet.worker.outcome import Ending, Outcome, check_outcome
 from facefleet.worker.results import StoredResult, store_result
 from facefleet.worker.run import Run, Timings
 
@@ -144,6 +144,7 @@ class Runner:
         started = time.perf_counter()
         run.timings.ms["queued"] = (self.clock() - run.task.created_at).total_seconds() * 1000
         outcome = self.handlers[run.task.kind](run)
+        check_outcome(run.task.kind, outcome)
         marked = self._mark(run, outcome.picture)
         result = self._store(run, marked)
         return self._complete(run, outcome, result, seconds=round(time.perf_counter() - started, 3))
