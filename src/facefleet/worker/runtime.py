@@ -8,13 +8,7 @@ from facefleet.config import Settings
 from facefleet.engine.fusion import Engine
 from facefleet.engine.models.registry import Registry, quiet
 from facefleet.engine.models.sources import Progress
-from facefleet.media.sniff import Limits
-
-
-def image_limits(settings: Settings) -> Limits:
-    """What one photo may measure."""
-    images = settings.images
-    return Limits(images.max_bytes, images.max_pixels, images.max_side, images.min_side)
+from facefleet.media.limits import image_limits
 
 
 def build_engine(settings: Settings, *, interpreters: int | None = None, progress: Progress = quiet) -> Engine:
@@ -35,7 +29,7 @@ def build_engine(settings: Settings, *, interpreters: int | None = None, progres
         registry.pull(),
         interpreters=settings.worker.threads if interpreters is None else interpreters,
         runtime_threads=settings.engine.runtime_threads,
-        limits=image_limits(settings),
+        limits=image_limits(settings.images),
         cache_bytes=settings.engine.cache_bytes,
         cache_seconds=settings.engine.cache_seconds,
     )

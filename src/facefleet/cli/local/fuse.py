@@ -32,12 +32,13 @@ def fuse(
     as_json: JsonOption = False,
 ) -> None:
     """Fuse the face of SOURCE into TARGET, or faces of several sources. The output carries the marks that say so."""
-    from facefleet.worker.runtime import build_engine, image_limits
+    from facefleet.media.limits import image_limits
+    from facefleet.worker.runtime import build_engine
 
     options = FuseOptions.of_choices(fusion.choices)
     check_sources(options.faces, 1 + len(fusion.more_sources))
     settings = start.settings()
-    limits = image_limits(settings)
+    limits = image_limits(settings.images)
     sources = [output.typed_photo(path, limits)[0] for path in (source, *fusion.more_sources)]
     photo, media_type = output.typed_photo(target, limits)
     output.check_extension(out, media_type)

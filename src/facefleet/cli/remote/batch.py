@@ -14,7 +14,7 @@ from facefleet.cli.options import Force, FusionFlags, JsonOption, fusion_flags
 from facefleet.cli.remote import server
 from facefleet.cli.remote.names import keep
 from facefleet.cli.remote.selection import Selection
-from facefleet.media.sniff import Limits
+from facefleet.media.limits import image_limits
 
 if TYPE_CHECKING:
     from facefleet.cli.remote.unpack import Unpacked
@@ -53,7 +53,7 @@ def batch(
     server.check_timeout(timeout)
     settings = start.settings(client={"url": url})
     chosen = Selection.of(photos, source, target, template or ())
-    types = chosen.check(Limits(**settings.images.model_dump()))
+    types = chosen.check(image_limits(settings.images))
     began = time.monotonic()
     with server.client_of(settings) as client:
         names: list[str] = []

@@ -14,7 +14,7 @@ from facefleet.cli import output, start
 from facefleet.cli.options import Force, FusionFlags, JsonOption, fusion_flags
 from facefleet.cli.remote import server
 from facefleet.errors.input import RequestError
-from facefleet.media.sniff import Limits
+from facefleet.media.limits import image_limits
 
 if TYPE_CHECKING:
     from facefleet.client import Task
@@ -49,7 +49,7 @@ def submit(
         raise RequestError("Give one of TARGET and --template.")
     check_sources(fusion.choices["faces"], 1 + len(fusion.more_sources))
     settings = start.settings(client={"url": url})
-    limits = Limits(**settings.images.model_dump())
+    limits = image_limits(settings.images)
     sources = [output.typed_photo(path, limits)[0] for path in (source, *fusion.more_sources)]
     photo, media_type = output.typed_photo(target, limits) if target is not None else (None, None)
     began = time.monotonic()

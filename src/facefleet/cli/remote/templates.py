@@ -14,7 +14,8 @@ from facefleet.cli.options import Force, JsonOption
 from facefleet.cli.remote import server
 from facefleet.cli.remote.each import each
 from facefleet.errors.base import FacefleetError
-from facefleet.media.sniff import ImageType, Limits
+from facefleet.media.limits import image_limits
+from facefleet.media.sniff import ImageType
 
 if TYPE_CHECKING:
     from facefleet.client import Template
@@ -40,7 +41,7 @@ def add(
     """
     server.check_timeout(timeout)
     settings = start.settings(client={"url": url})
-    limits = Limits(**settings.images.model_dump())
+    limits = image_limits(settings.images)
     photo, _ = output.typed_photo(image, limits)
     with server.client_of(settings) as client:
         template = _ready(client.register(photo, consent=True, name=name), timeout, url)

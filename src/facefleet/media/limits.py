@@ -1,0 +1,11 @@
+"""Turns the settings of images into the limits of every photo, for gateway, worker and command line alike."""
+
+from __future__ import annotations
+
+from facefleet.config import Images
+from facefleet.media.sniff import Limits
+
+
+def image_limits(images: Images) -> Limits:
+    """What one photo may measure."""
+    return Limits(images.max_bytes, images.max_pixels, images.max_side, images.min_side)
