@@ -1,4 +1,8 @@
-"""Where HTTP meets errors: every failure becomes a problem document (RFC 9457) with our ``code``."""
+"""Turns every failure of a request into a problem document (RFC 9457) with our ``code``.
+
+``problem`` is the one way to such a document: it also notes the code in the state of the request, where tracing and
+request metrics read it, whether a layer, a route or the framework refused.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +63,8 @@ class ProblemDocument(BaseModel):
 
 
 def problem(error: FacefleetError, scope: Scope) -> Response:
-    """The answer to a request that met an error; what can be tried again says when."""
+    """Answer a request that met an error, and note its code; what can be tried again says when."""
+    scope["state"][CODE] = error.code
     text = json.dumps(_document(error, scope["state"]).model_dump(), ensure_ascii=False, default=str)
     headers = {"Retry-After": str(error.detail.get("retry_after", _RETRY_SECONDS))} if error.retryable else None
     return Response(text, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
@@ -70,10 +75,10 @@ def _document(error: FacefleetError, state: Mapping[str, Any]) -> ProblemDocumen
 
 
 def document(error: FacefleetError, request_id: str, trace_id: str) -> ProblemDocument:
-    """What an error says of itself."""
+    """Describe an error to whoever sent the request."""
     context = dict(error.detail)
-    found = context.pop(FIELDS, [])
-    errors = [FieldProblem.model_validate(one) for one in found] if isinstance(found, list) else []
+    fields = context.pop(FIELDS, [])
+    errors = [FieldProblem.model_validate(one) for one in fields] if isinstance(fields, list) else []
     named = context.get("field", context.get("header"))
     return ProblemDocument(
         type=f"{DOCUMENTATION}#{error.code}", title=error.title, status=error.status, detail=error.message,
@@ -84,39 +89,42 @@ def document(error: FacefleetError, request_id: str, trace_id: str) -> ProblemDo
 
 
 def install(app: FastAPI) -> None:
-    """Answer what the framework itself refuses in the same shape."""
+    """Answer what the framework itself refuses, and what routes raise, with problem documents."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(FacefleetError, _ours)
 
 
 class Problems:
-    """Outermost ASGI layer: catches what the layers inside and the routes let through."""
+    """Catches what the layers inside of it raise: authentication, body limit, routes.
+
+    The layers outside of it (tracing, access log, request metrics) see its documents as ordinary answers.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application and turn its failure into a document, unless the answer has begun."""
+        """Run the application and answer its failure with a document, unless another answer has begun."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         begun = False
 
-        async def noting(message: Message) -> None:
+        async def note_start(message: Message) -> None:
             nonlocal begun
             begun = begun or message["type"] == "http.response.start"
             await send(message)
 
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, note_start)
         except ClientDisconnect:
             _log.info("request.client_went_away", path=scope["path"])
         except Exception as error:
-            answer = error if isinstance(error, FacefleetError) else _bug(scope, error)
+            refusal = error if isinstance(error, FacefleetError) else _bug(scope, error)
             if begun:
                 raise
-            await _answer(scope, answer)(scope, receive, send)
+            await problem(refusal, scope)(scope, receive, send)
 
 
 def _bug(scope: Scope, error: Exception) -> FacefleetError:
@@ -124,15 +132,9 @@ def _bug(scope: Scope, error: Exception) -> FacefleetError:
     return InternalError("The gateway met an internal error; the log has it.")
 
 
-def _answer(scope: Scope, error: FacefleetError) -> Response:
-    """The document, and its code where whoever counts requests finds it."""
-    scope["state"][CODE] = error.code
-    return problem(error, scope)
-
-
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, FacefleetError)  # noqa: S101 - the framework's signature is wider than its promise
-    return _answer(request.scope, error)
+    return problem(error, request.scope)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -150,24 +152,24 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    found = [{"field": _field(e["loc"]), "reason": reason_of(e)} for e in error.errors()]
-    reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in found)
-    return problem(OptionInvalid(f"{reasons}.", **{FIELDS: found}), request.scope)
+    fields = [{"field": _field(e["loc"]), "reason": reason_of(e)} for e in error.errors()]
+    reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in fields)
+    return problem(OptionInvalid(f"{reasons}.", **{FIELDS: fields}), request.scope)
 
 
-def reason_of(found: Mapping[str, Any]) -> str:
-    """What speaks against a value, of an error of a validation."""
-    return str(found["msg"]).removeprefix("Value error, ")
+def reason_of(invalid: Mapping[str, Any]) -> str:
+    """The reason that pydantic gives for refusing a value, without its own prefix."""
+    return str(invalid["msg"]).removeprefix("Value error, ")
 
 
 def _allowed(request: Request) -> list[str]:
-    """Every method of an address; the framework names those of the first of its routes only."""
+    """List every method of a path; the framework names those of the first matching route only."""
     scopes = {method.value: {**request.scope, "method": method.value} for method in HTTPMethod}
     routes = request.app.routes
     return [name for name, scope in scopes.items() if any(r.matches(scope)[0] is Match.FULL for r in routes)]
 
 
 def _field(location: tuple[int | str, ...]) -> str:
-    """Its name as the caller wrote it; a body that is no JSON has only a place."""
+    """Name a field as the caller wrote it; a body that is no JSON has a position instead of a name."""
     where, *rest = location
     return ".".join(str(part) for part in rest) if rest and isinstance(rest[0], str) else str(where)
