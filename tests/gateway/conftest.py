@@ -16,7 +16,6 @@ import cv2
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from tests.servers import ValkeyServer, wait_until
@@ -25,8 +24,9 @@ from facefleet.clock import now
 from facefleet.config import Settings, load
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles
-from facefleet.gateway.app import Parts, create, listen
-from facefleet.gateway.server import Server
+from facefleet.gateway.app import create
+from facefleet.gateway.parts import Parts
+from facefleet.gateway.server import Server, listen
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.store import Store
@@ -94,7 +94,7 @@ def open_door(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Open]:
 def served(app: FastAPI) -> Iterator[str]:
     """The application on a real port."""
     with listen("127.0.0.1", 0) as listener:
-        server = Server(uvicorn.Config(app, log_config=None, access_log=False), app.state.leave)
+        server = Server(app, app.state.leave)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -13,7 +13,7 @@ from tests.gateway.conftest import Door, Open, picture
 
 from facefleet.config import load
 from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreUnavailable
-from facefleet.gateway.app import Parts
+from facefleet.gateway.parts import Parts
 from facefleet.observability import logs
 from facefleet.storage.store import ObjectStore
 from facefleet.tasks.repository import TaskRepository

@@ -1,18 +1,25 @@
-"""The gateway's socket."""
+"""The gateway's socket, its event loop and its parser."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import statistics
 import time
+from threading import Thread
 
+import httpx
 import pytest
+import uvloop
+from fastapi import FastAPI
 from tests.gateway.conftest import Door
+from tests.servers import wait_until
 
 from facefleet.errors.input import ConfigInvalid
-from facefleet.gateway.app import listen
+from facefleet.gateway.server import MAX_HEAD_BYTES, HttpProtocol, Server, listen
 
 DELAYED_ACK_SECONDS = 0.04  # the least that Linux waits before it acknowledges what it has nothing to answer to
+LONGEST_READ = 1 << 20  # more than the event loop reads at once
 
 
 def test_an_answer_on_a_kept_connection_waits_for_no_acknowledgement(door: Door) -> None:
@@ -28,3 +35,84 @@ def test_an_answer_on_a_kept_connection_waits_for_no_acknowledgement(door: Door)
 def test_a_port_that_is_taken_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(ConfigInvalid, match="choose another port"):
         listen("127.0.0.1", other.getsockname()[1])
+
+
+def test_the_server_runs_on_uvloop_and_parses_with_httptools() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+    parsers: list[object] = []
+    app = FastAPI()
+
+    @app.get("/")
+    async def look() -> None:
+        loops.append(asyncio.get_running_loop())
+        parsers.extend(server.server_state.connections)
+
+    with listen("127.0.0.1", 0) as listener:
+        server = Server(app, lambda: None)
+        thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            wait_until(lambda: server.started or not thread.is_alive(), "the server starts")
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+            assert httpx.get(url, trust_env=False).status_code == 200
+        finally:
+            server.should_exit = True
+            thread.join()
+    assert [type(loop) for loop in loops] == [uvloop.Loop]
+    assert [type(parser) for parser in parsers] == [HttpProtocol]
+
+
+def test_connections_are_kept_and_answer_one_request_after_the_other(door: Door) -> None:
+    with connected(door) as client:
+        for _ in range(3):
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def connected(door: Door) -> socket.socket:
+    url = door.client.base_url
+    return socket.create_connection((url.host, url.port or 80), timeout=10)
+
+
+def sent_until_refused(client: socket.socket, piece: bytes) -> bytes:
+    """Send a piece again and again, slowly enough that each is read by itself; the answer, or nothing."""
+    client.settimeout(0.02)
+    for _ in range(2 * LONGEST_READ // len(piece)):
+        try:
+            client.sendall(piece)
+            return client.recv(65536)
+        except TimeoutError:
+            continue
+    return b""
+
+
+HEAD = b"POST /v1/fuse HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n1\r\nx\r\n0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (HEAD + b"X-Long: ", b"x" * 16_384),
+        (HEAD, b"X-Many: x\r\n" * 1_000),
+        (b"GET /", b"x" * 16_384),
+        (CHUNKED + b"X-Trailer: ", b"x" * 16_384),
+    ],
+    ids=["one long header", "many headers", "a long path", "a long trailer"],
+)
+def test_a_head_that_does_not_end_is_refused_before_it_fills_the_memory(door: Door, begin: bytes, piece: bytes) -> None:
+    with connected(door) as client:
+        client.sendall(begin)
+        assert b"HTTP/1.1 400 " in sent_until_refused(client, piece)
+
+
+def test_a_long_head_that_ends_is_answered(door: Door) -> None:
+    answer = door.client.get("/healthz", headers={"x-long": "x" * (MAX_HEAD_BYTES // 2)})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: localhost\r\nHost: localhost\r\n"], ids=["none", "two"])
+def test_a_request_names_its_host_once(door: Door, hosts: bytes) -> None:
+    with connected(door) as client:
+        client.sendall(b"GET /v1/tasks HTTP/1.1\r\n" + hosts + b"\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 400 ")

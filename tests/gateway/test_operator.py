@@ -10,7 +10,8 @@ import pytest
 from tests.gateway.conftest import Door, Open
 from tests.servers import wait_until
 
-from facefleet.gateway.middleware import authentication as principal
+from facefleet.gateway.endpoints import Permission
+from facefleet.gateway.middleware import authentication
 
 HERE = "/v1/operator"
 
@@ -106,7 +107,8 @@ def test_a_bad_request_is_told_what_is_wrong(
 def test_whoever_is_no_operator_is_refused_everywhere(
     door: Door, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(principal, "LOCAL", replace(principal.LOCAL, operator=False))
+    others = authentication.LOCAL.permissions - {Permission.OPERATE}
+    monkeypatch.setattr(authentication, "LOCAL", replace(authentication.LOCAL, permissions=others))
     task_id = post(door, photo, "one").json()["task_id"]
     schema = door.client.get("/openapi.json").json()
     asked = 0

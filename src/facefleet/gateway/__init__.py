@@ -1,1 +1,1 @@
-"""The HTTP program."""
+"""Serves the HTTP API and the page."""

@@ -1,4 +1,4 @@
-"""The HTTP server: many open connections, and an end that waits for requests but not for readers."""
+"""Runs the HTTP server: its socket, event loop and parser, and an end that waits for requests but not for readers."""
 
 from __future__ import annotations
 
@@ -7,22 +7,64 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from facefleet.errors.input import ConfigInvalid
 
 OPEN_FILES = 65_536
+MAX_HEAD_BYTES = 65_536  # of the first line and the headers of a request, or of the trailers of its body
+_GRACEFUL_SECONDS = 10
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Parses requests with httptools, and hangs up where a head or a trailer does not end.
+
+    The parser keeps any number of bytes until a header is complete, so that a single client could fill the memory.
+    """
+
+    _unfinished_bytes = 0  # since the last byte that was of use
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrived; refuse the request where too much of it is neither body nor a complete head."""
+        self._unfinished_bytes += len(data)
+        super().data_received(data)
+        if self._unfinished_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._unfinished_bytes = 0
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body arrived."""
+        self._unfinished_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is complete."""
+        self._unfinished_bytes = 0
+        super().on_message_complete()
 
 
 class Server(uvicorn.Server):
-    """Tells readers of events that it leaves before it waits for its connections to close.
+    """Tells readers of events that the gateway leaves, before it waits for its connections to close.
 
     The application's own shut-down comes after that wait, which open streams would make as long as it may be.
 
     Args:
-        config: Of uvicorn.
+        app: The application.
         leave: Ends all waiting; called in the server's loop.
     """
 
-    def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
-        super().__init__(config)
+    def __init__(self, app: ASGIApp, leave: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, loop="uvloop", http=HttpProtocol, log_config=None, access_log=False, server_header=False,
+                proxy_headers=False, timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+            )
+        )  # fmt: skip
         self._leave = leave
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -37,3 +79,23 @@ def allow_connections() -> None:
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the gateway's socket; port 0 takes any free one.
+
+    Raises:
+        ConfigInvalid: The address is not ours, or taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends without delay only where the protocol is named; else a kept connection waits 40 ms for each answer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigInvalid(
+            f"Cannot listen on {host}:{port}: {error.strerror}; choose another port.", setting="gateway.port", port=port
+        ) from error
+    return listener

@@ -10,7 +10,7 @@ import pytest
 from tests.tasks.fakes import LEASE, FakeClock, a_task
 
 from facefleet.errors.outage import StoreUnavailable
-from facefleet.gateway.follow.queue_position import Outlook, Place
+from facefleet.gateway.follow.queue_position import Place, QueuePosition
 from facefleet.tasks.database import Database
 from facefleet.tasks.operations import Operations
 from facefleet.tasks.repository import TaskRepository
@@ -21,13 +21,13 @@ _AWAY = StoreUnavailable("The object store did not answer; try again.")
 
 
 class Rig:
-    """Records in memory and an outlook on them."""
+    """Records in memory and an queue_position on them."""
 
     def __init__(self, database: Database) -> None:
         self.clock = FakeClock()
         self.seconds = 0.0
         self.records = TaskRepository(database, self.clock)
-        self.outlook = Outlook(Operations(database, self.clock), self.clock, lambda: self.seconds)
+        self.queue_position = QueuePosition(Operations(database, self.clock), self.clock, lambda: self.seconds)
 
     def queue(self, count: int) -> list[Task]:
         made = []
@@ -40,7 +40,7 @@ class Rig:
         assert self.records.claim(task.id, LEASE, {}) is not None
 
     def place(self, task: Task) -> Place | None:
-        return asyncio.run(self.outlook.place(self.records.get(task.tenant, task.id)))
+        return asyncio.run(self.queue_position.place(self.records.get(task.tenant, task.id)))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import redis
 from tests.gateway.conftest import Door, Open, picture
 from tests.receiver import Received, Receiver
@@ -134,3 +135,23 @@ def test_a_refusal_is_in_its_span_and_probes_have_none(open_door: Open, receiver
     wait_until(lambda: bool(receiver.spans), "the spans arrive")
     (found,) = receiver.spans
     assert (found.name, found.attributes["error.type"]) == ("GET /v1/tasks/{task_id}", "task_not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "status", "code"),
+    [
+        ("GET", "/nowhere", "GET", 404, "route_not_found"),
+        ("PATCH", "/v1/fuse", "PATCH /v1/fuse", 405, "method_not_allowed"),
+        ("GET", "/v1/tasks?limit=0", "GET /v1/tasks", 422, "option_invalid"),
+    ],
+)
+def test_what_the_framework_refuses_is_in_its_span_by_its_code(
+    open_door: Open, receiver: Receiver, method: str, path: str, name: str, status: int, code: str
+) -> None:
+    door = open_door(tracing={"endpoint": receiver.endpoint})
+    answer = door.client.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    wait_until(lambda: bool(receiver.spans), "the span arrives")
+    (span,) = receiver.spans
+    assert span.name == name
+    assert (span.attributes["http.response.status_code"], span.attributes["error.type"]) == (status, code)

@@ -1,1 +1,1 @@
-"""How callers follow their tasks: changes, waiting, the place in the queue."""
+"""Tells callers what happens to their tasks: changes, waiting, the place in the queue."""

@@ -1,11 +1,10 @@
-"""What a caller would rather have (RFC 7240): ``Prefer: wait=N``, and no other."""
+"""Waits for a task as long as the caller prefers (RFC 7240): ``Prefer: wait=N``, and no other preference."""
 
 from __future__ import annotations
 
 from fastapi import Request, Response
 
 from facefleet.gateway.follow.changes import Changes
-from facefleet.gateway.views import accepted, links_of, view
 from facefleet.tasks.task import Task
 
 LONGEST_WAIT_SECONDS = 30
@@ -14,7 +13,7 @@ _MOST_DIGITS = 2  # a number of thousands of digits is refused by int(), and is 
 
 
 def wait_of(headers: list[str]) -> int | None:
-    """s that the caller would wait, at most ``LONGEST_WAIT_SECONDS``; none where it does not say, or not in a number.
+    """Read how many s the caller would wait, at most ``LONGEST_WAIT_SECONDS``; none where it gives no number.
 
     Args:
         headers: Values of ``Prefer``; a preference that is there more than once counts the first time.
@@ -36,12 +35,12 @@ def _seconds(value: str) -> int | None:
 
 
 async def waited(changes: Changes, request: Request, response: Response, task: Task, default: float = 0.0) -> Task:
-    """The task when it has ended, or as it stands when the caller would wait no longer; no thread is held.
+    """Wait until the task has ended, or as long as the caller prefers; no thread is held.
 
     Args:
-        changes: Of this process.
+        changes: Follows the task.
         request: Its ``Prefer`` says how long.
-        response: Is told what was applied.
+        response: Gets the header that says which preference was applied.
         task: As it stands.
         default: s to wait where the caller does not say.
     """
@@ -50,16 +49,3 @@ async def waited(changes: Changes, request: Request, response: Response, task: T
     if wanted is not None:
         response.headers["Preference-Applied"] = f"{_WAIT}={wanted}"
     return await changes.ended(task, default if wanted is None else wanted)
-
-
-async def answered(
-    changes: Changes, request: Request, response: Response, task: Task, default: float = 0.0
-) -> Response:
-    """The answer to a request that made a task: 200 with the task when it ended in time, else 202.
-
-    Written here: to check it once more against the models of two answers takes a twentieth of what a 202 costs.
-    """
-    task = await waited(changes, request, response, task, default)
-    headers = {"Location": links_of(task).self} | dict(response.headers)
-    body, status = (view(task), 200) if task.state.terminal else (accepted(task), 202)
-    return Response(body.model_dump_json(), status, headers, "application/json")

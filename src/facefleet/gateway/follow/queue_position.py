@@ -1,6 +1,6 @@
-"""How long a queued task still waits: its place in its lane, and when it starts at the rate of the last minute.
+"""Estimates how long a queued task still waits: its place in its lane, and its start at the rate of the last minute.
 
-One read a lane and second at most, however many ask; a place is then found without any.
+A lane is read once a second at most, however many ask; the places of its tasks are then found without a read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_AHEAD = 10_000  # of more it is only known that there are so many
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a queued task stands.
+    """The place of a queued task in its lane.
 
     Attributes:
         position: Tasks of its lane that are due and come before it, at most ``MOST_AHEAD``.
@@ -44,8 +44,8 @@ class _Lane:
     per_second: float
 
 
-class Outlook:
-    """What the tasks of this process's callers may expect.
+class QueuePosition:
+    """Knows the place of every queued task of the lanes that somebody asks about.
 
     Args:
         operations: The records.

@@ -1,1 +1,1 @@
-"""How work comes in: forms read part by part, photos stored, records committed."""
+"""Takes work in: forms are read part by part, photos stored, records committed."""

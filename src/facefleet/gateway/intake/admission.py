@@ -1,4 +1,7 @@
-"""Whether new work is taken at all: maintenance, and full lanes. Asked before anything of a request is kept."""
+"""Decides whether new work is taken at all: not in maintenance, and not into full lanes.
+
+It is asked before anything of a request is stored.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +17,24 @@ MAINTENANCE_SECONDS = 30  # nobody knows how long it lasts; asking twice a minut
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The order: what operators say, then what the records say."""
+    """Asks the switches of the operators first, then the backlog."""
 
     switches: CachedSwitches
     backlog: Backlog
 
     def check(self, route: Route, count: int = 1) -> None:
-        """Let so many more tasks in.
+        """Admit so many more tasks.
 
         Raises:
-            Maintenance: Operators have closed the door.
+            Maintenance: Operators have begun maintenance.
             Overloaded: The lane is full.
             RecordsUnavailable: The database does not answer.
         """
-        closed = self.switches.get(MAINTENANCE)
-        if closed is not None:
-            reason = f": {closed.reason}" if closed.reason else ""
+        maintenance = self.switches.get(MAINTENANCE)
+        if maintenance is not None:
+            reason = f": {maintenance.reason}" if maintenance.reason else ""
             raise Maintenance(
                 f"No new work is taken for now{reason.rstrip('.')}; what was accepted goes on.",
-                since=closed.since.isoformat(), retry_after=MAINTENANCE_SECONDS,
+                since=maintenance.since.isoformat(), retry_after=MAINTENANCE_SECONDS,
             )  # fmt: skip
         self.backlog.check(route, count)

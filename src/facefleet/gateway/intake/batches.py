@@ -1,11 +1,11 @@
-"""Accepting a batch: photos go to the store as they arrive, all is checked, then all records are committed at once.
+"""Accepts a batch: photos go to the store as they arrive, all is checked, then all records are committed at once.
 
-What was stored of a batch that is refused is deleted; what a gateway that dies leaves is found as orphans.
+The photos of a batch that is refused are deleted; those that a dying gateway leaves are deleted as orphans later.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -16,12 +16,13 @@ from starlette.concurrency import run_in_threadpool
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import RequestError
 from facefleet.errors.outage import OutageError, RecordsUncertain
+from facefleet.gateway.caller import Caller
 from facefleet.gateway.intake.multipart import Fields, Part, drop, missing, read_parts
 from facefleet.gateway.intake.options import parse_fuse_options
-from facefleet.gateway.intake.tasks import Intake, canonical_digest, digest_of, refuse_other
-from facefleet.gateway.intake.templates import Targets
+from facefleet.gateway.intake.reception import Incoming
+from facefleet.gateway.intake.tasks import Intake, canonical_digest, digest_of, require_same_request
+from facefleet.gateway.intake.templates import TemplateLookup
 from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS, WebhookIntake
-from facefleet.gateway.middleware.authentication import Principal
 from facefleet.media.sniff import Limits
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import traceparent_or_new
@@ -45,18 +46,8 @@ _log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class BatchRequest:
-    """What a caller sends, its body still on the way."""
-
-    content_type: str
-    stream: AsyncIterator[bytes]
-    idempotency_key: str | None = None
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """A photo that is in the store."""
+class _StoredPhoto:
+    """A photo of a batch, which is in the store."""
 
     key: str
     digest: str
@@ -65,17 +56,17 @@ class _Stored:
 
 @dataclass(slots=True)
 class _Draft:
-    """A batch as far as it has arrived."""
+    """The parts of a batch that have arrived so far."""
 
     id: str
     tenant: str
-    photos: dict[str, list[_Stored]] = field(default_factory=lambda: {"source": [], "target": []})
+    photos: dict[str, list[_StoredPhoto]] = field(default_factory=lambda: {"source": [], "target": []})
     template_ids: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     webhook: Webhook | None = None
 
-    def inputs(self) -> tuple[dict[str, str], list[Mapping[str, _Stored]]]:
-        """What all items share, and what each has for itself.
+    def inputs(self) -> tuple[dict[str, str], list[Mapping[str, _StoredPhoto]]]:
+        """Tell the photos that all items share from those that each item has for itself.
 
         Raises:
             UploadMissing: There is no source, or nothing to fuse into.
@@ -89,7 +80,7 @@ class _Draft:
         if targets and self.template_ids:
             raise RequestError("Send either target or template_id, not both.", field="template_id")
         if len(sources) == 1:
-            own: list[Mapping[str, _Stored]] = [{"target": target} for target in targets]
+            own: list[Mapping[str, _StoredPhoto]] = [{"target": target} for target in targets]
             return {"source": sources[0].key}, own or [{} for _ in self.template_ids]
         if len(targets) + len(self.template_ids) > 1:
             raise RequestError(
@@ -99,40 +90,40 @@ class _Draft:
         shared = {"target": targets[0].key} if targets else {}
         return shared, [{"source": source} for source in sources]
 
-    def stored(self) -> Iterator[str]:
-        """Of every photo that is in the store."""
+    def object_keys(self) -> Iterator[str]:
+        """The keys of all photos that are in the store."""
         return (stored.key for photos in self.photos.values() for stored in photos)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchIntake:
-    """The door through which batches come in; it holds one photo at a time."""
+    """Makes the batches of requests; it holds one photo at a time."""
 
     intake: Intake
     batches: Batches
-    targets: Targets
+    templates: TemplateLookup
     webhooks: WebhookIntake
     limits: Limits
     deadline: timedelta
 
-    async def accept(self, principal: Principal, request: BatchRequest) -> Batch:
-        """Make a batch, or find the one that an earlier request with the same idempotency key made.
+    async def accept(self, caller: Caller, request: Incoming) -> Batch:
+        """Make a batch, or return the one that an earlier request with the same idempotency key made.
 
         Raises:
-            FacefleetError: What a fusion can be refused for, of any item: ``field`` and ``number`` say which.
+            FacefleetError: The request is refused as a fusion would be; ``field`` and ``number`` name the item.
         """
-        draft = _Draft(new_id(), principal.tenant)
-        with bound(batch_id=draft.id, tenant=principal.tenant):
+        draft = _Draft(new_id(), caller.tenant)
+        with bound(batch_id=draft.id, tenant=caller.tenant):
             try:
                 earlier = await run_in_threadpool(self._begin, draft, request.idempotency_key)
                 async for part in read_parts(request.content_type, request.stream, self.limits, FIELDS):
                     await run_in_threadpool(self._take, draft, part, store=earlier is None)
                 draft.webhook = await self.webhooks.read(draft.texts)
-                return await run_in_threadpool(self._finish, principal, draft, request, earlier)
+                return await run_in_threadpool(self._finish, caller, draft, request, earlier)
             except RecordsUncertain:  # records may name these uploads; if none does, they go as orphans
                 raise
             except Exception as error:
-                await run_in_threadpool(self._forget, draft)
+                await run_in_threadpool(self._delete_uploads, draft)
                 if isinstance(error, FacefleetError):
                     await drop(request.stream)
                 raise
@@ -152,34 +143,34 @@ class BatchIntake:
             return
         data = part.content.data
         key = batch_key(draft.tenant, draft.id, part.name, part.number)
-        draft.photos[part.name].append(_Stored(key, digest_of(data), len(data)))
+        draft.photos[part.name].append(_StoredPhoto(key, digest_of(data), len(data)))
         if store:
             self.intake.store.put(key, data)
 
-    def _finish(self, principal: Principal, draft: _Draft, request: BatchRequest, earlier: Batch | None) -> Batch:
-        batch, items = self._made(principal, draft, request)
+    def _finish(self, caller: Caller, draft: _Draft, request: Incoming, earlier: Batch | None) -> Batch:
+        batch, items = self._records(caller, draft, request)
         if earlier is None:
             self.intake.admission.check(items[0].route, len(items))
             kept = self.batches.add(batch, items)
         else:
             kept = earlier
         if kept.id != batch.id:
-            self._forget(draft)
-            return _same(kept, batch)
+            self._delete_uploads(draft)
+            return _repeated(kept, batch)
         _log.info("batch.accepted", items=len(items), digest=batch.request_digest)
         self.intake.send(items)
         return kept
 
-    def _made(self, principal: Principal, draft: _Draft, request: BatchRequest) -> tuple[Batch, list[Task]]:
-        """The records, when everything that can be checked is right."""
+    def _records(self, caller: Caller, draft: _Draft, request: Incoming) -> tuple[Batch, list[Task]]:
+        """The records of the batch and of its items, when everything that can be checked is right."""
         now = self.intake.clock()
-        consent = attest(draft.texts.get("consent"), subject=principal.subject, now=now)
+        consent = attest(draft.texts.get("consent"), subject=caller.subject, now=now)
         options = parse_fuse_options(draft.texts.get("options")).to_json()
         shared, own = draft.inputs()
-        templates = self._templates(principal, draft, options)
+        templates = self._ready_templates(caller, draft, options)
         one = templates[0] if len(templates) == 1 else None
         batch = Batch(
-            id=draft.id, tenant=principal.tenant, subject=principal.subject, total=len(own), options=options,
+            id=draft.id, tenant=caller.tenant, subject=caller.subject, total=len(own), options=options,
             inputs=shared, created_at=now, template=one.id if one else None,
             idempotency_key=request.idempotency_key, request_digest=_digest(draft, templates, options),
         )  # fmt: skip
@@ -198,19 +189,19 @@ class BatchIntake:
             items.append(task.sent(now, self.intake.submitter.epoch))
         return batch, items
 
-    def _templates(self, principal: Principal, draft: _Draft, options: Mapping[str, Any]) -> list[Template]:
-        found: dict[str, Template] = {}
+    def _ready_templates(self, caller: Caller, draft: _Draft, options: Mapping[str, Any]) -> list[Template]:
+        ready: dict[str, Template] = {}
         for number, template_id in enumerate(draft.template_ids):
             try:
-                if template_id not in found:
-                    found[template_id] = self.targets.ready(principal, template_id, options)
+                if template_id not in ready:
+                    ready[template_id] = self.templates.ready(caller, template_id, options)
             except FacefleetError as error:
                 error.detail |= {"field": "template_id", "number": number}
                 raise
-        return [found[template_id] for template_id in draft.template_ids]
+        return [ready[template_id] for template_id in draft.template_ids]
 
-    def _forget(self, draft: _Draft) -> None:
-        for key in draft.stored():
+    def _delete_uploads(self, draft: _Draft) -> None:
+        for key in draft.object_keys():
             try:
                 self.intake.store.delete(key)
             except OutageError as error:  # the sweeper removes orphans
@@ -224,11 +215,11 @@ def _route(tenant: str) -> Route:
 
 def _digest(draft: _Draft, templates: Sequence[Template], options: Mapping[str, object]) -> str:
     photos = {name: [photo.digest for photo in photos] for name, photos in draft.photos.items()}
-    asked = {"photos": photos, "templates": [one.digest for one in templates], "options": options}
-    return canonical_digest(asked, draft.webhook)
+    content = {"photos": photos, "templates": [one.digest for one in templates], "options": options}
+    return canonical_digest(content, draft.webhook)
 
 
-def _same(earlier: Batch, batch: Batch) -> Batch:
-    refuse_other(earlier.request_digest, batch.request_digest, batch_id=earlier.id)
+def _repeated(earlier: Batch, batch: Batch) -> Batch:
+    require_same_request(earlier.request_digest, batch.request_digest, batch_id=earlier.id)
     _log.info("batch.repeated", earlier=earlier.id)
     return earlier

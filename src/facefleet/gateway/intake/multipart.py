@@ -33,12 +33,12 @@ class Photo:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One field of a form.
+    """A part of a form as it arrived: one value of one field.
 
     Attributes:
-        name: Of the field.
+        name: The field.
         number: How many parts of this name came before it.
-        content: A photo, or a text.
+        content: A photo, or the text of a text field.
     """
 
     name: str
@@ -48,11 +48,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What a form may hold.
+    """Which fields a form may have, and how often each.
 
     Attributes:
-        photos: Field → how often it may be there.
-        texts: Field → how often it may be there.
+        photos: Most parts of each field that holds photos.
+        texts: Most parts of each field that holds text.
         needed: Photos without which there is nothing to do.
     """
 
@@ -60,13 +60,13 @@ class Fields:
     texts: Mapping[str, int]
     needed: tuple[str, ...] = ()
 
-    def often(self, name: str) -> int:
+    def most_parts(self, name: str) -> int:
         """How often a field may be there; 0: there is none of this name."""
         return self.photos.get(name, self.texts.get(name, 0))
 
     @property
-    def held_bytes(self) -> int:
-        """What the texts of a form weigh at most."""
+    def text_bytes(self) -> int:
+        """Most bytes that the texts of a form have together."""
         return sum(self.texts.values()) * MAX_TEXT_BYTES
 
 
@@ -123,11 +123,11 @@ async def read_parts(
     reader = _Reader(_boundary(content_type, fields), limits, fields)
     async for chunk in stream:
         try:
-            found = reader.feed(chunk)
+            parts = reader.feed(chunk)
         except FacefleetError:
             await drop(stream)
             raise
-        for part in found:
+        for part in parts:
             yield part
     reader.finish()
 
@@ -144,7 +144,7 @@ def missing(name: str) -> UploadMissing:
 
 
 def _role(part: Part) -> str:
-    """Of several sources each has its own."""
+    """The role of a photo: its field, and of several sources each has its own."""
     return SOURCE_ROLES[part.number] if part.name == SOURCE_ROLES[0] else part.name
 
 
@@ -158,7 +158,7 @@ def _boundary(content_type: str, fields: Fields) -> bytes:
 
 
 class _Reader:
-    """The push parser's callbacks and what they gather."""
+    """Gathers the parts of a form in the callbacks of the push parser."""
 
     def __init__(self, boundary: bytes, limits: Limits, fields: Fields) -> None:
         self._limits = limits
@@ -188,7 +188,7 @@ class _Reader:
             raise RequestError("The multipart boundary is longer than 256 characters.") from None
 
     def feed(self, chunk: bytes) -> list[Part]:
-        """Take the next bytes of the body; the parts that end with them."""
+        """Parse the next bytes of the body; gives the parts that end in them."""
         try:
             self._parser.write(chunk)
         except FormParserError:
@@ -197,7 +197,7 @@ class _Reader:
         return done
 
     def finish(self) -> None:
-        """The body is over."""
+        """Check that the form was complete when the body ended."""
         if not self._ended:
             raise RequestError("The multipart body ends before its closing boundary.")
 
@@ -230,12 +230,12 @@ class _Reader:
     def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
         name = options.get(b"name", b"").decode("utf-8", "replace")
-        often = self._fields.often(name)
-        if not often:
+        most = self._fields.most_parts(name)
+        if not most:
             known = [*self._fields.photos, *self._fields.texts]
             raise RequestError(f"There is no field {name[:64]!r} here.", field=name[:64], known=known)
-        if self._counts[name] >= often:
-            words = "twice" if often == 1 else f"more than {often} times"
+        if self._counts[name] >= most:
+            words = "twice" if most == 1 else f"more than {most} times"
             raise RequestError(f"The field {name} is there {words}.", field=name)
         self._name = name
         self._counts[name] += 1
@@ -243,7 +243,7 @@ class _Reader:
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         unknown = len(self._content) < HEAD_BYTES
         self._content += data[start:end]
-        with self._naming():
+        with self._naming_field():
             if self._name in self._fields.texts:
                 if len(self._content) > MAX_TEXT_BYTES:
                     raise RequestError(f"The field {self._name} is over {MAX_TEXT_BYTES:,} bytes.")
@@ -253,19 +253,19 @@ class _Reader:
                 sniff_type(bytes(self._content[:HEAD_BYTES]))
 
     def _on_part_end(self) -> None:
-        with self._naming():
+        with self._naming_field():
             content = self._text() if self._name in self._fields.texts else self._photo()
         self._done.append(Part(self._name, self._number, content))
         self._content = bytearray()
 
     @contextmanager
-    def _naming(self) -> Iterator[None]:
-        """Says of an error which field it is about, and which of several."""
+    def _naming_field(self) -> Iterator[None]:
+        """Add to an error which field it is about, and which part of several."""
         try:
             yield
         except FacefleetError as error:
             error.detail["field"] = self._name
-            if self._fields.often(self._name) > 1:
+            if self._fields.most_parts(self._name) > 1:
                 error.detail["number"] = self._number
             raise
 

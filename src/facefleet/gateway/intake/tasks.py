@@ -1,4 +1,4 @@
-"""Accepting a task: consent → objects stored → record committed → message sent. Only then is there a 202."""
+"""Accepts a task: consent → objects stored → record committed → message sent. Only then is there a 202."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from facefleet.clock import Clock
 from facefleet.errors.conflict import IdempotencyConflict
 from facefleet.errors.input import RequestError
 from facefleet.errors.outage import OutageError, QueueUnavailable, RecordsUncertain
+from facefleet.gateway.caller import Caller
 from facefleet.gateway.intake.admission import Admission
 from facefleet.gateway.intake.multipart import Form
-from facefleet.gateway.middleware.authentication import Principal
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import SpanKind, span, traceparent_or_new
 from facefleet.queue.submit import Submitter
@@ -36,27 +36,32 @@ _log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TaskRequest:
-    """What a caller sent.
+    """A request for a task whose form was read.
 
     Attributes:
+        kind: Of the task.
+        form: Photos and texts.
+        options: Checked, with their defaults.
+        name: Of the template to be registered; empty for other kinds.
         template: The target of a fusion, where it is a registered one.
-        kind: What is asked for.
-        name: Of the template to be.
+        webhook: Who is told of the task.
+        idempotency_key: The same key makes nothing a second time.
+        traceparent: The trace that the task goes on with.
     """
 
+    kind: Kind
     form: Form
     options: Mapping[str, object]
-    idempotency_key: str | None = None
-    traceparent: str | None = None
-    template: Template | None = None
-    kind: Kind = Kind.FUSE
-    name: str = ""
-    webhook: Webhook | None = None
+    name: str
+    template: Template | None
+    webhook: Webhook | None
+    idempotency_key: str | None
+    traceparent: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """The door through which every task comes in. Synchronous: routes call it from a thread."""
+    """Makes the tasks of requests. Synchronous: it is called in a thread."""
 
     records: TaskRepository
     store: Store
@@ -65,7 +70,7 @@ class Intake:
     deadline: timedelta
     admission: Admission
 
-    def accept(self, principal: Principal, request: TaskRequest) -> Task:
+    def accept(self, caller: Caller, request: TaskRequest) -> Task:
         """Make the task of a request, or find the one that an earlier request with the same idempotency key made.
 
         Raises:
@@ -74,15 +79,15 @@ class Intake:
             OutageError: Store or records are away; nothing is kept.
             RecordsUncertain: The database went away while it committed; the same key tells.
         """
-        task = self._task(principal, request)
-        with bound(task_id=task.id, tenant=task.tenant), span("accept") as accepting:
-            accepting.set(
+        task = self._task(caller, request)
+        with bound(task_id=task.id, tenant=task.tenant), span("accept") as accept_span:
+            accept_span.set(
                 task_id=task.id, tenant=task.tenant, kind=task.kind.value, lane=task.route.lane, bytes=task.bytes_in
             )
             earlier = self.records.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
             kept = earlier or self._keep(task, request)
             if kept.id != task.id:
-                return _same(kept, task)
+                return _repeated(kept, task)
             _log.info("task.accepted", kind=task.kind.value, lane=task.route.lane, digest=task.request_digest)
             self.send([task])
         return task
@@ -92,33 +97,33 @@ class Intake:
         self.admission.check(task.route)
         try:
             for role, key in task.inputs.items():
-                with span("store.put") as putting:
-                    putting.set(role=role, bytes=len(request.form.photos[role].data))
+                with span("store.put") as put_span:
+                    put_span.set(role=role, bytes=len(request.form.photos[role].data))
                     self.store.put(key, request.form.photos[role].data)
-            template = KINDS[task.kind].uploads is Uploads.TEMPLATE
-            beside = [registered(_template(task, request))] if template else []
+            registers = KINDS[task.kind].uploads is Uploads.TEMPLATE
+            registration = [registered(_template(task, request))] if registers else []
             with span("records.add"):
-                kept = self.records.add(task, *beside)
+                kept = self.records.add(task, *registration)
         except RecordsUncertain:  # a record may name these uploads; if none does, they go as orphans
             raise
         except Exception:
-            self._forget(task)
+            self._delete_uploads(task)
             raise
         if kept.id != task.id:
-            self._forget(task)
+            self._delete_uploads(task)
         return kept
 
-    def _task(self, principal: Principal, request: TaskRequest) -> Task:
+    def _task(self, caller: Caller, request: TaskRequest) -> Task:
         now, task_id, form, kind = self.clock(), new_id(), request.form, request.kind
-        inputs = {role: input_key(principal.tenant, task_id, role) for role in form.photos}
+        inputs = {role: input_key(caller.tenant, task_id, role) for role in form.photos}
         template = request.template.id if request.template else None
         if KINDS[kind].uploads is Uploads.TEMPLATE:  # the photo outlives its task
             template = new_id()
-            inputs = {role: template_key(principal.tenant, template) for role in inputs}
+            inputs = {role: template_key(caller.tenant, template) for role in inputs}
         task = Task.new(
-            id=task_id, tenant=principal.tenant, subject=principal.subject, kind=kind,
-            route=choose_route(kind, principal.tenant), options=request.options, inputs=inputs,
-            consent=_consent(request, principal, now), template=template,
+            id=task_id, tenant=caller.tenant, subject=caller.subject, kind=kind,
+            route=choose_route(kind, caller.tenant), options=request.options, inputs=inputs,
+            consent=_consent(request, caller, now), template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
             request_digest=_digest(request), traceparent=traceparent_or_new(request.traceparent),
             webhook=request.webhook, bytes_in=sum(len(photo.data) for photo in form.photos.values()),
@@ -126,7 +131,7 @@ class Intake:
         return task.sent(now, self.submitter.epoch)
 
     def send(self, tasks: Sequence[Task]) -> None:
-        """A 202 does not depend on the broker: what it does not take now, the sweeper sends later."""
+        """Send the messages of tasks; what the broker does not take now, the sweeper sends later."""
         sent = 0
         try:
             with span("queue.send", SpanKind.PRODUCER):
@@ -140,7 +145,7 @@ class Intake:
             except OutageError as error:
                 _log.warning("task.not_marked_unsent", code=error.code)
 
-    def _forget(self, task: Task) -> None:
+    def _delete_uploads(self, task: Task) -> None:
         for key in task.inputs.values():
             try:
                 self.store.delete(key)
@@ -148,26 +153,24 @@ class Intake:
                 _log.warning("upload.not_deleted", code=error.code)
 
 
-def _same(earlier: Task, task: Task) -> Task:
-    refuse_other(earlier.request_digest, task.request_digest, task_id=earlier.id)
+def _repeated(earlier: Task, task: Task) -> Task:
+    require_same_request(earlier.request_digest, task.request_digest, task_id=earlier.id)
     _log.info("task.repeated", earlier=earlier.id)
     return earlier
 
 
-def refuse_other(earlier: str | None, asked: str | None, **named: str) -> None:
-    """Hold a request against the one that used its idempotency key first, by their digests.
+def require_same_request(first: str | None, repeated: str | None, **made: str) -> None:
+    """Compare a request with the one that used its idempotency key first, by their digests.
 
     Raises:
-        IdempotencyConflict: They differ; ``named`` says what the first one made.
+        IdempotencyConflict: They differ; ``made`` says what the first one made.
     """
-    if earlier != asked:
-        raise IdempotencyConflict(
-            "This Idempotency-Key was used with other photos or options; send a new key.", **named
-        )
+    if first != repeated:
+        raise IdempotencyConflict("This Idempotency-Key was used with other photos or options; send a new key.", **made)
 
 
 def idempotency_key_of(header: str | None) -> str | None:
-    """The key of a request: 1 to 255 visible ASCII characters.
+    """Check the idempotency key of a request: 1 to 255 visible ASCII characters.
 
     Raises:
         RequestError: It is longer, empty, or has other characters.
@@ -177,15 +180,15 @@ def idempotency_key_of(header: str | None) -> str | None:
     return header
 
 
-def _consent(request: TaskRequest, principal: Principal, now: datetime) -> Consent:
-    """The attestation; where nothing is made of a photo nobody attests, and the record names no subject."""
+def _consent(request: TaskRequest, caller: Caller, now: datetime) -> Consent:
+    """The attested consent; where no picture is made nobody attests, and the record names no subject."""
     if not KINDS[request.kind].consent:
         return Consent("", now)
-    return attest(request.form.texts.get("consent"), subject=principal.subject, now=now)
+    return attest(request.form.texts.get("consent"), subject=caller.subject, now=now)
 
 
 def _template(task: Task, request: TaskRequest) -> Template:
-    """What a registration keeps beside its task."""
+    """The template that a registration commits together with its task."""
     assert task.template is not None  # noqa: S101 - a registration has made it
     photo = request.form.photos["image"]
     return Template(
@@ -200,16 +203,16 @@ def _digest(request: TaskRequest) -> str:
     photos = {role: digest_of(photo.data) for role, photo in request.form.photos.items()}
     if request.template is not None:
         photos["target"] = request.template.digest
-    asked: dict[str, object] = {"inputs": photos, "options": request.options}
+    content: dict[str, object] = {"inputs": photos, "options": request.options}
     if KINDS[request.kind].named_in_digest:
-        asked |= {"kind": request.kind.value, "name": request.name}
-    return canonical_digest(asked, request.webhook)
+        content |= {"kind": request.kind.value, "name": request.name}
+    return canonical_digest(content, request.webhook)
 
 
-def canonical_digest(asked: Mapping[str, object], webhook: Webhook | None) -> str:
-    """SHA-256 of what was asked for and of who is told, the same however it was written."""
-    told = {"webhook": [webhook.url, sorted(webhook.events)]} if webhook else {}
-    return digest_of(json.dumps({**asked, **told}, sort_keys=True, separators=(",", ":")).encode())
+def canonical_digest(content: Mapping[str, object], webhook: Webhook | None) -> str:
+    """SHA-256 of a request's content and webhook as canonical JSON, the same however the request was written."""
+    notified = {"webhook": [webhook.url, sorted(webhook.events)]} if webhook else {}
+    return digest_of(json.dumps({**content, **notified}, sort_keys=True, separators=(",", ":")).encode())
 
 
 def digest_of(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The target of a fusion: a photo of the form, or a template that was registered before."""
+"""Looks up the template that a form names as the target of its fusion, and checks that it can be used."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from typing import Any
 
 from facefleet.errors.conflict import TemplateFailed, TemplateNotReady
 from facefleet.errors.input import OptionInvalid, RequestError, TemplateFaceNotFound
+from facefleet.gateway.caller import Caller
 from facefleet.gateway.intake.multipart import Form, missing
-from facefleet.gateway.middleware.authentication import Principal
 from facefleet.tasks.templates import Template, Templates, TemplateState
 
 _PREPARING_SECONDS = 1  # it takes less, once a worker has it
 
 
 @dataclass(frozen=True, slots=True)
-class Targets:
-    """Looks templates up for those who want to fuse into them."""
+class TemplateLookup:
+    """Finds templates that are ready to be fused into."""
 
     templates: Templates
 
-    def of_form(self, principal: Principal, form: Form, options: Mapping[str, Any]) -> Template | None:
-        """The template that a form names; none where it brings a photo.
+    def of_form(self, caller: Caller, form: Form, options: Mapping[str, Any]) -> Template | None:
+        """Find the template that a form names; none where it brings a photo.
 
         Raises:
             UploadMissing: There is neither.
             RequestError: There are both.
-            LookupFailed: The template is not there, not ready, or has failed.
+            TemplateNotFound: There is none of this id.
+            TemplateNotReady: It is being prepared.
+            TemplateFailed: It could not be prepared.
             TemplateFaceNotFound: The options name a face that it does not have.
             OptionInvalid: The options would number its faces anew.
         """
@@ -38,11 +40,11 @@ class Targets:
             return None
         if "target" in form.photos:
             raise RequestError("Send either target or template_id, not both.", field="template_id")
-        return self.ready(principal, template_id, options)
+        return self.ready(caller, template_id, options)
 
-    def ready(self, principal: Principal, template_id: str, options: Mapping[str, Any]) -> Template:
-        """A template to fuse into; errors as above."""
-        template = self.templates.get(principal.tenant, template_id)
+    def ready(self, caller: Caller, template_id: str, options: Mapping[str, Any]) -> Template:
+        """Find a template by its id; errors as above."""
+        template = self.templates.get(caller.tenant, template_id)
         if template.state is TemplateState.PREPARING:
             raise TemplateNotReady(
                 "The template is being prepared; try again.",
@@ -65,7 +67,7 @@ def _check_faces(template: Template, options: Mapping[str, Any]) -> None:
             field="options.tiles",
         )
     count = len(template.faces or ())
-    for face in _named(options):
+    for face in _target_faces(options):
         if face >= count:
             raise TemplateFaceNotFound(
                 f"The template has no face {face}: it has {count}, counted from 0.",
@@ -73,8 +75,8 @@ def _check_faces(template: Template, options: Mapping[str, Any]) -> None:
             )  # fmt: skip
 
 
-def _named(options: Mapping[str, Any]) -> Iterator[int]:
-    """The target's faces that the options name."""
+def _target_faces(options: Mapping[str, Any]) -> Iterator[int]:
+    """List the faces of the target that the options name, by their index."""
     if isinstance(options.get("target_face"), int):
         yield options["target_face"]
     yield from (one["target_face"] for one in options.get("faces", ()))

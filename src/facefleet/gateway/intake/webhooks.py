@@ -1,4 +1,4 @@
-"""The form fields by which any request for a task says whom to tell of it: ``webhook_url`` and ``webhook_events``."""
+"""Reads the form fields that say where to send webhooks of a task: ``webhook_url`` and ``webhook_events``."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ WEBHOOK_FIELDS: Mapping[str, Any] = {
     },
 }
 WEBHOOK_TEXTS: Mapping[str, int] = dict.fromkeys(WEBHOOK_FIELDS, 1)
-"""Field → how often a form may have it."""
+"""How often a form may have each field."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookIntake:
-    """Takes or refuses a webhook before anything of a request is kept.
+    """Accepts or refuses a webhook before anything of a request is stored.
 
     Attributes:
         resolver: Judges addresses; none where nothing can be signed.
@@ -49,23 +49,23 @@ class WebhookIntake:
     resolver: Resolver | None
 
     async def read(self, texts: Mapping[str, str]) -> Webhook | None:
-        """The webhook of a form; none where it has none.
+        """Read the webhook of a form; none where it has none.
 
         Raises:
             OptionInvalid: The events are not a list of states, or there is no URL.
-            WebhookUrlRefused: The address may not be told.
+            WebhookUrlRefused: Nothing may be sent to the address.
         """
         url, events = texts.get("webhook_url"), texts.get("webhook_events")
         if url is None:
             if events is not None:
                 raise OptionInvalid("webhook_events needs a webhook_url.", field="webhook_events")
             return None
-        wanted = _parse_events(events)
-        await self._judge(url)
-        return Webhook(url, wanted)
+        states = _parse_events(events)
+        await self._check_address(url)
+        return Webhook(url, states)
 
-    async def _judge(self, url: str) -> None:
-        """What can be known now; a name that does not resolve today may do so when there is something to tell."""
+    async def _check_address(self, url: str) -> None:
+        """Refuse a forbidden address now; a name that does not resolve today may do so when something is sent."""
         if self.resolver is None:
             raise WebhookUrlRefused(
                 "This service signs no webhooks; its operator sets FACEFLEET_WEBHOOKS__SECRETS.",

@@ -1,1 +1,1 @@
-"""ASGI layers round every request, before anything is parsed."""
+"""Wraps every request in ASGI layers, before anything of it is parsed."""

@@ -1,4 +1,4 @@
-"""One log line a request, with an id that the answer carries too."""
+"""Writes one log line for each request, and gives it an id that the answer carries too."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facefleet.gateway.endpoints import endpoint_of
 from facefleet.gateway.problems import REQUEST_ID
 from facefleet.observability.logs import bound, logger
-
-QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 _log = logger(__name__)
 
 
 class AccessLog:
-    """Binds ``request_id`` to every line of a request."""
+    """Binds ``request_id`` to every log line of a request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,9 +26,10 @@ class AccessLog:
             await self._app(scope, receive, send)
             return
         started, request_id, status = time.perf_counter(), uuid.uuid4().hex, 0
-        scope.setdefault("state", {})[REQUEST_ID] = request_id
+        endpoint = endpoint_of(scope)
+        scope["state"][REQUEST_ID] = request_id
 
-        async def labelled(message: Message) -> None:
+        async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -38,8 +38,8 @@ class AccessLog:
 
         with bound(request_id=request_id):
             try:
-                await self._app(scope, receive, labelled)
+                await self._app(scope, receive, send_with_id)
             finally:
-                if scope["path"] not in QUIET:
+                if endpoint is None or not endpoint.polled:
                     ms = round((time.perf_counter() - started) * 1000, 1)
                     _log.info("request", method=scope["method"], path=scope["path"], status=status, ms=ms)

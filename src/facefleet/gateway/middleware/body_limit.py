@@ -1,4 +1,4 @@
-"""Limits on a request before anything reads it: the size of its body, its time, and the room of all bodies together."""
+"""Limits the body of a request before anything reads it: its size, its time, and the bytes of all bodies at once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facefleet.errors.input import UploadTooLarge
 from facefleet.errors.outage import Overloaded, UploadTimeout
+from facefleet.gateway.endpoints import Body, endpoint_of
 
 _RETRY_SECONDS = 1  # an upload ends soon
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the body of a request may be.
+    """Says what the body of a request may be.
 
     Attributes:
         max_bytes: Of one body.
@@ -42,26 +43,23 @@ class BodyLimit:
 
     Args:
         app: What reads the body.
-        usual: Of one body.
+        allowances: What the body of an endpoint may be; the usual one is that of unknown endpoints, too.
         total_bytes: Of all bodies at once, in this process.
-        others: Path → of a body that is sent there.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, usual: Allowance, total_bytes: int, others: Mapping[str, Allowance] | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, allowances: Mapping[Body, Allowance], total_bytes: int) -> None:
         self._app = app
-        self._usual = usual
+        self._allowances = allowances
         self._total_bytes = total_bytes
-        self._others = others or {}
         self._taken = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count on the way in."""
+        """Refuse the request, or count its body while it is read."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        allowed = self._others.get(scope["path"], self._usual)
+        endpoint = endpoint_of(scope)
+        allowed = self._allowances[endpoint.body if endpoint else Body.USUAL]
         announced = _size(Headers(scope=scope), allowed)
         _check(announced, allowed)
         size = allowed.room(announced)

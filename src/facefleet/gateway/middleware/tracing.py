@@ -1,4 +1,7 @@
-"""The outermost layer: every request is in a trace, the caller's or one of ours, whether spans are sent or not."""
+"""Puts every request into a trace, the caller's or a new one, whether spans are sent or not.
+
+It is the outermost of our layers, so that the log lines of all others carry the trace id.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from http import HTTPMethod
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from facefleet.gateway.middleware.access_log import QUIET
+from facefleet.gateway.endpoints import endpoint_of
 from facefleet.gateway.problems import CODE, TRACE_ID
 from facefleet.observability.logs import bound
 from facefleet.observability.tracing import NoTracer, Span, SpanKind, Tracer, trace_id_of, traceparent_or_new
@@ -16,10 +19,10 @@ _SERVER_ERROR = 500
 _METHODS = frozenset(HTTPMethod)
 
 
-class Traces:
+class RequestTracing:
     """Opens a span for each request and puts its context into the ``traceparent`` of what goes on inside.
 
-    So does every participant of a trace (W3C Trace Context 2.3); the layers inside need to know one header only. A span
+    Every participant of a trace does so (W3C Trace Context 2.3); the layers inside need to know one header only. A span
     has the route's template, not the path; no query, no header, no address.
 
     Args:
@@ -32,27 +35,28 @@ class Traces:
         self._tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Trace a request; those of probes, which come every few seconds, have no span."""
+        """Trace a request; what machines ask every few seconds has no span."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         caller = _caller(scope)
-        tracer = NoTracer() if scope["path"] in QUIET else self._tracer
+        endpoint = endpoint_of(scope)
+        tracer = NoTracer() if endpoint and endpoint.polled else self._tracer
         method = scope["method"] if scope["method"] in _METHODS else "HTTP"
         with tracer.open(method, SpanKind.SERVER, caller) as span:
             context = span.traceparent or traceparent_or_new(caller)
             inside = _inside(scope, context)
             with bound(trace_id=inside["state"][TRACE_ID]):
                 try:
-                    await self._app(inside, receive, _noting(span, inside, send))
+                    await self._app(inside, receive, _note_status(span, inside, send))
                 finally:
                     _describe(span, method, inside)
 
 
 def _caller(scope: Scope) -> str | None:
     """The caller's trace context; of several, none (W3C Trace Context 3.2.1)."""
-    found = [value for name, value in scope["headers"] if name == _HEADER]
-    return found[0].decode("latin-1").strip() if len(found) == 1 else None
+    values = [value for name, value in scope["headers"] if name == _HEADER]
+    return values[0].decode("latin-1").strip() if len(values) == 1 else None
 
 
 def _inside(scope: Scope, context: str) -> Scope:
@@ -61,8 +65,8 @@ def _inside(scope: Scope, context: str) -> Scope:
     return {**scope, "state": state, "headers": [*others, (_HEADER, context.encode())]}
 
 
-def _noting(span: Span, scope: Scope, send: Send) -> Send:
-    async def noting(message: Message) -> None:
+def _note_status(span: Span, scope: Scope, send: Send) -> Send:
+    async def note(message: Message) -> None:
         if message["type"] == "http.response.start":
             status = message["status"]
             span.set(http_response_status__code=status)
@@ -72,11 +76,11 @@ def _noting(span: Span, scope: Scope, send: Send) -> Send:
                 span.fail(code or str(status))
         await send(message)
 
-    return noting
+    return note
 
 
 def _describe(span: Span, method: str, scope: Scope) -> None:
-    """The route is known only when the request was routed."""
+    """Name the span by its route, which is known only when the request was routed."""
     span.set(http_request_method=method, url_scheme=scope["scheme"])
     route = getattr(scope.get("route"), "path", None)
     if route is not None:

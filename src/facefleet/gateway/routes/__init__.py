@@ -1,1 +1,1 @@
-"""One file a resource."""
+"""Answers the requests; one file for each resource."""

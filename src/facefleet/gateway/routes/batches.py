@@ -1,4 +1,4 @@
-"""``/v1/batches``: one face into many photos, or many faces into one."""
+"""Serves ``/v1/batches``: one face into many photos, or many faces into one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.lookup import BatchNotFound
 from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
 from facefleet.gateway.archive import archive
+from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.downloads import PRIVATE
-from facefleet.gateway.intake.batches import BatchIntake, BatchRequest
+from facefleet.gateway.intake.batches import BatchIntake
 from facefleet.gateway.intake.options import fuse_options_schema
-from facefleet.gateway.intake.tasks import idempotency_key_of
+from facefleet.gateway.intake.reception import Incoming
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS
-from facefleet.gateway.middleware.authentication import Principal
 from facefleet.gateway.openapi import (
     CONSENT,
     FUSION_REFUSALS,
@@ -97,8 +97,8 @@ class BatchReceipt(BaseModel):
     status: Literal["erased", "erasing"] = Field(description="erasing: the store was away; the sweeper goes on")
 
 
-def _many(what: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": what, "maxItems": MAX_ITEMS}
+def _many(field: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": field, "maxItems": MAX_ITEMS}
 
 
 _BODY = form(
@@ -125,53 +125,45 @@ def router(intake: BatchIntake, batches: Batches, store: Store, retention: Reten
     routes = APIRouter(prefix="/v1/batches", tags=["batches"])
 
     @routes.post("", status_code=202, response_model=BatchView, openapi_extra=_BODY, responses=_ANSWERS | _REFUSALS)
-    async def submit(request: Request, response: Response) -> BatchView:
+    async def submit(request: Request, caller: AsCaller, response: Response) -> BatchView:
         """Fuse one source into many targets, or many sources into one: one task each, in the lane `bulk`."""
-        key = idempotency_key_of(request.headers.get("idempotency-key"))
-        kind, trace = request.headers.get("content-type", ""), request.headers.get("traceparent")
-        principal: Principal = request.state.principal
-        shown = view(await intake.accept(principal, BatchRequest(kind, request.stream(), key, trace)))
+        shown = view(await intake.accept(caller, Incoming.of(request)))
         response.headers["Location"] = shown.links.self
         return shown
 
     @routes.get("", response_model=BatchPageView)
-    async def newest(request: Request, query: Annotated[PageQuery, Query()]) -> BatchPageView:
+    async def newest(caller: AsCaller, query: Annotated[PageQuery, Query()]) -> BatchPageView:
         """Your batches, the newest first."""
-        principal: Principal = request.state.principal
-        page = await run_in_threadpool(batches.page, principal.tenant, query.cursor, query.limit)
+        page = await run_in_threadpool(batches.page, caller.tenant, query.cursor, query.limit)
         return BatchPageView(batches=[view(one) for one in page.rows], next_cursor=page.next_cursor)
 
     @routes.get("/{batch_id}", response_model=BatchView, responses=refusals(BatchNotFound))
-    async def show(batch_id: str, request: Request) -> BatchView:
+    async def show(batch_id: str, caller: AsCaller) -> BatchView:
         """The batch as it stands."""
-        principal: Principal = request.state.principal
-        return view(await run_in_threadpool(batches.get, principal.tenant, batch_id))
+        return view(await run_in_threadpool(batches.get, caller.tenant, batch_id))
 
     @routes.get(
         "/{batch_id}/results", response_class=Response,
         responses=_ZIP | refusals(BatchNotFound, StoreUnavailable),
     )  # fmt: skip
-    async def results(batch_id: str, request: Request) -> Response:
+    async def results(batch_id: str, caller: AsCaller) -> Response:
         """What has succeeded so far, as one ZIP file."""
-        principal: Principal = request.state.principal
-        batch = await run_in_threadpool(batches.get, principal.tenant, batch_id)
+        batch = await run_in_threadpool(batches.get, caller.tenant, batch_id)
         await run_in_threadpool(store.check)  # once the answer has begun it is too late to say so
         headers = PRIVATE | {"Content-Disposition": f'attachment; filename="{batch.id}.zip"'}
         return StreamingResponse(archive(batches.items(batch), store), media_type="application/zip", headers=headers)
 
     @routes.post("/{batch_id}/cancel", response_model=BatchView, responses=refusals(BatchNotFound, RecordsUncertain))
-    async def cancel(batch_id: str, request: Request) -> BatchView:
+    async def cancel(batch_id: str, caller: AsCaller) -> BatchView:
         """End every item that has not ended; to cancel it again changes nothing."""
-        principal: Principal = request.state.principal
-        return view(await run_in_threadpool(batches.cancel, principal.tenant, batch_id))
+        return view(await run_in_threadpool(batches.cancel, caller.tenant, batch_id))
 
     @routes.delete(
         "/{batch_id}", response_model=BatchReceipt, responses=refusals(BatchNotFound, TaskHeld, RecordsUncertain)
     )
-    async def erase(batch_id: str, request: Request) -> BatchReceipt:
+    async def erase(batch_id: str, caller: AsCaller) -> BatchReceipt:
         """Erase the photos and results of every item now; to erase it again changes nothing."""
-        principal: Principal = request.state.principal
-        return await run_in_threadpool(_erase, batches, retention, principal, batch_id)
+        return await run_in_threadpool(_erase, batches, retention, caller, batch_id)
 
     return routes
 
@@ -198,8 +190,8 @@ def _status(batch: Batch) -> BatchStatus:
     return BatchStatus.RUNNING if queued or batch.counts.get(State.RUNNING) else BatchStatus.ENDED
 
 
-def _erase(batches: Batches, retention: Retention, principal: Principal, batch_id: str) -> BatchReceipt:
-    batch = batches.get(principal.tenant, batch_id)
+def _erase(batches: Batches, retention: Retention, caller: Caller, batch_id: str) -> BatchReceipt:
+    batch = batches.get(caller.tenant, batch_id)
     status: Literal["erased", "erasing"] = "erased"
     try:
         retention.erase_batch(batch)
@@ -207,5 +199,5 @@ def _erase(batches: Batches, retention: Retention, principal: Principal, batch_i
         status = "erasing"
         _log.warning("batch.erasing", batch_id=batch.id, code=error.code)
     return BatchReceipt(
-        batch_id=batch.id, erased_at=batches.get(principal.tenant, batch_id).erased_at, status=status
+        batch_id=batch.id, erased_at=batches.get(caller.tenant, batch_id).erased_at, status=status
     )  # fmt: skip

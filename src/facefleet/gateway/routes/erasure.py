@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
-from facefleet.gateway.middleware.authentication import Principal
+from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.openapi import refusals
 from facefleet.observability.logs import bound, logger
 from facefleet.tasks.repository import TaskRepository
@@ -34,16 +34,15 @@ def router(records: TaskRepository, retention: Retention) -> APIRouter:
     routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
     @routes.delete("/{task_id}", response_model=Receipt, responses=refusals(TaskNotFound, TaskHeld, RecordsUncertain))
-    async def erase(task_id: str, request: Request) -> Receipt:
+    async def erase(task_id: str, caller: AsCaller) -> Receipt:
         """Erase a task's photos and result now; to erase it again changes nothing."""
-        principal: Principal = request.state.principal
-        return await run_in_threadpool(_erase, records, retention, principal, task_id)
+        return await run_in_threadpool(_erase, records, retention, caller, task_id)
 
     return routes
 
 
-def _erase(records: TaskRepository, retention: Retention, principal: Principal, task_id: str) -> Receipt:
-    task = records.get(principal.tenant, task_id)
+def _erase(records: TaskRepository, retention: Retention, caller: Caller, task_id: str) -> Receipt:
+    task = records.get(caller.tenant, task_id)
     status: Literal["erased", "erasing"] = "erased"
     with bound(task_id=task.id, tenant=task.tenant):
         try:
@@ -51,4 +50,4 @@ def _erase(records: TaskRepository, retention: Retention, principal: Principal, 
         except StoreUnavailable as error:
             status = "erasing"
             _log.warning("task.erasing", code=error.code)
-    return Receipt(task_id=task.id, erased_at=records.get(principal.tenant, task_id).erased_at, status=status)
+    return Receipt(task_id=task.id, erased_at=records.get(caller.tenant, task_id).erased_at, status=status)

@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors.lookup import TaskNotFound
+from facefleet.gateway.caller import AsCaller
 from facefleet.gateway.follow.changes import Changes
-from facefleet.gateway.follow.queue_position import Outlook, Place
-from facefleet.gateway.middleware.authentication import Principal
+from facefleet.gateway.follow.queue_position import Place, QueuePosition
 from facefleet.gateway.openapi import refusals
 from facefleet.gateway.views import view
 from facefleet.tasks.events import Event
@@ -55,20 +55,19 @@ _SeenToo = Annotated[
 ]
 
 
-def router(records: TaskRepository, changes: Changes, outlook: Outlook) -> APIRouter:
+def router(records: TaskRepository, changes: Changes, queue_position: QueuePosition) -> APIRouter:
     """The route of events."""
     routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
     @routes.get("/{task_id}/events", response_class=Response, responses=_STREAM | refusals(TaskNotFound))
-    async def events(task_id: str, request: Request, header: _Seen = None, query: _SeenToo = None) -> Response:
+    async def events(task_id: str, caller: AsCaller, header: _Seen = None, query: _SeenToo = None) -> Response:
         """Follow a task: one event now, one with each change, the last when it ends."""
-        principal: Principal = request.state.principal
-        task = await run_in_threadpool(records.get, principal.tenant, task_id)
+        task = await run_in_threadpool(records.get, caller.tenant, task_id)
         seen = header if header is not None else query or 0
         if task.state.terminal and task.version <= seen:
             return Response(status_code=204)  # with any other answer a browser would come back for ever
         changes.require_room()
-        stream = _Stream(changes, outlook).run(task, seen)
+        stream = _Stream(changes, queue_position).run(task, seen)
         return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
 
     return routes
@@ -77,17 +76,17 @@ def router(records: TaskRepository, changes: Changes, outlook: Outlook) -> APIRo
 @dataclass(frozen=True, slots=True)
 class _Stream:
     changes: Changes
-    outlook: Outlook
+    queue_position: QueuePosition
 
     async def run(self, task: Task, seen: int) -> AsyncIterator[str]:
         """Events of a task from this version of it on, until it ends or the gateway leaves."""
         with self.changes.watch(task, "events") as watch:
-            place, quiet = await self.outlook.place(task), 0.0
+            place, quiet = await self.queue_position.place(task), 0.0
             yield f"retry: {_RETRY_MS}\n\n" + (_event(task, place) if task.version > seen else "")
             while not (task.state.terminal or watch.over):
                 newer = await watch.newer(PLACE_SECONDS)
                 task, before = newer or task, place
-                place = await self.outlook.place(task)
+                place = await self.queue_position.place(task)
                 if (newer and newer.version > seen) or _moved(before, place):
                     quiet = 0.0
                     yield _event(task, place)

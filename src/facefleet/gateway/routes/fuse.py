@@ -1,21 +1,17 @@
-"""``POST /v1/fuse``."""
+"""Serves ``POST /v1/fuse``: one fusion."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from starlette.concurrency import run_in_threadpool
 
 from facefleet.assignments import MAX_SOURCES
-from facefleet.gateway.follow.changes import Changes
-from facefleet.gateway.follow.prefer import answered
-from facefleet.gateway.intake.multipart import FUSION, read_form
+from facefleet.gateway.caller import AsCaller
+from facefleet.gateway.intake.multipart import FUSION, Form
 from facefleet.gateway.intake.options import fuse_options_schema, parse_fuse_options
-from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
-from facefleet.gateway.intake.templates import Targets
-from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WebhookIntake
-from facefleet.gateway.middleware.authentication import Principal
+from facefleet.gateway.intake.reception import Reading, Reception
+from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS
 from facefleet.gateway.openapi import (
     APPLIED,
     CONSENT,
@@ -29,15 +25,7 @@ from facefleet.gateway.openapi import (
     refusals,
 )
 from facefleet.gateway.views import Accepted, TaskView
-from facefleet.media.sniff import Limits
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.task import Task
-
-KINDS = {
-    "/fuse": Kind.FUSE, "/v1/fuse": Kind.FUSE, "/v1/batches": Kind.FUSE,
-    "/v1/faces": Kind.DETECT, "/v1/templates": Kind.TEMPLATE,
-}  # fmt: skip
-"""Path → what a request to it asks for."""
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The task has ended in time (`Prefer`)", "model": TaskView, "headers": LOCATION | APPLIED},
@@ -64,7 +52,14 @@ _BODY = form(
 _REFUSALS = refusals(*FUSION_REFUSALS)
 
 
-def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Changes, targets: Targets) -> APIRouter:
+def _options(form: Form) -> dict[str, object]:
+    return parse_fuse_options(form.texts.get("options"), sources=form.sources).to_json()
+
+
+_READING = Reading(Kind.FUSE, FUSION, _options)
+
+
+def router(reception: Reception) -> APIRouter:
     """The routes of fusion."""
     routes = APIRouter()
 
@@ -77,20 +72,8 @@ def router(intake: Intake, limits: Limits, webhooks: WebhookIntake, changes: Cha
         responses=_ANSWERS | _REFUSALS,
         tags=["fusion"],
     )
-    async def fuse(request: Request, response: Response) -> Response:
+    async def fuse(request: Request, caller: AsCaller, response: Response) -> Response:
         """Fuse the face of `source` into `target`: answers at once with a task, or when it has ended (`Prefer`)."""
-        key = idempotency_key_of(request.headers.get("idempotency-key"))
-        sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FUSION)
-        options = parse_fuse_options(sent.texts.get("options"), sources=sent.sources).to_json()
-        webhook = await webhooks.read(sent.texts)
-        principal: Principal = request.state.principal
-        traceparent = request.headers.get("traceparent")
-
-        def accept() -> Task:
-            template = targets.of_form(principal, sent, options)
-            return intake.accept(principal, TaskRequest(sent, options, key, traceparent, template, webhook=webhook))
-
-        task = await run_in_threadpool(accept)
-        return await answered(changes, request, response, task)
+        return await reception.answer(request, response, caller, _READING)
 
     return routes

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.gateway.follow.queue_position import Outlook
-from facefleet.gateway.middleware.authentication import Principal
+from facefleet.gateway.caller import AsCaller
+from facefleet.gateway.follow.queue_position import QueuePosition
 from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.times import Time
 from facefleet.gateway.views import TaskView, view
@@ -36,17 +36,16 @@ class TaskPage(BaseModel):
     next_cursor: NextCursor
 
 
-def router(listing: Listing, outlook: Outlook) -> APIRouter:
+def router(listing: Listing, queue_position: QueuePosition) -> APIRouter:
     """The route of lists."""
     routes = APIRouter(prefix="/v1", tags=["tasks"])
 
     @routes.get("/tasks", response_model=TaskPage)
-    async def newest(request: Request, query: Annotated[TaskQuery, Query()]) -> TaskPage:
+    async def newest(caller: AsCaller, query: Annotated[TaskQuery, Query()]) -> TaskPage:
         """Your tasks, the newest first; the items of a batch in their order."""
-        principal: Principal = request.state.principal
         wanted = Wanted(query.state, query.kind, query.created_after, query.created_before, query.batch)
-        page = await run_in_threadpool(listing.page, principal.tenant, wanted, query.cursor, query.limit)
-        shown = [view(task, await outlook.place(task)) for task in page.rows]
+        page = await run_in_threadpool(listing.page, caller.tenant, wanted, query.cursor, query.limit)
+        shown = [view(task, await queue_position.place(task)) for task in page.rows]
         return TaskPage(tasks=shown, next_cursor=page.next_cursor)
 
     return routes

@@ -1,4 +1,4 @@
-"""``/v1/operator/…``: the operator's hands over HTTP."""
+"""Serves ``/v1/operator/…``: operators look at tasks, lanes and maintenance, and change them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, Field, StrictBool
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors.conflict import RequeueRefused, TaskEnded
 from facefleet.errors.input import NotPermitted, OptionInvalid
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import RecordsUncertain
-from facefleet.gateway.middleware.authentication import Principal
+from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.openapi import refusals
 from facefleet.gateway.views import TaskView, view
 from facefleet.observability.logs import logger
@@ -51,8 +51,12 @@ class Reason(BaseModel):
     reason: str = Field("", max_length=500)
 
 
-class Door(BaseModel):
+class MaintenanceStatus(BaseModel):
     """Whether new work is taken."""
+
+    # The name that OpenAPI knows it by, which programs generated from that document use.
+    __qualname__ = "Door"
+    model_config = ConfigDict(title="Door")
 
     maintenance: bool
     since: datetime | None = None
@@ -65,27 +69,13 @@ class HoldBody(BaseModel):
     hold: StrictBool
 
 
-def require_operator(request: Request) -> None:
-    """Let operators in, and nobody else.
-
-    Raises:
-        NotPermitted: The caller is none.
-    """
-    principal: Principal = request.state.principal
-    if not principal.operator:
-        raise NotPermitted("Only operators may do this.", subject=principal.subject)
-
-
 def router(control: Control) -> APIRouter:
     """The routes of operators; each change is a line in the log, with its author."""
-    routes = APIRouter(
-        prefix="/v1/operator", tags=["operator"], dependencies=[Depends(require_operator)],
-        responses=refusals(NotPermitted),
-    )  # fmt: skip
+    routes = APIRouter(prefix="/v1/operator", tags=["operator"], responses=refusals(NotPermitted))
 
-    async def change(request: Request, event: str, call: Callable[[], _T], **what: Any) -> _T:
+    async def change(caller: Caller, event: str, call: Callable[[], _T], **what: Any) -> _T:
         done = await run_in_threadpool(call)
-        _log.info(f"operator.{event}", subject=request.state.principal.subject, **what)
+        _log.info(f"operator.{event}", subject=caller.subject, **what)
         return done
 
     @routes.get("/tasks")
@@ -101,20 +91,20 @@ def router(control: Control) -> APIRouter:
         return _view(await run_in_threadpool(control.tasks.get, task_id))
 
     @routes.post("/tasks/{task_id}/requeue", responses=refusals(TaskNotFound, RequeueRefused, RecordsUncertain))
-    async def requeue(task_id: str, request: Request) -> OperatorTask:
+    async def requeue(task_id: str, caller: AsCaller) -> OperatorTask:
         """Queue a failed or canceled task again, with all its budgets and its time."""
-        return _view(await change(request, "requeue", lambda: control.tasks.requeue(task_id), task_id=task_id))
+        return _view(await change(caller, "requeue", lambda: control.tasks.requeue(task_id), task_id=task_id))
 
     @routes.post("/tasks/{task_id}/cancel", responses=refusals(TaskNotFound, TaskEnded, RecordsUncertain))
-    async def cancel(task_id: str, request: Request) -> OperatorTask:
+    async def cancel(task_id: str, caller: AsCaller) -> OperatorTask:
         """End a task that has not ended."""
-        return _view(await change(request, "cancel", lambda: control.cancel(task_id), task_id=task_id))
+        return _view(await change(caller, "cancel", lambda: control.cancel(task_id), task_id=task_id))
 
     @routes.put("/tasks/{task_id}/hold", responses=refusals(TaskNotFound, RecordsUncertain))
-    async def hold(task_id: str, body: HoldBody, request: Request) -> OperatorTask:
+    async def hold(task_id: str, body: HoldBody, caller: AsCaller) -> OperatorTask:
         """Begin or end the legal hold of a task."""
         done = await change(
-            request, "hold", lambda: control.tasks.hold(task_id, on=body.hold), task_id=task_id, hold=body.hold
+            caller, "hold", lambda: control.tasks.hold(task_id, on=body.hold), task_id=task_id, hold=body.hold
         )
         return _view(done)
 
@@ -125,36 +115,36 @@ def router(control: Control) -> APIRouter:
 
     @routes.put("/lanes/{lane}/pause", responses=refusals(OptionInvalid, RecordsUncertain))
     async def pause(
-        lane: Lane, request: Request, body: Reason | None = None, track: Track = "stable"
+        lane: Lane, caller: AsCaller, body: Reason | None = None, track: Track = "stable"
     ) -> list[LaneStatus]:
         """Workers take nothing more from this lane; new work is accepted and waits."""
         reason = body.reason if body else ""
-        await change(request, "pause", lambda: control.pause(lane, track, reason), lane=lane, reason=reason)
+        await change(caller, "pause", lambda: control.pause(lane, track, reason), lane=lane, reason=reason)
         return await run_in_threadpool(control.lanes)
 
     @routes.delete("/lanes/{lane}/pause", responses=refusals(OptionInvalid, RecordsUncertain))
-    async def resume(lane: Lane, request: Request, track: Track = "stable") -> list[LaneStatus]:
+    async def resume(lane: Lane, caller: AsCaller, track: Track = "stable") -> list[LaneStatus]:
         """Workers take from this lane again."""
-        await change(request, "resume", lambda: control.resume(lane, track), lane=lane)
+        await change(caller, "resume", lambda: control.resume(lane, track), lane=lane)
         return await run_in_threadpool(control.lanes)
 
     @routes.get("/maintenance")
-    async def maintenance() -> Door:
+    async def maintenance() -> MaintenanceStatus:
         """Whether new work is taken."""
-        return await run_in_threadpool(_door, control)
+        return await run_in_threadpool(_maintenance_status, control)
 
     @routes.put("/maintenance", responses=refusals(RecordsUncertain))
-    async def close(request: Request, body: Reason | None = None) -> Door:
+    async def close(caller: AsCaller, body: Reason | None = None) -> MaintenanceStatus:
         """Take no new work; what was accepted goes on."""
         reason = body.reason if body else ""
-        await change(request, "maintenance_on", lambda: control.begin_maintenance(reason), reason=reason)
-        return await run_in_threadpool(_door, control)
+        await change(caller, "maintenance_on", lambda: control.begin_maintenance(reason), reason=reason)
+        return await run_in_threadpool(_maintenance_status, control)
 
     @routes.delete("/maintenance", responses=refusals(RecordsUncertain))
-    async def reopen(request: Request) -> Door:
+    async def reopen(caller: AsCaller) -> MaintenanceStatus:
         """Take new work again."""
-        await change(request, "maintenance_off", control.end_maintenance)
-        return await run_in_threadpool(_door, control)
+        await change(caller, "maintenance_off", control.end_maintenance)
+        return await run_in_threadpool(_maintenance_status, control)
 
     return routes
 
@@ -167,6 +157,8 @@ def _view(task: Task) -> OperatorTask:
     )  # fmt: skip
 
 
-def _door(control: Control) -> Door:
+def _maintenance_status(control: Control) -> MaintenanceStatus:
     closed = control.maintenance()
-    return Door(maintenance=True, since=closed.since, reason=closed.reason) if closed else Door(maintenance=False)
+    if closed is None:
+        return MaintenanceStatus(maintenance=False)
+    return MaintenanceStatus(maintenance=True, since=closed.since, reason=closed.reason)

@@ -10,11 +10,11 @@ from facefleet.errors.input import OptionInvalid
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
 from facefleet.errors.task import ObjectMissing
+from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.downloads import Redirect, download
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import waited
-from facefleet.gateway.follow.queue_position import Outlook
-from facefleet.gateway.middleware.authentication import Principal
+from facefleet.gateway.follow.queue_position import QueuePosition
 from facefleet.gateway.openapi import APPLIED, PICTURES, PREFER, refusals
 from facefleet.gateway.views import TaskView, view
 from facefleet.media.sniff import ImageType
@@ -23,7 +23,7 @@ from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 
-def router(records: TaskRepository, store: Store, changes: Changes, outlook: Outlook) -> APIRouter:
+def router(records: TaskRepository, store: Store, changes: Changes, queue_position: QueuePosition) -> APIRouter:
     """The routes of tasks."""
     routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
@@ -31,12 +31,11 @@ def router(records: TaskRepository, store: Store, changes: Changes, outlook: Out
         "/{task_id}", response_model=TaskView, openapi_extra={"parameters": [PREFER]},
         responses={200: {"headers": APPLIED}, **refusals(TaskNotFound)},
     )  # fmt: skip
-    async def show(task_id: str, request: Request, response: Response) -> TaskView:
+    async def show(task_id: str, request: Request, caller: AsCaller, response: Response) -> TaskView:
         """The task as it stands, or when it has ended (`Prefer: wait=N`)."""
-        principal: Principal = request.state.principal
-        task = await run_in_threadpool(records.get, principal.tenant, task_id)
+        task = await run_in_threadpool(records.get, caller.tenant, task_id)
         task = await waited(changes, request, response, task)
-        return view(task, await outlook.place(task))
+        return view(task, await queue_position.place(task))
 
     @routes.head("/{task_id}/result", include_in_schema=False)
     @routes.get(
@@ -44,26 +43,24 @@ def router(records: TaskRepository, store: Store, changes: Changes, outlook: Out
         responses=PICTURES
         | refusals(OptionInvalid, TaskNotFound, ResultNotReady, ResultUnavailable, StoreUnavailable),
     )  # fmt: skip
-    async def result(task_id: str, request: Request, redirect: Redirect = True) -> Response:
+    async def result(task_id: str, request: Request, caller: AsCaller, redirect: Redirect = True) -> Response:
         """The fused photo of a task that succeeded; where the store gives links, a redirect to it."""
-        principal: Principal = request.state.principal
-        return await run_in_threadpool(_result, records, store, principal, task_id, request.method, redirect)
+        return await run_in_threadpool(_result, records, store, caller, task_id, request.method, redirect)
 
     @routes.post(
         "/{task_id}/cancel", response_model=TaskView, responses=refusals(TaskNotFound, TaskEnded, RecordsUncertain)
     )
-    async def cancel(task_id: str, request: Request) -> TaskView:
+    async def cancel(task_id: str, caller: AsCaller) -> TaskView:
         """End a task that has not ended; to cancel it again changes nothing."""
-        principal: Principal = request.state.principal
-        return view(await run_in_threadpool(records.cancel, principal.tenant, task_id))
+        return view(await run_in_threadpool(records.cancel, caller.tenant, task_id))
 
     return routes
 
 
 def _result(
-    records: TaskRepository, store: Store, principal: Principal, task_id: str, method: str, redirect: bool
+    records: TaskRepository, store: Store, caller: Caller, task_id: str, method: str, redirect: bool
 ) -> Response:
-    task = records.get(principal.tenant, task_id)
+    task = records.get(caller.tenant, task_id)
     if task.result is None or task.result_type is None:
         raise _absence(task)
     name = f"{task.id}{ImageType(task.result_type).extension}"

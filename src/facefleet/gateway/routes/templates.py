@@ -1,4 +1,4 @@
-"""``/v1/templates``: targets that are registered once and fused into many times."""
+"""Serves ``/v1/templates``: targets that are registered once and fused into many times."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from facefleet.errors.input import ConsentRequired, OptionInvalid
 from facefleet.errors.lookup import TaskNotFound, TemplateNotFound
 from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
 from facefleet.errors.task import ObjectMissing
+from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.downloads import Redirect, download
-from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import waited
-from facefleet.gateway.intake.multipart import Fields, Form, read_form
-from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
-from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS, WebhookIntake
-from facefleet.gateway.middleware.authentication import Principal
+from facefleet.gateway.intake.multipart import Fields, Form
+from facefleet.gateway.intake.reception import Reading, Reception
+from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS
 from facefleet.gateway.openapi import (
     APPLIED,
     CONSENT,
@@ -37,7 +36,7 @@ from facefleet.gateway.openapi import (
 )
 from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.views import Problem, problem_of
-from facefleet.media.sniff import ImageType, Limits
+from facefleet.media.sniff import ImageType
 from facefleet.observability.logs import logger
 from facefleet.storage.store import Store
 from facefleet.tasks.kinds import KINDS, Kind
@@ -107,66 +106,64 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 _REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound)
 
 
+def _name(form: Form) -> str:
+    name = form.texts.get("name")
+    if name is None:
+        return ""
+    if not 1 <= len(name) <= MAX_NAME or "\0" in name:
+        raise OptionInvalid(f"name must have 1 to {MAX_NAME} characters, none of them NUL.", field="name")
+    return name
+
+
+_READING = Reading(Kind.TEMPLATE, FIELDS, name=_name)
+
+
 def router(
-    intake: Intake,
-    limits: Limits,
-    webhooks: WebhookIntake,
-    changes: Changes,
-    templates: Templates,
-    retention: Retention,
+    reception: Reception, templates: Templates, records: TaskRepository, store: Store, retention: Retention
 ) -> APIRouter:
     """The routes of templates."""
     routes = APIRouter(prefix="/v1/templates", tags=["templates"])
 
     @routes.post("", status_code=202, response_model=TemplateView, openapi_extra=_BODY, responses=_ANSWERS | _REFUSALS)
-    async def register(request: Request, response: Response) -> TemplateView:
+    async def register(request: Request, caller: AsCaller, response: Response) -> TemplateView:
         """Register a target; a worker finds its faces. It is kept until you delete it."""
-        key = idempotency_key_of(request.headers.get("idempotency-key"))
-        sent = await read_form(request.headers.get("content-type", ""), request.stream(), limits, FIELDS)
-        webhook, trace = await webhooks.read(sent.texts), request.headers.get("traceparent")
-        wanted = TaskRequest(sent, {}, key, trace, kind=Kind.TEMPLATE, name=_name(sent), webhook=webhook)
-        principal: Principal = request.state.principal
-        task = await run_in_threadpool(intake.accept, principal, wanted)
-        task = await waited(changes, request, response, task)
+        task = await reception.accept(request, caller, _READING)
+        task = await waited(reception.changes, request, response, task)
         shown = view(await run_in_threadpool(templates.of_task, task.tenant, task.id))
         response.status_code = 200 if task.state.terminal else 202
         response.headers["Location"] = shown.links.self
         return shown
 
     @routes.get("", response_model=TemplatePageView)
-    async def newest(request: Request, query: Annotated[PageQuery, Query()]) -> TemplatePageView:
+    async def newest(caller: AsCaller, query: Annotated[PageQuery, Query()]) -> TemplatePageView:
         """Your templates, the newest first."""
-        principal: Principal = request.state.principal
-        page = await run_in_threadpool(templates.page, principal.tenant, query.cursor, query.limit)
+        page = await run_in_threadpool(templates.page, caller.tenant, query.cursor, query.limit)
         return TemplatePageView(templates=[view(one) for one in page.rows], next_cursor=page.next_cursor)
 
     @routes.get("/{template_id}", response_model=TemplateView, responses=refusals(TemplateNotFound))
-    async def show(template_id: str, request: Request) -> TemplateView:
+    async def show(template_id: str, caller: AsCaller) -> TemplateView:
         """The template as it stands."""
-        principal: Principal = request.state.principal
-        return view(await run_in_threadpool(templates.get, principal.tenant, template_id))
+        return view(await run_in_threadpool(templates.get, caller.tenant, template_id))
 
     @routes.head("/{template_id}/image", include_in_schema=False)
     @routes.get(
         "/{template_id}/image", response_class=Response,
         responses=PICTURES | refusals(OptionInvalid, TemplateNotFound, StoreUnavailable),
     )  # fmt: skip
-    async def image(template_id: str, request: Request, redirect: Redirect = True) -> Response:
+    async def image(template_id: str, request: Request, caller: AsCaller, redirect: Redirect = True) -> Response:
         """The photo of a template; where the store gives links, a redirect to it."""
-        principal: Principal = request.state.principal
 
         def load() -> Response:
-            return _image(intake.store, templates.get(principal.tenant, template_id), request.method, redirect)
+            return _image(store, templates.get(caller.tenant, template_id), request.method, redirect)
 
         return await run_in_threadpool(load)
 
     @routes.delete(
         "/{template_id}", response_model=TemplateReceipt, responses=refusals(TemplateNotFound, RecordsUncertain)
     )
-    async def delete(template_id: str, request: Request) -> TemplateReceipt:
+    async def delete(template_id: str, caller: AsCaller) -> TemplateReceipt:
         """Delete a template and its photo now; tasks that still want to use it fail. To delete it again is no error."""
-        principal: Principal = request.state.principal
-        return await run_in_threadpool(_delete, templates, intake.records, retention, principal, template_id)
+        return await run_in_threadpool(_delete, templates, records, retention, caller, template_id)
 
     return routes
 
@@ -184,15 +181,6 @@ def view(template: Template) -> TemplateView:
     )  # fmt: skip
 
 
-def _name(sent: Form) -> str:
-    name = sent.texts.get("name")
-    if name is None:
-        return ""
-    if not 1 <= len(name) <= MAX_NAME or "\0" in name:
-        raise OptionInvalid(f"name must have 1 to {MAX_NAME} characters, none of them NUL.", field="name")
-    return name
-
-
 def _image(store: Store, template: Template, method: str, redirect: bool) -> Response:
     name = f"{template.id}{ImageType(template.media_type).extension}"
     try:
@@ -204,9 +192,9 @@ def _image(store: Store, template: Template, method: str, redirect: bool) -> Res
 
 
 def _delete(
-    templates: Templates, records: TaskRepository, retention: Retention, principal: Principal, template_id: str
+    templates: Templates, records: TaskRepository, retention: Retention, caller: Caller, template_id: str
 ) -> TemplateReceipt:
-    template = templates.delete(principal.tenant, template_id)
+    template = templates.delete(caller.tenant, template_id)
     status: Literal["deleted", "deleting"] = "deleted"
     _cancel(records, template)
     try:
@@ -219,6 +207,6 @@ def _delete(
 
 
 def _cancel(records: TaskRepository, template: Template) -> None:
-    """Nobody waits for its preparation any more."""
+    """End the task that prepares a template, unless it has ended."""
     with suppress(TaskEnded, TaskNotFound):
         records.cancel(template.tenant, template.task)

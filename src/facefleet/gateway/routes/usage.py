@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.clock import Clock
 from facefleet.errors.input import OptionInvalid
-from facefleet.gateway.middleware.authentication import Principal
+from facefleet.gateway.caller import AsCaller
 from facefleet.gateway.times import Day
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.usage import Usage
@@ -58,11 +58,10 @@ def router(usage: Usage, clock: Clock) -> APIRouter:
     routes = APIRouter(prefix="/v1", tags=["usage"])
 
     @routes.get("/usage", response_model=UsageView)
-    async def show(request: Request, query: Annotated[UsageQuery, Query()]) -> UsageView:
+    async def show(caller: AsCaller, query: Annotated[UsageQuery, Query()]) -> UsageView:
         """What you have used, by day and kind."""
-        principal: Principal = request.state.principal
         first, last = _span(query, clock().date())
-        found = await run_in_threadpool(usage.days, principal.tenant, first, last)
+        found = await run_in_threadpool(usage.days, caller.tenant, first, last)
         days = [
             UsageDay(
                 date=d.day, kind=d.kind, tasks=d.tasks, succeeded=d.succeeded, failed=d.failed, canceled=d.canceled,

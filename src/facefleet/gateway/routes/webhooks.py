@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors.lookup import DeliveryNotFound, TaskNotFound
 from facefleet.errors.outage import RecordsUncertain
-from facefleet.gateway.middleware.authentication import Principal
+from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.openapi import refusals
 from facefleet.observability.logs import bound, logger
 from facefleet.tasks.deliveries import Deliveries, Delivery, DeliveryState
@@ -52,10 +52,9 @@ def router(records: TaskRepository, deliveries: Deliveries) -> APIRouter:
     routes = APIRouter(prefix="/v1/tasks/{task_id}/webhooks", tags=["webhooks"])
 
     @routes.get("", response_model=DeliveriesView, responses=refusals(TaskNotFound))
-    async def show(task_id: str, request: Request) -> DeliveriesView:
+    async def show(task_id: str, caller: AsCaller) -> DeliveriesView:
         """What was sent of a task, and what became of it."""
-        principal: Principal = request.state.principal
-        found = await run_in_threadpool(lambda: deliveries.of_task(records.get(principal.tenant, task_id)))
+        found = await run_in_threadpool(lambda: deliveries.of_task(records.get(caller.tenant, task_id)))
         return DeliveriesView(deliveries=[_view(delivery) for delivery in found])
 
     @routes.post(
@@ -64,21 +63,20 @@ def router(records: TaskRepository, deliveries: Deliveries) -> APIRouter:
         response_model=DeliveryView,
         responses=refusals(TaskNotFound, DeliveryNotFound, RecordsUncertain),
     )
-    async def replay(task_id: str, delivery_id: str, request: Request) -> DeliveryView:
+    async def replay(task_id: str, delivery_id: str, caller: AsCaller) -> DeliveryView:
         """Send an event again now, whatever became of it."""
-        principal: Principal = request.state.principal
-        return await run_in_threadpool(_replay, records, deliveries, principal, task_id, delivery_id)
+        return await run_in_threadpool(_replay, records, deliveries, caller, task_id, delivery_id)
 
     return routes
 
 
 def _replay(
-    records: TaskRepository, deliveries: Deliveries, principal: Principal, task_id: str, delivery_id: str
+    records: TaskRepository, deliveries: Deliveries, caller: Caller, task_id: str, delivery_id: str
 ) -> DeliveryView:
-    task = records.get(principal.tenant, task_id)
+    task = records.get(caller.tenant, task_id)
     with bound(task_id=task.id, tenant=task.tenant, delivery_id=delivery_id[:64]):
         delivery = deliveries.replay(task, delivery_id)
-        _log.info("webhook.replayed", subject=principal.subject)
+        _log.info("webhook.replayed", subject=caller.subject)
     return _view(delivery)
 
 

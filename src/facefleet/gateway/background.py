@@ -1,0 +1,77 @@
+"""Runs what works beside the requests: the sweeper, retention, webhook delivery, and following changed records."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from threading import Event, Thread
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+from facefleet.config import Settings
+from facefleet.gateway.follow.changes import Changes
+from facefleet.upkeep.retention import Retention
+from facefleet.upkeep.sweeper import Sweeper
+from facefleet.webhooks.deliver import Deliverer
+from facefleet.webhooks.resolve import Resolver
+
+JOIN_SECONDS = 10  # a round that hangs in a dead store or database must not keep the process
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """What runs from the start of the application to its end.
+
+    Attributes:
+        settings: Say how often each thread works, and how many threads serve requests.
+        sweeper: Sends and fails what was lost.
+        retention: Deletes what is old.
+        deliverer: Sends webhooks; none where nothing can be signed.
+        resolver: Judges the addresses of webhooks, in threads of its own.
+        changes: Follows changed records, in the server's loop.
+    """
+
+    settings: Settings
+    sweeper: Sweeper
+    retention: Retention
+    deliverer: Deliverer | None
+    resolver: Resolver
+    changes: Changes
+
+    def lifespan(self) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+        """The start and the end of all of it, as the framework asks for them."""
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            # Before anything uses a thread: the limit is that of this loop, which exists only now.
+            anyio.to_thread.current_default_thread_limiter().total_tokens = self.settings.gateway.threads
+            stop = Event()
+            threads = self._threads(stop)
+            for thread in threads:
+                thread.start()
+            following = asyncio.create_task(self.changes.run())
+            yield
+            # Backwards. Whoever waits for a change has been told to leave before (server.Server), so nobody needs the
+            # follower; the threads end before whoever opened their database and store closes them; the resolver last,
+            # since the deliverer's thread uses it.
+            following.cancel()
+            stop.set()
+            for thread in threads:
+                await asyncio.to_thread(thread.join, JOIN_SECONDS)
+            self.resolver.close()
+
+        return lifespan
+
+    def _threads(self, stop: Event) -> list[Thread]:
+        """One for each kind of work that blocks: a slow store must delay neither the sweeper nor the webhooks."""
+        sweep, delete = self.settings.sweeper.interval, self.settings.retention.interval
+        threads = [
+            Thread(target=self.sweeper.run, args=(stop.wait, sweep), name="sweeper", daemon=True),
+            Thread(target=self.retention.run, args=(stop.wait, delete), name="retention", daemon=True),
+        ]
+        if self.deliverer is not None:
+            threads.append(Thread(target=self.deliverer.run, args=(stop,), name="webhooks", daemon=True))
+        return threads

@@ -1,0 +1,66 @@
+"""Says for whom a request is answered: the principal that authentication found, and the permission it was let in by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from facefleet.gateway.endpoints import Permission, endpoint_of
+
+PRINCIPAL = "principal"  # in the state of a request: set by authentication, read here
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody who was authenticated.
+
+    Attributes:
+        tenant: Whose bytes the uploads are.
+        subject: Who it is.
+        permissions: What it may do.
+    """
+
+    tenant: str
+    subject: str
+    permissions: frozenset[Permission]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A principal that asks an endpoint.
+
+    Attributes:
+        principal: Who asks.
+        permission: That of the endpoint, which the principal has.
+    """
+
+    principal: Principal
+    permission: Permission
+
+    @property
+    def tenant(self) -> str:
+        """Whose tasks, templates and batches it sees."""
+        return self.principal.tenant
+
+    @property
+    def subject(self) -> str:
+        """Who is written down as having asked."""
+        return self.principal.subject
+
+
+async def caller_of(request: Request) -> Caller:
+    """The caller of a route; the authentication layer has refused it before if it may not ask.
+
+    Raises:
+        LookupError: The route is public or not in the table of endpoints, so that nobody was authenticated for it.
+    """
+    endpoint = endpoint_of(request.scope)
+    if endpoint is None or endpoint.permission is None:
+        raise LookupError(f"{request.method} {request.url.path} has no permission in the table of endpoints.")
+    return Caller(request.scope["state"][PRINCIPAL], endpoint.permission)
+
+
+AsCaller = Annotated[Caller, Depends(caller_of)]
+"""The type of a route's parameter that is its caller."""

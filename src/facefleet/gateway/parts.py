@@ -1,0 +1,73 @@
+"""Opens what the gateway is made of: records, object store, broker, metrics and tracer; the program closes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from facefleet.clock import now
+from facefleet.config import Settings
+from facefleet.observability.metrics import Metrics
+from facefleet.observability.tracing import Tracer, open_tracer
+from facefleet.queue.app import build_app
+from facefleet.queue.broker import Broker
+from facefleet.queue.submit import Submitter
+from facefleet.queue.wakes import Waker
+from facefleet.storage.opening import open_store
+from facefleet.storage.store import Store
+from facefleet.tasks import schema
+from facefleet.tasks.database import Database
+from facefleet.tasks.repository import TaskRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The connections of one gateway process to the outside; tests replace them one by one."""
+
+    database: Database
+    records: TaskRepository
+    store: Store
+    broker: Broker
+    submitter: Submitter
+    waker: Waker
+    metrics: Metrics
+    tracer: Tracer
+
+    @classmethod
+    def build(cls, settings: Settings) -> Parts:
+        """Open everything; the broker may be away.
+
+        Raises:
+            OutageError: Records or store cannot be opened.
+        """
+        metrics = Metrics(CollectorRegistry())
+        database = Database(
+            settings.records_url, busy_timeout=settings.records.busy_timeout, on_outage=metrics.on_outage("records")
+        )
+        schema.require_current(database)
+        queue = settings.queue
+        url = queue.url.get_secret_value()
+        celery = build_app(
+            url, prefix=queue.prefix, lower_lane_every=queue.lower_lane_every,
+            visibility_timeout=queue.visibility_timeout,
+        )  # fmt: skip
+        broker_away = metrics.on_outage("broker")
+        waker = Waker(url, prefix=queue.prefix, metrics=metrics)
+        return cls(
+            database=database,
+            records=TaskRepository(database, now, waker),
+            store=open_store(settings.objects_url, settings.objects, on_outage=metrics.on_outage("store")),
+            broker=Broker(url, prefix=queue.prefix, on_outage=broker_away),
+            submitter=Submitter(celery, on_outage=broker_away),
+            waker=waker,
+            metrics=metrics,
+            tracer=open_tracer(settings.tracing, "gateway", metrics.count_spans),
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.waker.close()
+        self.broker.close()
+        self.database.close()
+        self.tracer.close()
