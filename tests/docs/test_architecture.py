@@ -1,0 +1,26 @@
+"""The page on the architecture names files that are there, and the floors that `make check` holds."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "concepts" / "architecture.md"
+
+
+def test_every_file_that_the_page_names_is_there() -> None:
+    named = set(re.findall(r"`((?:\w+/)+\w+\.py)`", PAGE.read_text()))
+    assert len(named) > 15, "the search finds what it looks for"
+    assert {
+        name for name in named if not any((root / name).is_file() for root in (ROOT, ROOT / "src/facefleet"))
+    } == set()
+
+
+def test_the_page_tells_the_floors_that_are_checked() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    checked = [set(layer.split(" | ")) for layer in contracts[0]["layers"]]
+    told = re.search(r"^    cli > .+?\n\n", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert told is not None
+    assert [set(re.findall(r"\w+", floor)) for floor in told[0].split(">")] == checked
