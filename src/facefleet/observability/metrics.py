@@ -69,7 +69,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self.requests = Counter(
-            "facefusion_requests_total", "Fusion requests by what became of them at the door.",
+            "facefusion_requests_total", "Requests for tasks by their outcome.",
             ["kind", "outcome"], registry=registry,
         )  # fmt: skip
         self.process_seconds = Histogram(
@@ -85,27 +85,30 @@ class Metrics:
             ["kind"], multiprocess_mode="livesum", registry=registry,
         )  # fmt: skip
         self.retries = Counter(
-            "facefusion_retries_total", "Runs that ended with another one to come, by what they met.",
+            "facefusion_retries_total", "Runs that ended in a retry, by the code of the error.",
             ["kind", "code"], registry=registry,
         )  # fmt: skip
         self.handed_back = Counter(
-            "facefusion_handed_back_total", "Tasks that a leaving worker gave back.", ["kind"], registry=registry
+            "facefusion_handed_back_total", "Tasks that a leaving worker handed back.", ["kind"], registry=registry
         )
         self.leases_lost = Counter(
-            "facefusion_leases_lost_total", "Claims that a heartbeat no longer found.", ["kind"], registry=registry
+            "facefusion_leases_lost_total", "Claims that were lost before their run ended.", ["kind"], registry=registry
         )
         self.prepared = Counter(
-            "facefusion_prepared_photos_total", "Photos of fusions by whether they had been made ready before.",
+            "facefusion_prepared_photos_total", "Photos of fusions by whether they were prepared already.",
             ["photo", "outcome"], registry=registry,
         )  # fmt: skip
         self.outages = Counter(
             "facefusion_outages_total", "Calls that a part did not answer.", ["part"], registry=registry
         )
         self.sweeps = Counter(
-            "facefusion_sweeper_actions_total", "What the sweeper put right.", ["action"], registry=registry
+            "facefusion_sweeper_actions_total", "Repairs by the sweeper.", ["action"], registry=registry
         )
         self.deleted = Counter(
-            "facefusion_deleted_total", "What retention and erasure deleted.", ["what"], registry=registry
+            "facefusion_deleted_total",
+            "Objects and rows that retention and erasure deleted.",
+            ["what"],
+            registry=registry,
         )
 
         self.webhook_attempts = Counter(
@@ -116,15 +119,18 @@ class Metrics:
             ["event", "outcome"], registry=registry,
         )  # fmt: skip
         self.watchers = Gauge(
-            "facefusion_watchers", "Clients that wait for a task to change.",
+            "facefusion_watchers", "Clients that wait for a change of a task.",
             ["how"], multiprocess_mode="livesum", registry=registry,
         )  # fmt: skip
         self.wakes = Counter(
-            "facefusion_wakes_total", "Wakes to whoever waits for a record to change.", ["outcome"], registry=registry
+            "facefusion_wakes_total",
+            "Messages that wake those who wait for a change of a record.",
+            ["outcome"],
+            registry=registry,
         )
 
         self.spans = Counter(
-            "facefusion_spans_total", "Spans of traces by what became of them.", ["outcome"], registry=registry
+            "facefusion_spans_total", "Spans of traces by whether they were sent.", ["outcome"], registry=registry
         )
 
     def count_spans(self, outcome: str, spans: int) -> None:
@@ -174,7 +180,7 @@ def _records(sample: RecordsSample | None) -> Iterable[Metric]:
         "facefusion_queue_oldest_seconds", "s that the oldest queued task has waited.", labels=_LANE
     )
     paused = GaugeMetricFamily("facefusion_lane_paused", "1 where operators paused the lane.", labels=_LANE)
-    maintenance = GaugeMetricFamily("facefusion_maintenance", "1 while operators let no new work in.")
+    maintenance = GaugeMetricFamily("facefusion_maintenance", "1 while maintenance refuses new work.")
     if sample is not None:
         maintenance.add_metric((), sample.maintenance)
         for lane in sample.lanes:

@@ -72,7 +72,7 @@ class Lifecycle:
         self.ready.set()
 
     def end(self) -> None:
-        """Say that the consumer's loop is over and everything is closed."""
+        """Note that the consumer's loop is over and everything is closed."""
         self._closed.set()
 
     def _on_stop(self) -> None:

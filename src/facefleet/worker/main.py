@@ -162,9 +162,7 @@ def _keep_logging(**_: Any) -> None:
 def _register(app: Celery, runner: Runner, lifecycle: Lifecycle) -> None:
     @app.task(name=HANDLE, ignore_result=True, bind=True)  # type: ignore[untyped-decorator]
     def _handle(message: Any, task_id: str) -> None:
-        if (
-            lifecycle.leaving.is_set()
-        ):  # it was asked for before the signal came, and goes back to the front of its list
+        if lifecycle.leaving.is_set():  # the message came with the signal; it goes back to the front of its list
             raise Reject("the worker is leaving", requeue=True)
         try:
             runner(task_id, message.request.get("traceparent"))

@@ -64,4 +64,4 @@ class Probe:
 
 class _NoRequestLog(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Probes come every few seconds; a line for each would bury the tasks."""
+        """Log nothing: probes come every few seconds, and a line for each would hide those of tasks."""

@@ -120,7 +120,7 @@ class Runner:
             self.metrics.process_seconds.labels(task.kind.value, ending.value).observe(time.perf_counter() - started)
 
     def _end(self, run: Run) -> Ending:
-        """Do the work, and where it cannot be done, what the error asks for."""
+        """Do the work; where that fails, do what the error asks for."""
         try:
             return self._succeed(run)
         except ClaimLost:
@@ -140,7 +140,7 @@ class Runner:
             return self._fail_or_retry(run, InternalError("The worker met an internal error.", cause=cause))
 
     def _succeed(self, run: Run) -> Ending:
-        """What every success does, step by step."""
+        """Take the steps of every success, in their order."""
         started = time.perf_counter()
         run.timings.ms["queued"] = (self.clock() - run.task.created_at).total_seconds() * 1000
         outcome = self.handlers[run.task.kind](run)
@@ -150,14 +150,14 @@ class Runner:
         return self._complete(run, outcome, result, seconds=round(time.perf_counter() - started, 3))
 
     def _mark(self, run: Run, picture: Picture | None) -> MarkedPicture | None:
-        """The picture with the marks that say it was generated; none where the handler made none."""
+        """Mark the picture, if there is one, as generated."""
         if picture is None:
             return None
         with run.timings.timed("mark"):
             return mark(picture, producer=self.producer, content_id=run.task.id)
 
     def _store(self, run: Run, picture: MarkedPicture | None) -> StoredResult | None:
-        """Where the picture is stored; none where there is none."""
+        """Store the picture, if there is one, as the result of this run."""
         if picture is None:
             return None
         with run.timings.timed("store"):
