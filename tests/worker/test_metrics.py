@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from obstore.store import MemoryStore
@@ -18,8 +20,10 @@ from facefleet.queue.app import build_app
 from facefleet.queue.submit import Submitter
 from facefleet.storage.store import ObjectStore
 from facefleet.worker.leases import Leases
+from facefleet.worker.outcome import Ending
 
 FUSE = {"kind": "fuse"}
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "metrics-and-logs.md"
 
 
 class Watched(ObjectStore):
@@ -90,3 +94,8 @@ def test_a_message_that_the_broker_did_not_take_is_an_outage_once_a_second() -> 
             with pytest.raises(QueueUnavailable):
                 submitter.send(a_task())
         assert metrics.registry.get_sample_value("facefusion_outages_total", labels) == 1
+
+
+def test_the_reference_names_every_ending_of_a_run() -> None:
+    row = next(line for line in REFERENCE.read_text().splitlines() if line.startswith("| `facefusion_process_seconds`"))
+    assert re.findall(r"`(\w+)`", row.rpartition("|")[0].rpartition("|")[2]) == list(Ending)

@@ -70,9 +70,9 @@ class OtlpTracer:
         self._provider.add_span_processor(self._processor)
         self._tracer = self._provider.get_tracer("facefleet", version("facefleet"))
 
-    def open(self, name: str, side: SpanKind, traceparent: str | None) -> AbstractContextManager[Span]:
+    def open(self, name: str, kind: SpanKind, traceparent: str | None) -> AbstractContextManager[Span]:
         """See ``Tracer``."""
-        return _open_span(self._tracer, name, side, _caller_context(traceparent))
+        return _open_span(self._tracer, name, kind, _caller_context(traceparent))
 
     def close(self) -> None:
         """Send the spans that wait, for at most ``CLOSE_SECONDS``."""
@@ -95,8 +95,8 @@ class _OtlpSpan:
         context = self._span.get_span_context()
         return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags & 1:02x}"
 
-    def child(self, name: str, side: SpanKind) -> AbstractContextManager[Span]:
-        return _open_span(self._tracer, name, side, self._context())
+    def child(self, name: str, kind: SpanKind) -> AbstractContextManager[Span]:
+        return _open_span(self._tracer, name, kind, self._context())
 
     def add_ended_child(self, name: str, began: int, ended: int) -> None:
         self._tracer.start_span(name, self._context(), start_time=began).end(ended)
@@ -119,8 +119,8 @@ class _OtlpSpan:
 
 
 @contextmanager
-def _open_span(tracer: trace.Tracer, name: str, side: SpanKind, parent: Context) -> Iterator[Span]:
-    span = tracer.start_span(name, parent, _KINDS[side])
+def _open_span(tracer: trace.Tracer, name: str, kind: SpanKind, parent: Context) -> Iterator[Span]:
+    span = tracer.start_span(name, parent, _KINDS[kind])
     try:
         with as_current(_OtlpSpan(tracer, span)) as opened:
             yield opened

@@ -43,7 +43,7 @@ class Span(Protocol):
     def traceparent(self) -> str | None:
         """The W3C trace context to hand to the program that continues the work; none where nothing is traced."""
 
-    def child(self, name: str, side: SpanKind) -> AbstractContextManager[Span]:
+    def child(self, name: str, kind: SpanKind) -> AbstractContextManager[Span]:
         """Open a span inside this one; it ends with the block, and fails with the block's error."""
 
     def add_ended_child(self, name: str, began: int, ended: int) -> None:
@@ -65,7 +65,7 @@ class Span(Protocol):
 class Tracer(Protocol):
     """Opens the first span of each trace in a program."""
 
-    def open(self, name: str, side: SpanKind, traceparent: str | None) -> AbstractContextManager[Span]:
+    def open(self, name: str, kind: SpanKind, traceparent: str | None) -> AbstractContextManager[Span]:
         """Open the first span of this program's part of a trace; it continues the caller's trace, if there is one."""
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class _NoSpan:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def child(self, name: str, side: SpanKind) -> AbstractContextManager[Span]:  # noqa: ARG002
+    def child(self, name: str, kind: SpanKind) -> AbstractContextManager[Span]:  # noqa: ARG002
         return self
 
     def add_ended_child(self, name: str, began: int, ended: int) -> None:
@@ -109,7 +109,7 @@ _current: ContextVar[Span] = ContextVar("span", default=NO_SPAN)
 class NoTracer:
     """Traces nothing: the tracer where tracing is off."""
 
-    def open(self, name: str, side: SpanKind, traceparent: str | None) -> AbstractContextManager[Span]:  # noqa: ARG002
+    def open(self, name: str, kind: SpanKind, traceparent: str | None) -> AbstractContextManager[Span]:  # noqa: ARG002
         """Open a span that records nothing."""
         return NO_SPAN
 
@@ -141,9 +141,9 @@ def current() -> Span:
     return _current.get()
 
 
-def span(name: str, side: SpanKind = SpanKind.INTERNAL) -> AbstractContextManager[Span]:
+def span(name: str, kind: SpanKind = SpanKind.INTERNAL) -> AbstractContextManager[Span]:
     """Open a span inside the current one."""
-    return _current.get().child(name, side)
+    return _current.get().child(name, kind)
 
 
 @contextmanager
