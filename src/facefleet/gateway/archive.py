@@ -1,7 +1,7 @@
-"""The results of a batch as one ZIP file, made as it is sent: one picture at a time is held, and nothing is deflated.
+"""Writes the results of a batch as one ZIP file while it is sent: it holds one picture at a time and deflates nothing.
 
 An entry is written when its size and checksum are known, so that its header has both; readers that take a ZIP file from
-a stream need that of entries that are stored.
+a stream need that of entries that are stored without compression.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that the format knows; the record
 
 
 class _Window(io.RawIOBase):
-    """The end of a long file: what was taken is forgotten, and the rest can still be written over."""
+    """Holds the end of a long file: what was taken is freed, and the rest can still be written over."""
 
     def __init__(self) -> None:
         self._taken = 0
@@ -46,7 +46,7 @@ class _Window(io.RawIOBase):
         return self._taken + self._rest.seek(offset, whence)
 
     def take(self) -> bytes:
-        """Everything that was written since."""
+        """Take everything that was written since the last call."""
         data = self._rest.getvalue()
         self._taken += len(data)
         self._rest = io.BytesIO()
@@ -54,7 +54,7 @@ class _Window(io.RawIOBase):
 
 
 def archive(items: Iterable[Task], store: Store) -> Iterator[bytes]:
-    """The file, piece by piece: ``0007.jpg`` of what succeeded, and ``results.json`` of everything.
+    """Write the file piece by piece: ``0007.jpg`` for each item that succeeded, and ``results.json`` about all.
 
     Raises:
         StoreUnavailable: The store went away; the file ends before its end.

@@ -1,4 +1,4 @@
-"""A picture on its way to whoever may have it: through the gateway, or by a link where the store gives links."""
+"""Answers a download of a picture: through the gateway, or by a link where the object store gives links."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ Redirect = Annotated[bool, Query(description="false: the bytes come from here, w
 def download(
     store: Store, key: str, media_type: str, name: str, method: str, *, redirect: bool
 ) -> Response:  # fmt: skip
-    """The answer to a request for an object.
+    """Answer a request for an object.
 
     Args:
-        store: Where it is.
-        key: Of the object.
-        media_type: Of its content.
-        name: Of the file to be.
+        store: Holds the object.
+        key: Names the object in the store.
+        media_type: Content type of the answer.
+        name: File name that the answer suggests.
         method: ``GET`` or ``HEAD``.
-        redirect: Whether a link will do.
+        redirect: Whether the caller takes a link instead of the bytes.
 
     Raises:
-        ObjectMissing: It is not there.
+        ObjectMissing: The object is not there.
         StoreUnavailable: The store does not answer.
     """
     # A signed link is good for one method, and that is GET.
     link = store.link(key, _LINK_SECONDS) if redirect and method == "GET" else None
     if link is not None:
         return RedirectResponse(link, headers=PRIVATE)
-    found = store.stream(key)
-    headers = PRIVATE | {"Content-Disposition": f'inline; filename="{name}"', "Content-Length": str(found.size)}
+    stream = store.stream(key)
+    headers = PRIVATE | {"Content-Disposition": f'inline; filename="{name}"', "Content-Length": str(stream.size)}
     if method == "HEAD":
         return Response(media_type=media_type, headers=headers)
-    return StreamingResponse(found.chunks, media_type=media_type, headers=headers)
+    return StreamingResponse(stream.chunks, media_type=media_type, headers=headers)

@@ -1,4 +1,4 @@
-"""What the gateway reads at a scrape: the queue's depth from the broker, everything else from the records."""
+"""Reads the gauges of a scrape: the queue's depth from the broker, everything else from the records."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from facefleet.upkeep.operations import Control
 
 
 def watch(metrics: Metrics, broker: Broker, control: Control, deliveries: Deliveries, clock: Clock) -> None:
-    """Have every scrape read both; either may be away."""
+    """Have every scrape read broker and records; either may be away."""
     metrics.watch_queue(BoundedRead(lambda: _depths(broker)))
     metrics.watch_records(BoundedRead(lambda: _sample(control)))
     metrics.watch_webhooks(BoundedRead(lambda: _pending(deliveries, clock)))
 
 
 def _depths(broker: Broker) -> Depths:
-    found: Counter[tuple[str, str]] = Counter()
+    depths: Counter[tuple[str, str]] = Counter()
     for route, waiting in broker.depths(STABLE).items():
-        found[route.track, route.lane] += waiting
-    return found
+        depths[route.track, route.lane] += waiting
+    return depths
 
 
 def _sample(control: Control) -> RecordsSample:
@@ -36,6 +36,6 @@ def _sample(control: Control) -> RecordsSample:
 
 
 def _pending(deliveries: Deliveries, clock: Clock) -> WebhookSample:
-    found = deliveries.pending()
-    late = (clock() - found.due_since).total_seconds() if found.due_since else 0.0
-    return WebhookSample(found.count, max(0.0, late))
+    pending = deliveries.pending()
+    late = (clock() - pending.due_since).total_seconds() if pending.due_since else 0.0
+    return WebhookSample(pending.count, max(0.0, late))

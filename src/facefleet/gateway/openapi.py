@@ -1,4 +1,4 @@
-"""What OpenAPI says of answers: every status a route can give, with the codes of its problems and its headers."""
+"""Describes the answers of every route in OpenAPI: each status, with the codes of its problems and its headers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from facefleet.media.sniff import ImageType
 
 Refusal = type[FacefleetError]
 
-# What the layers before the routes refuse, and what can befall any of them.
+# Refused by the layers before the routes, or possible in every route.
 _ANYWHERE: tuple[Refusal, ...] = (
     RequestError,
     UploadTimeout,
@@ -85,7 +85,7 @@ PHOTO_REFUSALS: tuple[Refusal, ...] = (
 INTAKE_REFUSALS: tuple[Refusal, ...] = (
     IdempotencyConflict, Maintenance, OptionInvalid, RecordsUncertain, StoreUnavailable, WebhookUrlRefused,
 )  # fmt: skip
-"""What can befall anything that is taken in."""
+"""Errors of every request that is accepted for work."""
 FUSION_REFUSALS: tuple[Refusal, ...] = (
     *PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound, TemplateNotReady, TemplateFailed,
     TemplateFaceNotFound,
@@ -106,7 +106,7 @@ _JSON_FIELDS = ("options", "webhook_events")
 
 
 def form(properties: Mapping[str, Any], required: Sequence[str], *, parameters: Sequence[Any] = ()) -> dict[str, Any]:
-    """What a route says of the multipart form it reads."""
+    """Describe the multipart form that a route reads."""
     schema = {
         "type": "object", "required": list(required), "additionalProperties": False, "properties": dict(properties),
     }  # fmt: skip
@@ -117,14 +117,14 @@ def form(properties: Mapping[str, Any], required: Sequence[str], *, parameters: 
 
 def refusals(*errors: Refusal) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route: the problems it can answer with, besides those that any route can."""
-    found: dict[int | str, dict[str, Any]] = {}
+    responses: dict[int | str, dict[str, Any]] = {}
     for cls in errors:
-        found.setdefault(int(cls.status), {_CODES: []})[_CODES].append(cls.code)
-    return found
+        responses.setdefault(int(cls.status), {_CODES: []})[_CODES].append(cls.code)
+    return responses
 
 
 def describe(app: FastAPI) -> None:
-    """Have an application describe its answers as they are."""
+    """Make the application's OpenAPI document describe its answers as they are."""
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:

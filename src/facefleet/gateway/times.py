@@ -1,4 +1,4 @@
-"""Times and days in a query: RFC 3339, nothing that only looks like it."""
+"""Validates times and days in a query: RFC 3339 only, not everything that pydantic would take."""
 
 from __future__ import annotations
 

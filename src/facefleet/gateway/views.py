@@ -1,4 +1,4 @@
-"""What the API shows of a task: the shapes of its JSON, for the answers and for OpenAPI."""
+"""Shapes the JSON that the API shows of a task, for the answers and for OpenAPI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts together what tells other programs of their tasks: the judge of addresses, the signer, the deliverer."""
+"""Builds the delivery of webhooks from the settings: the resolver of addresses, the signer, the deliverer."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from facefleet.webhooks.sign import Signer, secrets_of
 
 
 def resolver_of(settings: Webhooks) -> Resolver:
-    """What judges addresses by the settings."""
+    """Build what resolves host names and refuses forbidden addresses."""
     return Resolver(Policy(settings.allow_http, settings.allow_private, frozenset(settings.ports)))
 
 
 def deliverer_of(
     settings: Settings, deliveries: Deliveries, resolver: Resolver, metrics: Metrics, clock: Clock
 ) -> Deliverer | None:
-    """What sends; none where there is no secret to sign with.
+    """Build what sends webhooks; none where there is no secret to sign with.
 
     Raises:
         ConfigInvalid: A secret or the file of authorities cannot be used.

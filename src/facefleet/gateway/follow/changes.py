@@ -1,9 +1,9 @@
-"""Whoever waits for a task to change, in this process: one subscription and one reader for all of them, no thread each.
+"""Follows the tasks that somebody waits for, with one subscription and one reader of records for all, no thread each.
 
-While nobody waits there is no subscription either: a gateway that only takes work in does not read what workers tell.
+While nobody waits there is no subscription: a gateway that only takes work in does not read the wakes of workers.
 
-A wake says which record to read; what was marked meanwhile is read together. Now and then all records that somebody
-waits for are looked at by their version, so that a wake that was lost, or a broker that is away, only costs time.
+A wake says which record to read; records that were marked meanwhile are read together. Now and then the versions of all
+followed records are compared, so that a wake that was lost, or a broker that is away, only costs time.
 """
 
 from __future__ import annotations
@@ -36,32 +36,32 @@ Wakes = Callable[[], AsyncGenerator[Wake | None, None]]
 
 
 class Watch:
-    """One waiting reader of one task."""
+    """One reader who waits for changes of one task."""
 
     def __init__(self, task: Task) -> None:
         self.seen = task.version
         self._newest = task
-        self._told = asyncio.Event()
+        self._changed = asyncio.Event()
         self.over = False  # the gateway leaves: whoever waits goes elsewhere
 
-    def tell(self, task: Task) -> None:
-        """The record as it stands now."""
+    def notify(self, task: Task) -> None:
+        """Hand over the record as it stands now."""
         if task.version > self._newest.version:
             self._newest = task
-            self._told.set()
+            self._changed.set()
 
     def end(self) -> None:
-        """Wait no longer."""
+        """Make the reader wait no longer."""
         self.over = True
-        self._told.set()
+        self._changed.set()
 
     async def newer(self, seconds: float) -> Task | None:
-        """The newest record that this reader has not seen; none when time is up, or the gateway leaves."""
+        """Wait for a record that this reader has not seen; none when the time is up, or the gateway leaves."""
         if not self.over and self._newest.version <= self.seen:
-            self._told.clear()
+            self._changed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self._told.wait()
+                    await self._changed.wait()
         if self.over or self._newest.version <= self.seen:
             return None
         self.seen = self._newest.version
@@ -69,24 +69,24 @@ class Watch:
 
 
 class Changes:
-    """Hears of changed records and tells their readers.
+    """Receives the wakes of changed records and notifies the readers that wait for them.
 
     Args:
-        records: Where they are read.
-        wakes: A subscription; ends with ``QueueUnavailable``.
-        metrics: What counts readers and wakes.
-        most: Readers at once.
-        jitter: So that gateways do not look at the records all at once.
+        records: Where changed records are read.
+        wakes: Opens a subscription; it ends with ``QueueUnavailable``.
+        metrics: Counts readers and wakes.
+        max_readers: Readers at once.
+        jitter: Varies the times of looks, so that gateways do not look at the records all at once.
     """
 
     def __init__(
-        self, records: TaskRepository, wakes: Wakes, metrics: Metrics, most: int,
+        self, records: TaskRepository, wakes: Wakes, metrics: Metrics, max_readers: int,
         jitter: random.Random | None = None,
     ) -> None:  # fmt: skip
         self._records = records
         self._wakes = wakes
         self._metrics = metrics
-        self._most = most
+        self._max_readers = max_readers
         self._jitter = jitter or random.SystemRandom()
         self._watches: dict[str, set[Watch]] = {}
         self._count = 0
@@ -98,10 +98,10 @@ class Changes:
         self._leaving = False
 
     async def run(self) -> None:
-        """Hear and read until canceled."""
+        """Receive wakes and read records until canceled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._hear())
-            group.create_task(self._read())
+            group.create_task(self._receive_wakes())
+            group.create_task(self._read_changed())
 
     def leave(self) -> None:
         """End all waiting, for good."""
@@ -110,24 +110,24 @@ class Changes:
             watch.end()
 
     def require_room(self) -> None:
-        """Refuse one reader more where there are enough.
+        """Refuse one reader more where there are as many as allowed.
 
         Raises:
-            Overloaded: There are.
+            Overloaded: There are as many.
         """
-        if self._count >= self._most:
+        if self._count >= self._max_readers:
             raise Overloaded(
                 f"{self._count:,} clients wait at this gateway, which is its limit.",
-                limit=self._most, retry_after=_RETRY_SECONDS,
+                limit=self._max_readers, retry_after=_RETRY_SECONDS,
             )  # fmt: skip
 
     @contextmanager
     def watch(self, task: Task, how: str) -> Iterator[Watch]:
-        """Hear of changes of a task after this version of it, those that it has had by now included.
+        """Follow a task from this version on; changes that it has had by now are included.
 
         Args:
-            task: As its reader knows it.
-            how: ``events`` or ``wait``: what is counted.
+            task: The version that the reader knows.
+            how: ``events`` or ``wait``: the label of the metric.
         """
         watch = Watch(task)
         if self._leaving:
@@ -150,8 +150,8 @@ class Changes:
                 del self._watches[task.id]
 
     async def ended(self, task: Task, seconds: float) -> Task:
-        """The task when it has ended, or as it stands after so many s; a full gateway does not wait."""
-        if task.state.terminal or seconds <= 0 or self._count >= self._most:
+        """Wait until the task has ended, or so many s; with as many readers as allowed it does not wait."""
+        if task.state.terminal or seconds <= 0 or self._count >= self._max_readers:
             return task
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
@@ -169,24 +169,24 @@ class Changes:
         self._marked.add(task_id)
         self._work.set()
 
-    async def _hear(self) -> None:
+    async def _receive_wakes(self) -> None:
         while True:
             await self._wanted.wait()
             pause = 0.0
             try:
                 async with aclosing(self._wakes()) as wakes:
                     async for wake in wakes:
-                        self._heard(wake)
+                        self._mark_changed(wake)
                         if not self._count and time.monotonic() - self._left_at > LINGER_SECONDS:
                             break
-            except QueueUnavailable as away:
+            except QueueUnavailable as outage:
                 if self._subscribed:
-                    _log.warning("wakes.away", cause=away.detail.get("cause"))
+                    _log.warning("wakes.away", cause=outage.detail.get("cause"))
                 pause = _RECONNECT_SECONDS * self._jitter.uniform(0.5, 1.0)
             self._subscribed = False
             await asyncio.sleep(pause)
 
-    def _heard(self, wake: Wake | None) -> None:
+    def _mark_changed(self, wake: Wake | None) -> None:
         if wake is None:  # from now on; before that, anything may have changed
             self._subscribed = True
             for task_id in self._watches:
@@ -196,7 +196,7 @@ class Changes:
         if any(watch.seen < wake.version for watch in self._watches.get(wake.task_id, ())):
             self._mark(wake.task_id)
 
-    async def _read(self) -> None:
+    async def _read_changed(self) -> None:
         clock = asyncio.get_running_loop().time
         look_at = clock()
         while True:
@@ -211,30 +211,30 @@ class Changes:
                 pause = LOOK_SECONDS if self._subscribed else AWAY_LOOK_SECONDS
                 look_at = clock() + pause * self._jitter.uniform(0.75, 1.25)
             if marked or seen:
-                await self._tell(marked, seen)
+                await self._notify(marked, seen)
 
-    async def _tell(self, marked: set[str], seen: Mapping[str, int]) -> None:
+    async def _notify(self, marked: set[str], seen: Mapping[str, int]) -> None:
         try:
-            found = await run_in_threadpool(_newer, self._records, marked, seen)
-        except OutageError:  # counted where it was met; the next look finds what this one did not
+            changed = await run_in_threadpool(_newer, self._records, marked, seen)
+        except OutageError:  # counted where it occurred; the next look finds what this one did not
             return
         except Exception:  # noqa: BLE001 - a bug here must not leave every reader waiting for ever
             _log.exception("events.not_read")
             return
-        for task in found:
+        for task in changed:
             for watch in self._watches.get(task.id, ()):
-                watch.tell(task)
+                watch.notify(task)
 
 
 def _newer(records: TaskRepository, marked: set[str], seen: Mapping[str, int]) -> list[Task]:
-    """The marked records, and of the seen ones those that have another version now."""
+    """Read the marked records, and of those that readers have seen the ones with a higher version now."""
     wanted = set(marked)
-    for ids in _batches(seen):
+    for ids in _chunks(seen):
         wanted |= {task_id for task_id, version in records.versions(ids).items() if version > seen[task_id]}
-    return [task for ids in _batches(wanted) for task in records.of_ids(ids)]
+    return [task for ids in _chunks(wanted) for task in records.of_ids(ids)]
 
 
-def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(ids)
-    while some := list(islice(rest, BATCH)):
-        yield some
+    while chunk := list(islice(rest, BATCH)):
+        yield chunk

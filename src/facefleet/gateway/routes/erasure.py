@@ -1,4 +1,4 @@
-"""``DELETE /v1/tasks/{id}``: photos and result go at once, in every state; a receipt stays."""
+"""Serves ``DELETE /v1/tasks/{id}``: photos and result are deleted at once, in every state; a receipt stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``GET /docs/errors``: what each code means; the ``type`` of every problem document leads here."""
+"""Serves ``GET /docs/errors``: the meaning of each code; the ``type`` of every problem document leads here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HEADERS = {
 
 
 def router() -> APIRouter:
-    """The route of the page, which is made once."""
+    """The route of the page of errors, which is rendered once."""
     routes = APIRouter(include_in_schema=False)
     page = _page()
 

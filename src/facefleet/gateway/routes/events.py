@@ -1,4 +1,4 @@
-"""``GET /v1/tasks/{id}/events``: what happens to a task, as it happens (server-sent events, WHATWG HTML 9.2)."""
+"""Serves ``GET /v1/tasks/{id}/events``: the changes of a task as they happen (server-sent events, WHATWG HTML 9.2)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 
-BEAT_SECONDS = 15.0  # a comment at least this often: proxies cut what is silent, and we notice who is gone
+BEAT_SECONDS = 15.0  # a comment at least this often: proxies cut silent connections, and we notice readers that left
 PLACE_SECONDS = 5.0  # between looks at the place of a queued task
 _RETRY_MS = 1_000  # when a reader whose stream broke comes back
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # nginx would keep events until its buffer is full
@@ -46,11 +46,11 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     204: {"description": "The task has ended and the reader has seen its last event"},
 }
 
-_Seen = Annotated[
+_SeenByHeader = Annotated[
     int | None,
     Header(alias="Last-Event-ID", ge=0, description="id of the last event seen; nothing up to it is sent again"),
 ]
-_SeenToo = Annotated[
+_SeenByQuery = Annotated[
     int | None, Query(alias="last_event_id", ge=0, description="the same, for readers that cannot send the header")
 ]
 
@@ -60,7 +60,9 @@ def router(records: TaskRepository, changes: Changes, queue_position: QueuePosit
     routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
     @routes.get("/{task_id}/events", response_class=Response, responses=_STREAM | refusals(TaskNotFound))
-    async def events(task_id: str, caller: AsCaller, header: _Seen = None, query: _SeenToo = None) -> Response:
+    async def events(
+        task_id: str, caller: AsCaller, header: _SeenByHeader = None, query: _SeenByQuery = None
+    ) -> Response:
         """Follow a task: one event now, one with each change, the last when it ends."""
         task = await run_in_threadpool(records.get, caller.tenant, task_id)
         seen = header if header is not None else query or 0
@@ -81,21 +83,21 @@ class _Stream:
     async def run(self, task: Task, seen: int) -> AsyncIterator[str]:
         """Events of a task from this version of it on, until it ends or the gateway leaves."""
         with self.changes.watch(task, "events") as watch:
-            place, quiet = await self.queue_position.place(task), 0.0
+            place, silent_seconds = await self.queue_position.place(task), 0.0
             yield f"retry: {_RETRY_MS}\n\n" + (_event(task, place) if task.version > seen else "")
             while not (task.state.terminal or watch.over):
                 newer = await watch.newer(PLACE_SECONDS)
                 task, before = newer or task, place
                 place = await self.queue_position.place(task)
-                if (newer and newer.version > seen) or _moved(before, place):
-                    quiet = 0.0
+                if (newer and newer.version > seen) or _place_changed(before, place):
+                    silent_seconds = 0.0
                     yield _event(task, place)
-                elif (quiet := quiet + PLACE_SECONDS) >= BEAT_SECONDS:
-                    quiet = 0.0
+                elif (silent_seconds := silent_seconds + PLACE_SECONDS) >= BEAT_SECONDS:
+                    silent_seconds = 0.0
                     yield ": still here\n\n"
 
 
-def _moved(before: Place | None, now: Place | None) -> bool:
+def _place_changed(before: Place | None, now: Place | None) -> bool:
     return now is not None and before is not None and now.position != before.position
 
 

@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz`` and ``/metrics``: for orchestrators and Prometheus."""
+"""Serves ``/healthz``, ``/readyz`` and ``/metrics``, for orchestrators and Prometheus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``GET /v1/tasks``: the caller's tasks, page by page."""
+"""Serves ``GET /v1/tasks``: the caller's tasks, page by page."""
 
 from __future__ import annotations
 

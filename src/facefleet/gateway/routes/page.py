@@ -1,4 +1,4 @@
-"""``/``: the page for visitors without code, from files of this package; it talks to the API like any other client.
+"""Serves ``/``: the page for visitors without code, from files of this package; it uses the API like any client.
 
 The address of everything but ``/`` holds a digest of all the files, so that browsers keep them for good and never mix
 two releases.
@@ -79,11 +79,11 @@ class Site:
     def load(cls) -> Site:
         """Read them from the package."""
         folder = resources.files("facefleet.gateway") / FOLDER
-        found = {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda f: f.name)}
-        digest = hashlib.sha256(b"".join(name.encode() + body for name, body in found.items()))
+        contents = {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda f: f.name)}
+        digest = hashlib.sha256(b"".join(name.encode() + body for name, body in contents.items()))
         short = digest.hexdigest()[:_DIGEST_CHARS]
-        index = _filled(found.pop(_INDEX).decode(), f"/page/{short}", sorted(found))
-        files = {name: File.of(name, body) for name, body in found.items()}
+        index = _filled(contents.pop(_INDEX).decode(), f"/page/{short}", sorted(contents))
+        files = {name: File.of(name, body) for name, body in contents.items()}
         return cls(File.of(_INDEX, index.encode()), files, short)
 
 
@@ -97,11 +97,11 @@ def router(site: Site) -> APIRouter:
 
     @routes.api_route("/page/{digest}/{name}", methods=["GET", "HEAD"])
     async def file(request: Request, digest: str, name: str) -> Response:
-        found = site.files.get(name)
-        if found is None:
+        asked = site.files.get(name)
+        if asked is None:
             raise RouteNotFound(f"The page has no file {name[:64]!r}.")
         # While replicas are renewed, the page of one release may ask a gateway of the other: better its file than none.
-        return _answer(request, found, site.digest, _FOR_GOOD if digest == site.digest else "no-store")
+        return _answer(request, asked, site.digest, _FOR_GOOD if digest == site.digest else "no-store")
 
     return routes
 

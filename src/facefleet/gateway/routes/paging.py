@@ -1,4 +1,4 @@
-"""What every list is asked by, which page and how long, and what it says of the next one."""
+"""Defines the query of every list (which page, how many rows) and its link to the next page."""
 
 from __future__ import annotations
 

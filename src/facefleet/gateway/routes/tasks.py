@@ -1,4 +1,4 @@
-"""``/v1/tasks/{id}``: the task, its result, its cancel."""
+"""Serves ``/v1/tasks/{id}``: the task, its result, its cancellation."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _result(
 ) -> Response:
     task = records.get(caller.tenant, task_id)
     if task.result is None or task.result_type is None:
-        raise _absence(task)
+        raise _no_result(task)
     name = f"{task.id}{ImageType(task.result_type).extension}"
     try:
         return download(store, task.result, task.result_type, name, method, redirect=redirect)
@@ -70,7 +70,7 @@ def _result(
         raise ResultUnavailable("The result has been deleted.", task_id=task.id) from None
 
 
-def _absence(task: Task) -> ResultNotReady | ResultUnavailable:
+def _no_result(task: Task) -> ResultNotReady | ResultUnavailable:
     if not task.state.terminal:
         return ResultNotReady(f"The task is {task.state}; ask again.", task_id=task.id, status=task.state.value)
     cause = task.failure.code if task.failure else None

@@ -1,4 +1,4 @@
-"""``GET /v1/usage``: what the caller's tenant has used, day by day."""
+"""Serves ``GET /v1/usage``: what the caller's tenant has used, day by day."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def router(usage: Usage, clock: Clock) -> APIRouter:
     async def show(caller: AsCaller, query: Annotated[UsageQuery, Query()]) -> UsageView:
         """What you have used, by day and kind."""
         first, last = _span(query, clock().date())
-        found = await run_in_threadpool(usage.days, caller.tenant, first, last)
+        rows = await run_in_threadpool(usage.days, caller.tenant, first, last)
         days = [
             UsageDay(
                 date=d.day, kind=d.kind, tasks=d.tasks, succeeded=d.succeeded, failed=d.failed, canceled=d.canceled,
                 bytes_in=d.bytes_in, bytes_out=d.bytes_out, seconds=d.seconds,
             )
-            for d in found
+            for d in rows
         ]  # fmt: skip
         return UsageView(first=first, last=last, days=days)
 

@@ -1,4 +1,4 @@
-"""``/v1/tasks/{id}/webhooks``: what was sent of a task, what became of it, and sending it again."""
+"""Serves ``/v1/tasks/{id}/webhooks``: the deliveries of a task, their attempts, and sending one again."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def router(records: TaskRepository, deliveries: Deliveries) -> APIRouter:
     @routes.get("", response_model=DeliveriesView, responses=refusals(TaskNotFound))
     async def show(task_id: str, caller: AsCaller) -> DeliveriesView:
         """What was sent of a task, and what became of it."""
-        found = await run_in_threadpool(lambda: deliveries.of_task(records.get(caller.tenant, task_id)))
-        return DeliveriesView(deliveries=[_view(delivery) for delivery in found])
+        sent = await run_in_threadpool(lambda: deliveries.of_task(records.get(caller.tenant, task_id)))
+        return DeliveriesView(deliveries=[_view(delivery) for delivery in sent])
 
     @routes.post(
         "/{delivery_id}/replay",
