@@ -1,4 +1,4 @@
-"""What a run has behind it: milliseconds per step, its share of the whole, and a place to end between two steps."""
+"""Measures the steps of a fusion: milliseconds of each, the share that is done, and a place to end between two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What years do to skin: its lines, folds, shadows and colour, as what to add to L*a*b* at the working size."""
+"""Changes the age of skin: its lines, folds, shadows and colour, as a difference in L*a*b* at the working size."""
 
 from __future__ import annotations
 

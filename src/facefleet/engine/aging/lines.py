@@ -1,4 +1,4 @@
-"""Where lines come with the years: soft valleys along the anatomy of the face, from its landmarks."""
+"""Draws the lines that come with age: soft valleys along the anatomy of the face, from its landmarks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What years do to the shape of a face: a smooth field of moves round anatomical points, fading to none."""
+"""Changes the age of a face's shape by a smooth field of moves round anatomical points, fading to none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How strongly a JPEG was compressed, so that the result can be compressed alike.
+"""Reads how strongly a JPEG was compressed, so that the result can be compressed alike.
 
 Quantising pixels again on the grid that they come from changes almost nothing outside the fused face and keeps the
 file's size; any other grid, a finer one too, loses more and takes more bytes. The fused face gets the target's look.

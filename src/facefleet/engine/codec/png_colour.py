@@ -1,4 +1,4 @@
-"""A PNG's ``gAMA`` and ``cHRM`` chunks, told as the ICC profile that means the same.
+"""Turns a PNG's ``gAMA`` and ``cHRM`` chunks into the ICC profile that means the same.
 
 Nearly every PNG with these chunks means sRGB by them and gets none. The others, of linear light or with an editor's own
 primaries, look wrong when their pixels are taken for sRGB.

@@ -1,4 +1,4 @@
-"""The colour profile that a photo carries, and its pixels turned into sRGB by it.
+"""Reads the colour profile that a photo carries, and turns its pixels into sRGB by it.
 
 Everything after decoding, and every file we write, is sRGB. A profile that cannot be used is passed over as if it were
 not there, as browsers do: a photo with slightly wrong colours is worth more than a refusal.

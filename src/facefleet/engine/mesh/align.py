@@ -1,4 +1,4 @@
-"""Where the source's face goes in the target: its mesh in the target's pose, blended with the target's own shape."""
+"""Aligns the source's mesh to the target: in the target's pose, blended with the target's own shape."""
 
 from __future__ import annotations
 

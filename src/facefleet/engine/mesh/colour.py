@@ -1,4 +1,4 @@
-"""The target's light on the source's skin: what to multiply each pixel of the warped face by, and what to add.
+"""Transfers the target's light to the source's skin: a gain and an offset for each pixel of the warped face.
 
 Light is a product: a pixel is the skin's own colour times the light that falls on it. So the brightness of the
 target's low frequencies over the source's carries shading, and contrast follows brightness by itself (the quotient
@@ -21,8 +21,8 @@ TINT_SIGMA = 0.16  # face widths; the colour of light changes more slowly than i
 GAIN_LOW, GAIN_HIGH = 0.1, 4.0  # beyond, the source's noise would show
 TINT_HIGHEST = 0.8  # fall of a channel's share of brightness
 CONTRAST_LOW, CONTRAST_HIGH = 0.75, 1.2  # bounds of the change of detail
-PALEST = 0.4  # share of the source's own differences of colour that stays at least
-CALMEST = 0.3  # share of the same that stays of a source in lights of two colours
+LEAST_COLOUR = 0.4  # share of the source's own differences of colour that stays at least
+LEAST_DAMPING = 0.3  # share of the same that stays of a source in lights of two colours
 EVEN = 0.1  # standard deviation of blue's share of brightness that one light leaves on skin
 SKIN_COLOUR = 0.5  # share of the skin's colourfulness from which a pixel is skin; gloss has more, teeth have less
 GREY_SHARE = 0.3  # of the change of hue that a colourless pixel takes
@@ -59,25 +59,26 @@ def relight(warped: Pixels, below: Pixels, weight: Floats, width: float) -> Reli
     size = warped.shape[1], warped.shape[0]
     own, other = _weighted(warped, weight), _weighted(below, weight)
     fine = [_low(each, LIGHT_SIGMA * width / _LIGHT_SHRINK) for each in (own, other)]
-    calm = _calm(own, other)
+    damping = _damping(own, other)
     source_share, target_share = (
-        _shares(_low(each, share * TINT_SIGMA * width / _LIGHT_SHRINK)) for each, share in ((own, calm), (other, 1.0))
+        _shares(_low(each, share * TINT_SIGMA * width / _LIGHT_SHRINK))
+        for each, share in ((own, damping), (other, 1.0))
     )
-    paler = _paler(source_share, target_share) * calm
-    tint = _enlarged(np.clip(target_share - paler * source_share, -TINT_HIGHEST, 1), size)
+    colourfulness = _colourfulness(source_share, target_share) * damping
+    tint = _enlarged(np.clip(target_share - colourfulness * source_share, -TINT_HIGHEST, 1), size)
     gain = _enlarged(np.clip(_brightness(fine[1]) / _brightness(fine[0]), GAIN_LOW, GAIN_HIGH), size)
     base = _enlarged(fine[1], size)
     pixels = np.asarray(warped, np.float32)
     share = _skin_share(warped, weight)
     offset = tint * (gain * _brightness(pixels) * share)[..., None]
-    gain *= 1 - share * np.float32(1 - paler)
+    gain *= 1 - share * np.float32(1 - colourfulness)
     lit = pixels * gain[..., None] + offset
-    room = _room(lit, below)
-    contrast = _contrast(lit * room[..., None], below, base, weight)
-    room *= np.float32(contrast)
-    offset *= room[..., None]
+    headroom = _headroom(lit, below)
+    contrast = _contrast(lit * headroom[..., None], below, base, weight)
+    headroom *= np.float32(contrast)
+    offset *= headroom[..., None]
     offset += base * np.float32(1 - contrast)
-    return Relight(gain * room, offset)
+    return Relight(gain * headroom, offset)
 
 
 def bare_skin(pixels: Pixels, weight: Floats, width: float) -> Floats:
@@ -109,15 +110,16 @@ def _weighted(pixels: Pixels, weight: Floats) -> Floats:
     """``(h / 4, w / 4, 4)``: the channels times the weight, and the weight."""
     height, width = weight.shape
     size = max(8, width // _LIGHT_SHRINK), max(8, height // _LIGHT_SHRINK)
-    sheet = cv2.multiply(cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA), cv2.merge([weight] * 4), dtype=cv2.CV_32F)
-    return np.asarray(cv2.resize(sheet, size, interpolation=cv2.INTER_AREA), np.float32)  # the fourth is 255 · weight
+    weighted = cv2.multiply(cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA), cv2.merge([weight] * 4), dtype=cv2.CV_32F)
+    shrunk = cv2.resize(weighted, size, interpolation=cv2.INTER_AREA)  # the fourth channel is 255 · weight
+    return np.asarray(shrunk, np.float32)
 
 
-def _low(sheet: Floats, sigma: float) -> Floats:
+def _low(weighted: Floats, sigma: float) -> Floats:
     """Low frequencies of the channels, from skin alone (normalised convolution) and continued over the rest."""
-    mean = sheet.mean(axis=(0, 1))
+    mean = weighted.mean(axis=(0, 1))
     mean = mean[:3] * np.float32(255 / max(float(mean[3]), 1e-3))
-    low = cv2.GaussianBlur(sheet, (0, 0), max(0.5, sigma))
+    low = cv2.GaussianBlur(weighted, (0, 0), max(0.5, sigma))
     total = low[..., 3:] / np.float32(255) + np.float32(_CONTINUED)
     return np.asarray((low[..., :3] + np.float32(_CONTINUED) * mean) / total + 1, np.float32)
 
@@ -132,21 +134,21 @@ def _shares(low: Floats) -> Floats:
     return np.asarray(low / _brightness(low)[..., None], np.float32)
 
 
-def _paler(source: Floats, target: Floats) -> float:
+def _colourfulness(source: Floats, target: Floats) -> float:
     """Colourfulness of the target's skin over the source's, 1 at most: a sunburnt source has sunburnt shadows too."""
     own, other = (float(np.abs(share - 1).mean()) for share in (source, target))
-    return min(1.0, max(PALEST, other / max(own, 1e-3)))
+    return min(1.0, max(LEAST_COLOUR, other / max(own, 1e-3)))
 
 
-def _calm(source: Floats, target: Floats) -> float:
+def _damping(source: Floats, target: Floats) -> float:
     """1, or less where a source in lights of two colours is more uneven than the target and than one light makes it."""
-    own, other = (_spread(sheet) for sheet in (source, target))
-    return min(1.0, max(CALMEST, (max(other, EVEN) / max(own, 1e-3)) ** 2))
+    own, other = (_spread(weighted) for weighted in (source, target))
+    return min(1.0, max(LEAST_DAMPING, (max(other, EVEN) / max(own, 1e-3)) ** 2))
 
 
-def _spread(sheet: Floats) -> float:
+def _spread(weighted: Floats) -> float:
     """Standard deviation over skin of blue's share of brightness, which light of another colour changes most."""
-    skin = sheet[sheet[..., 3] > SKIN_WEIGHT * 255]
+    skin = weighted[weighted[..., 3] > SKIN_WEIGHT * 255]
     if not skin.size:
         return 0.0
     colours = np.asarray(skin[:, :3] * (255 / skin[:, 3:]) + 1, np.float32)
@@ -171,7 +173,7 @@ def _skin_share(warped: Pixels, weight: Floats) -> Floats:
     return np.asarray(np.clip(smooth, GREY_SHARE, 1), np.float32)
 
 
-def _room(lit: Floats, below: Pixels) -> Floats:
+def _headroom(lit: Floats, below: Pixels) -> Floats:
     """Less of everything where a channel would pass white: a highlight with a flat middle looks burnt.
 
     What is as bright in the target may be as bright in the result.

@@ -1,4 +1,4 @@
-"""How sharp and how noisy a face is, and what makes one as soft and grainy as another. Between colour and blend."""
+"""Measures how sharp and how noisy a face is, and makes one as soft and grainy as another."""
 
 from __future__ import annotations
 

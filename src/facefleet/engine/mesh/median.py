@@ -1,4 +1,4 @@
-"""The middle of some numbers, where NumPy's own takes ten times as long to look at its arguments."""
+"""Computes medians; NumPy's own takes ten times as long to look at its arguments."""
 
 from __future__ import annotations
 

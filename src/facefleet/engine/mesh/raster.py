@@ -1,4 +1,4 @@
-"""Many small triangles painted into one map, by rows and all at once: a call for each takes twice as long.
+"""Paints many small triangles into one map, by rows and all at once: a call for each takes twice as long.
 
 triangle ─► spans, one for each row it touches ─► pixels ─► map
 """

@@ -1,4 +1,4 @@
-"""Red pupils of a source lit by a flash: they are its camera's, not its owner's, and are not carried over."""
+"""Removes red pupils, which a flash makes: they belong to the camera, not to the person."""
 
 from __future__ import annotations
 

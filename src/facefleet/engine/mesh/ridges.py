@@ -1,4 +1,4 @@
-"""Thin lines in a picture and the best path along them: what glasses are found by."""
+"""Finds thin lines in a picture and the best paths along them, by which glasses are found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of a photo at a bounded working size: what is smooth is computed small and applied at full size."""
+"""Shrinks a part of a photo to a working size: what is smooth is computed small and applied at full size."""
 
 from __future__ import annotations
 

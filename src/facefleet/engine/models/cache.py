@@ -1,4 +1,4 @@
-"""The cache folder: every file in it is whole and is what the manifest pins, or it is not there.
+"""Keeps fetched files in a cache folder: each is whole and what the manifest pins, or it is not there.
 
     CACHE/models/NAME/VERSION-DIGEST8/FILE        a new version lies beside the old, so a running worker keeps its own
     CACHE/samples/NAME/VERSION-DIGEST8/FILE

@@ -1,4 +1,4 @@
-"""The manifest: which models and sample photos there are, their licences, sources and digests.
+"""Reads the manifest: which models and sample photos there are, their licences, sources and digests.
 
 A built-in TOML file is read first; an operator's file adds entries or replaces them by name. Everything is checked
 here, so the rest of the engine only meets entries that are complete.

@@ -1,4 +1,4 @@
-"""The registry: from a model's name to checked files on this machine.
+"""Turns names of models into checked files on this machine.
 
 The worker and the command line build one from their settings and hand the files to the engine.
 

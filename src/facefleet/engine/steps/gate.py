@@ -1,4 +1,4 @@
-"""What the swapper is not asked to do: a typed refusal is better than an ugly picture. Between landmarks and align."""
+"""Refuses faces that cannot be fused well: a typed refusal is better than an ugly picture."""
 
 from __future__ import annotations
 

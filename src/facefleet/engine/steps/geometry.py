@@ -1,4 +1,4 @@
-"""Similarity transforms in two and three dimensions, shared by crops, pose and alignment."""
+"""Fits similarity transforms in two and three dimensions, for crops, pose and alignment."""
 
 from __future__ import annotations
 

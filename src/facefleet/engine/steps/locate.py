@@ -1,4 +1,4 @@
-"""Every face of a photo: detection, landmarks, pose, and the order in which faces are counted."""
+"""Measures every detected face of a photo and puts the faces into the order in which they are numbered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facefleet.engine.steps.pose import head_pose
 from facefleet.engine.types import Box, Face, Faces, Pixels
 
 ALIKE = 0.94  # of the larger area
-NOISE = 0.03  # that a ratio of two areas can have
+AREA_NOISE = 0.03  # by which the ratio of two areas differs between two compressions
 
 
 def locate(image: Pixels, detections: list[Detection], landmarker: Landmarker) -> Faces:
@@ -26,13 +26,13 @@ def locate(image: Pixels, detections: list[Detection], landmarker: Landmarker) -
     """
     meshes: list[Mesh] = []
     for detection in detections:
-        found = landmarker.locate(image, detection.square())
+        mesh = landmarker.locate(image, detection.square())
         # Two detections that were apart can settle on one face.
-        if found and not _known(found, meshes):
-            meshes.append(found)
+        if mesh and not _is_among(mesh, meshes):
+            meshes.append(mesh)
     ordered = _in_order(meshes)
     height, width = image.shape[:2]
-    return Faces(width, height, tuple(_face(index, found) for index, found in enumerate(ordered)))
+    return Faces(width, height, tuple(_face(index, mesh) for index, mesh in enumerate(ordered)))
 
 
 def relocated(image: Pixels, face: Face, landmarker: Landmarker) -> Face:
@@ -43,13 +43,13 @@ def relocated(image: Pixels, face: Face, landmarker: Landmarker) -> Face:
         face: As it was before; it stays so where the landmark model no longer sees one.
         landmarker: The face mesh model.
     """
-    found = landmarker.locate(image, Mesh(face.landmarks, face.score).square())
-    return face if found is None else replace(face, landmarks=found.points)
+    mesh = landmarker.locate(image, Mesh(face.landmarks, face.score).square())
+    return face if mesh is None else replace(face, landmarks=mesh.points)
 
 
-def _known(found: Mesh, meshes: list[Mesh]) -> bool:
+def _is_among(mesh: Mesh, meshes: list[Mesh]) -> bool:
     others = np.array([other.corners for other in meshes], np.float32).reshape(-1, 4)
-    return bool((overlaps(found.corners, others) >= MERGE_OVERLAP).any())
+    return bool((overlaps(mesh.corners, others) >= MERGE_OVERLAP).any())
 
 
 def _in_order(meshes: list[Mesh]) -> list[Mesh]:
@@ -59,32 +59,32 @@ def _in_order(meshes: list[Mesh]) -> list[Mesh]:
     """
     ordered: list[Mesh] = []
     alike: list[Mesh] = []
-    for found in sorted(meshes, key=lambda found: (-_area(found), *_across(found))):
-        if alike and _area(found) < ALIKE * _area(alike[-1]):
+    for mesh in sorted(meshes, key=lambda mesh: (-_area(mesh), *_across(mesh))):
+        if alike and _area(mesh) < ALIKE * _area(alike[-1]):
             ordered, alike = ordered + sorted(alike, key=_across), []
-        alike.append(found)
+        alike.append(mesh)
     return ordered + sorted(alike, key=_across)
 
 
 def order_in_doubt(faces: Faces) -> bool:
     """Whether another compression of the same photo could number its faces differently."""
     areas = sorted((face.box.area for face in faces.faces), reverse=True)
-    return any(abs(after / before - ALIKE) < NOISE for before, after in pairwise(areas))
+    return any(abs(after / before - ALIKE) < AREA_NOISE for before, after in pairwise(areas))
 
 
-def _area(found: Mesh) -> float:
-    left, top, right, bottom = (float(v) for v in found.corners)
+def _area(mesh: Mesh) -> float:
+    left, top, right, bottom = (float(v) for v in mesh.corners)
     return (right - left) * (bottom - top)
 
 
-def _across(found: Mesh) -> tuple[float, float]:
+def _across(mesh: Mesh) -> tuple[float, float]:
     """From left to right, leaning down: two faces one above the other differ by more than noise as well."""
-    left, top, right, bottom = (float(v) for v in found.corners)
+    left, top, right, bottom = (float(v) for v in mesh.corners)
     return left + right + (top + bottom) / 4, top
 
 
-def _face(index: int, found: Mesh) -> Face:
-    left, top, right, bottom = (float(v) for v in found.corners)
-    points = np.ascontiguousarray(found.points)
+def _face(index: int, mesh: Mesh) -> Face:
+    left, top, right, bottom = (float(v) for v in mesh.corners)
+    points = np.ascontiguousarray(mesh.points)
     points.setflags(write=False)
-    return Face(index, Box(left, top, right - left, bottom - top), found.presence, head_pose(points), points)
+    return Face(index, Box(left, top, right - left, bottom - top), mesh.presence, head_pose(points), points)

@@ -1,4 +1,4 @@
-"""Where a head points, from its 468 points: gates what the swapper is asked to do."""
+"""Measures where a head points, from its 468 points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rectangle of a photo that a face can touch: all work on pixels happens inside it."""
+"""Finds the rectangle of a photo that a face can touch; all work on pixels happens inside it."""
 
 from __future__ import annotations
 

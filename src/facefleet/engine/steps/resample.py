@@ -1,4 +1,4 @@
-"""Pixels at other places and sizes. The lowest step: what OpenCV does slowly for three channels is done with four."""
+"""Resamples pixels; what OpenCV does slowly for three channels is done with four."""
 
 from __future__ import annotations
 

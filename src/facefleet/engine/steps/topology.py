@@ -1,4 +1,4 @@
-"""The topology of the 468-point face mesh: which points belong together. Read by alignment, warp, masks and pose.
+"""Names the points of the 468-point face mesh that belong together, and loads its mean shape and triangles.
 
 Point numbers are those of MediaPipe's face mesh. "Right" and "left" are the subject's: right is on the image's left.
 ``topology.json`` holds the mean frontal shape of sample faces made symmetric, its mirror pairs, and a constrained
