@@ -17,11 +17,11 @@ import numpy as np
 import platformdirs
 
 from facefleet.engine.aging.ager import DetailAger
+from facefleet.engine.build import build_engine
 from facefleet.engine.codec.image import decode
-from facefleet.engine.fusion import Engine
-from facefleet.engine.mesh.prepared import Portrait
 from facefleet.engine.models.registry import Registry
 from facefleet.engine.steps.blend import blend
+from facefleet.engine.types import Portrait
 
 WIDTHS = (34, 150, 520)  # px
 
@@ -53,7 +53,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     registry = Registry(platformdirs.user_cache_path("facefleet"))
     photo = registry.samples(["smiling_woman"])["smiling_woman"].read_bytes()
-    whole = Portrait(decode(photo).pixels, Engine(registry.pull()).faces(photo).faces[0])
+    whole = Portrait(decode(photo).pixels, build_engine(registry.pull()).faces(photo).faces[0])
     print(f"medians of {runs} runs, CPU ms; cv2 on one thread\n\n{'face px':>8}{'younger':>10}{'older':>10}")
     for width in WIDTHS:
         portrait = scaled(whole, width)

@@ -23,10 +23,12 @@ import numpy as np
 import platformdirs
 from benchmarks.scenes import Scene, render
 
+from facefleet.engine.build import FULL_RANGE, LANDMARK, SHORT_RANGE, build_engine
 from facefleet.engine.codec.image import decode, encode
-from facefleet.engine.fusion import FULL_RANGE, LANDMARK, SHORT_RANGE, Engine
+from facefleet.engine.fusion import Engine
+from facefleet.engine.models.litert import LiteRtSession
 from facefleet.engine.models.registry import Registry
-from facefleet.engine.models.session import Session
+from facefleet.engine.models.session import ImageModel, Tensor
 from facefleet.engine.types import Floats, ModelFiles, Pixels
 
 FACE_STEPS = ("prepare", "align", "warp", "colour", "blend")
@@ -46,7 +48,7 @@ class Setup:
 
     def engine(self, *, interpreters: int = 1, cache_bytes: int = 0) -> Engine:
         """Warmed."""
-        engine = Engine(self.models, interpreters=interpreters, runtime_threads=1, cache_bytes=cache_bytes)
+        engine = build_engine(self.models, interpreters=interpreters, runtime_threads=1, cache_bytes=cache_bytes)
         engine.warm()
         return engine
 
@@ -73,45 +75,47 @@ class Floor:
     """The work that is left of a fusion when everything but codecs and models is taken away."""
 
     def __init__(self, setup: Setup, target: bytes) -> None:
-        self._sessions = {name: Session(setup.models[name]) for name in (FULL_RANGE, SHORT_RANGE, LANDMARK)}
+        self._models = {
+            name: ImageModel(LiteRtSession(setup.models[name])) for name in (FULL_RANGE, SHORT_RANGE, LANDMARK)
+        }
         self._files = [np.frombuffer(photo, np.uint8) for photo in (setup.source, target)]
         self._frame = decode(target)
-        self._inputs = {name: _input(session, self._frame.pixels) for name, session in self._sessions.items()}
-        self._looks = _looks(setup, target)
+        self._inputs = {name: _input(model, self._frame.pixels) for name, model in self._models.items()}
+        self._runs = _model_runs(setup, target)
 
     def __call__(self) -> float:
         """Milliseconds."""
         begun = time.perf_counter()
         for file in self._files:
             cv2.imdecode(file, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        for name, looks in self._looks.items():
-            for _ in range(looks):
-                self._sessions[name].run(self._inputs[name])
+        for name, runs in self._runs.items():
+            for _ in range(runs):
+                self._models[name].run(self._inputs[name])
         encode(self._frame)
         return (time.perf_counter() - begun) * 1000
 
 
-def _input(session: Session, pixels: Pixels) -> Floats:
+def _input(model: ImageModel, pixels: Pixels) -> Floats:
     """The photo at the model's size: numbers like those it meets."""
-    small = cv2.resize(pixels, (session.size, session.size), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(pixels, (model.size, model.size), interpolation=cv2.INTER_AREA)
     return np.asarray(small[None], np.float32) / np.float32(255)
 
 
-def _looks(setup: Setup, target: bytes) -> dict[str, int]:
+def _model_runs(setup: Setup, target: bytes) -> dict[str, int]:
     """How often a fusion runs each model."""
     counted: dict[str, int] = {}
-    bare = Session.run
+    bare = LiteRtSession.run
 
-    def run(self: Session, tensor: Floats) -> list[Floats]:
+    def run(self: LiteRtSession, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         counted[self.model.name] = counted.get(self.model.name, 0) + 1
-        return bare(self, tensor)
+        return bare(self, batch)
 
     engine = setup.engine()
-    Session.run = run  # type: ignore[method-assign]
+    LiteRtSession.run = run  # type: ignore[method-assign]
     try:
         engine.fuse(setup.source, target)
     finally:
-        Session.run = bare  # type: ignore[method-assign]
+        LiteRtSession.run = bare  # type: ignore[method-assign]
     return counted
 
 
@@ -163,7 +167,7 @@ def memory_share(cache: Path, source: bytes, scene: Scene, target: bytes) -> flo
 
 def _peak_bytes(cache: Path, source: bytes, target: bytes) -> int:
     cv2.setNumThreads(1)
-    engine = Engine(Registry(cache).load())
+    engine = build_engine(Registry(cache).load())
     engine.warm()
     engine.fuse(source, source)
     Path("/proc/self/clear_refs").write_text("5", "ascii")  # the peak begins anew (proc(5))

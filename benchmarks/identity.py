@@ -22,11 +22,12 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
+from facefleet.engine.build import build_engine
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.mesh.prepared import Portrait, prepare
+from facefleet.engine.mesh.prepared import prepare
 from facefleet.engine.models.registry import Registry
-from facefleet.engine.types import Box, Face, Pixels
+from facefleet.engine.types import Box, Face, Pixels, Portrait
 from facefleet.errors.base import FacefleetError
 from facefleet.options import FuseOptions
 
@@ -209,7 +210,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=platformdirs.user_cache_path("facefleet"))
     arguments = parser.parse_args()
     registry = Registry(arguments.cache)
-    engine, recogniser = Engine(registry.pull()), Recogniser()
+    engine, recogniser = build_engine(registry.pull()), Recogniser()
     photos = {} if arguments.only_photos else dict(registry.samples())
     if arguments.photos:
         photos |= {path.stem: path for path in sorted(arguments.photos.iterdir()) if path.is_file()}

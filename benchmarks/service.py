@@ -37,7 +37,7 @@ from benchmarks.scenes import render
 
 from facefleet.clock import now
 from facefleet.config import environment, load
-from facefleet.engine.fusion import Engine
+from facefleet.engine.build import build_engine
 from facefleet.engine.models.registry import Registry
 from facefleet.launcher.embedded import Service
 from facefleet.launcher.ports import HOST, free_ports, status
@@ -66,7 +66,7 @@ class Bench:
 
     def __init__(self, cache: Path) -> None:
         registry = Registry(cache)
-        engine = Engine(registry.pull())
+        engine = build_engine(registry.pull())
         self.cache = cache
         samples = registry.samples(["smiling_man", "grace_hopper"])
         source = samples["smiling_man"].read_bytes()
@@ -207,7 +207,7 @@ def loop(cache: Path, photos: Photos, count: int) -> float:
 
 def _fuse(cache: Path, photos: Photos, count: int, together: Barrier, ends: Ends) -> None:
     cv2.setNumThreads(1)
-    engine = Engine(Registry(cache).pull(), interpreters=1, runtime_threads=1)
+    engine = build_engine(Registry(cache).pull(), interpreters=1, runtime_threads=1)
     engine.warm()
     together.wait()
     found = []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from facefleet.engine.build import build_engine
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles, Pixels
@@ -16,7 +17,7 @@ Photo = Callable[[str], bytes]
 
 @pytest.fixture(scope="session")
 def engine(models: Mapping[str, ModelFiles]) -> Engine:
-    engine = Engine(models, interpreters=2)
+    engine = build_engine(models, interpreters=2)
     engine.warm()
     return engine
 

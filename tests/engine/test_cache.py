@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.servers import wait_until
 
-from facefleet.engine.cache import Cache, held_bytes
+from facefleet.engine.cache import Cache
 
 
 class Clock:
@@ -21,6 +21,10 @@ class Clock:
 @dataclass(frozen=True, eq=False)
 class Thing:
     pixels: np.ndarray
+
+    @property
+    def held_bytes(self) -> int:
+        return self.pixels.nbytes
 
 
 def making(size: int = 100) -> tuple[Callable[[], Thing], list[Thing]]:
@@ -36,17 +40,17 @@ def making(size: int = 100) -> tuple[Callable[[], Thing], list[Thing]]:
 def test_what_comes_once_is_not_kept_and_belongs_to_its_maker() -> None:
     cache = Cache(1000, 60.0, Clock())
     make, _ = making()
-    lent = cache.get("a", make)
-    assert (lent.shared, lent.hit, cache.nbytes) == (False, False, 0)
+    cached = cache.get("a", make)
+    assert (cached.shared, cached.hit, cache.nbytes) == (False, False, 0)
 
 
 def test_what_comes_again_is_kept_and_shared() -> None:
     cache = Cache(1000, 60.0, Clock())
     make, made = making()
-    lents = [cache.get("a", make) for _ in range(4)]
-    assert [(one.shared, one.hit) for one in lents] == [(False, False), (True, False), (True, True), (True, True)]
+    answers = [cache.get("a", make) for _ in range(4)]
+    assert [(one.shared, one.hit) for one in answers] == [(False, False), (True, False), (True, True), (True, True)]
     assert (len(made), cache.nbytes) == (2, 100)
-    assert lents[3].value is made[1]
+    assert answers[3].value is made[1]
 
 
 def test_what_is_asked_to_be_kept_is_kept_at_its_first_sight() -> None:
@@ -112,17 +116,17 @@ def test_threads_that_want_the_same_make_it_once() -> None:
     cache = Cache(1000, 60.0)
     begun, go_on = Event(), Event()
     make, made = making()
-    lents = []
+    answers = []
 
     def slowly() -> Thing:
         begun.set()
         assert go_on.wait(10)
         return make()
 
-    threads = [Thread(target=lambda: lents.append(cache.get("a", slowly)))]
+    threads = [Thread(target=lambda: answers.append(cache.get("a", slowly)))]
     threads[0].start()
     assert begun.wait(10)
-    threads += [Thread(target=lambda: lents.append(cache.get("a", make))) for _ in range(3)]
+    threads += [Thread(target=lambda: answers.append(cache.get("a", make))) for _ in range(3)]
     for thread in threads[1:]:
         thread.start()
     wait_until(lambda: cache._making["a"].wanted, "another waits", 10.0)
@@ -130,7 +134,7 @@ def test_threads_that_want_the_same_make_it_once() -> None:
     for thread in threads:
         thread.join(10)
     assert len(made) == 1
-    assert all(lent.shared and lent.value is made[0] for lent in lents)
+    assert all(cached.shared and cached.value is made[0] for cached in answers)
 
 
 def test_one_that_fails_or_is_canceled_takes_no_other_along() -> None:
@@ -179,8 +183,3 @@ def test_many_threads_over_few_keys_stay_within_the_bound() -> None:
     for thread in threads:
         thread.join(30)
     assert not cache._making
-
-
-def test_held_bytes_counts_every_array_once_and_views_by_what_they_keep_alive() -> None:
-    whole = np.zeros((100, 100), np.uint8)
-    assert held_bytes((Thing(whole), Thing(whole[:2, :2]), {"a": [np.zeros(8)]})) == 10_000 + 64

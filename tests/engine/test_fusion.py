@@ -11,6 +11,7 @@ from tests.engine.conftest import Photo
 from tests.engine.pictures import as_stored, jpeg, jpeg_with_orientation, png, webp
 
 from facefleet.assignments import FaceAssignment
+from facefleet.engine.build import build_engine
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.steps.locate import ALIKE
@@ -313,7 +314,7 @@ def test_timings_and_models_are_reported(engine: Engine, photo: Photo, models: M
 
 def test_the_clock_is_the_one_given(models: Mapping[str, ModelFiles], photo: Photo) -> None:
     ticks = iter(range(1000))
-    fused = Engine(models, clock=lambda: float(next(ticks))).fuse(photo("astronaut"), photo("grace_hopper"))
+    fused = build_engine(models, clock=lambda: float(next(ticks))).fuse(photo("astronaut"), photo("grace_hopper"))
     assert set(fused.timings_ms.values()) == {1000.0, 2000.0}  # what each photo needs runs twice
 
 
@@ -341,5 +342,5 @@ def test_drawing_marks_the_face_and_keeps_the_format(engine: Engine, photo: Phot
 
 def test_a_missing_model_is_named(models: Mapping[str, ModelFiles]) -> None:
     with pytest.raises(ModelUnknown) as caught:
-        Engine({name: model for name, model in models.items() if name != "face_landmark"})
+        build_engine({name: model for name, model in models.items() if name != "face_landmark"})
     assert caught.value.detail["name"] == "face_landmark"

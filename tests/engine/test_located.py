@@ -113,7 +113,7 @@ def test_a_glance_at_a_large_photo_tells_what_a_whole_look_does(
     scale = 4100 / max(pixels.shape[:2])
     large = jpeg(np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8), 80)
     glanced = engine.faces(large)
-    monkeypatch.setattr("facefleet.engine.photos.glance", lambda *_: None)
+    monkeypatch.setattr("facefleet.engine.photos.decode_reduced", lambda *_: None)
     whole = engine.faces(large)
     assert (glanced.width, glanced.height) == (whole.width, whole.height)
     assert same_people(whole, glanced)

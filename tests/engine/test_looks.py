@@ -14,10 +14,9 @@ from tests.engine.pictures import jpeg, png
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.mesh.align import align, signed_areas
-from facefleet.engine.mesh.prepared import Portrait
 from facefleet.engine.mesh.swapper import MeshSwapper
 from facefleet.engine.steps.topology import CORE_SKIN, LIPS, LIPS_INNER, LIPS_OUTER, OVAL, topology
-from facefleet.engine.types import Face, Pixels
+from facefleet.engine.types import Face, Pixels, Portrait
 from facefleet.errors.input import FusionQualityLow
 from facefleet.options import FuseOptions
 
@@ -217,12 +216,12 @@ def test_the_check_refuses_no_ordinary_pair(engine: Engine, photo: Photo) -> Non
 def test_a_prepared_face_serves_many_fusions_and_stays_as_it_was(engine: Engine, photo: Photo) -> None:
     swapper = MeshSwapper()
     source, target = (
-        swapper.prepare(Portrait(decode(photo(name)).pixels, engine.faces(photo(name)).faces[0]), below=True)
+        swapper.prepare_target(Portrait(decode(photo(name)).pixels, engine.faces(photo(name)).faces[0]))
         for name in ("smiling_woman", "smiling_man")
     )
-    first = swapper.swap(source, target, 0.5, lambda _: None)
-    swapper.swap(target, source, 1.0, lambda _: None)
-    again = swapper.swap(source, target, 0.5, lambda _: None)
+    first = swapper.swap(source, target, FuseOptions(), lambda _: None)
+    swapper.swap(target, source, FuseOptions(shape=1.0), lambda _: None)
+    again = swapper.swap(source, target, FuseOptions(), lambda _: None)
     assert np.array_equal(first.pixels, again.pixels)
     assert np.array_equal(first.share, again.share)
-    assert 3 * source.region.width * source.region.height < source.nbytes < 2_000_000
+    assert 3 * source.region.width * source.region.height < source.held_bytes < 2_000_000

@@ -5,15 +5,15 @@ import resource
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from facefleet.engine.fusion import Engine
-from facefleet.engine.memory import named_shortage
+from facefleet.engine.build import build_engine
+from facefleet.engine.memory import array_bytes, named_shortage
 from facefleet.engine.types import ModelFiles
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.model import OutOfMemory
@@ -23,7 +23,7 @@ MEGABYTE = 1024 * 1024
 
 def fuse_within(models: Mapping[str, ModelFiles], source: bytes, target: bytes, megabytes: int) -> str:
     """The code of what a fusion ends with that may take so much more memory; empty when it succeeds."""
-    engine = Engine(models, interpreters=1)
+    engine = build_engine(models, interpreters=1)
     engine.warm()
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + megabytes * MEGABYTE
@@ -54,3 +54,13 @@ def test_what_opencv_cannot_allocate_is_a_shortage_and_its_other_errors_are_not(
         raise MemoryError
     with pytest.raises(cv2.error), named_shortage():
         cv2.resize(np.zeros((0, 0), np.uint8), (1, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Thing:
+    pixels: np.ndarray
+
+
+def test_array_bytes_counts_every_array_once_and_views_by_what_they_keep_alive() -> None:
+    whole = np.zeros((100, 100), np.uint8)
+    assert array_bytes((Thing(whole), Thing(whole[:2, :2]), {"a": [np.zeros(8)]})) == 10_000 + 64

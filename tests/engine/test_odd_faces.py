@@ -13,9 +13,9 @@ from tests.engine.conftest import Photo
 
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.mesh.prepared import Portrait, prepare
+from facefleet.engine.mesh.prepared import prepare
 from facefleet.engine.steps.topology import LEFT_BROW, LEFT_EYE, LIPS_OUTER, OVAL, RIGHT_BROW, RIGHT_EYE
-from facefleet.engine.types import Face, Floats, Pixels
+from facefleet.engine.types import Face, Floats, Pixels, Portrait
 from facefleet.errors.input import FaceError
 
 NOSE_BRIDGE, CHIN = 195, 152
@@ -176,7 +176,7 @@ def test_of_a_masked_source_only_what_shows_is_taken(
 def test_the_edge_of_a_mask_is_no_bridge_of_glasses(engine: Engine, photo: Photo) -> None:
     worn = masked_in("astronaut", (200, 140, 90))(engine, photo)
     ready = prepare(Portrait(decode(worn).pixels, engine.faces(worn).faces[0]))
-    assert ready.foreign.mask_worn
+    assert ready.occlusion.mask_worn
     assert ready.glasses is None
 
 
@@ -185,8 +185,8 @@ def test_no_bare_face_is_taken_for_a_masked_one(engine: Engine, photo: Photo) ->
         pixels = decode(photo(name)).pixels
         for face in engine.faces(photo(name)).faces:
             ready = prepare(Portrait(pixels, face))
-            assert not ready.foreign.mask_worn, (name, face.index)
-            assert ready.foreign.mask[ready.parts.lips > 0].mean() < 0.1, (name, face.index)
+            assert not ready.occlusion.mask_worn, (name, face.index)
+            assert ready.occlusion.mask[ready.parts.lips > 0].mean() < 0.1, (name, face.index)
 
 
 def _eyes(face: Face) -> Outline:

@@ -22,6 +22,7 @@ from tests.servers import ValkeyServer, wait_until
 
 from facefleet.clock import now
 from facefleet.config import Settings, load
+from facefleet.engine.build import build_engine
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles
 from facefleet.gateway.app import create
@@ -130,7 +131,7 @@ Work = Callable[[Door], int]
 
 @pytest.fixture(scope="module")
 def engine(models: Mapping[str, ModelFiles]) -> Engine:
-    built = Engine(models, cache_bytes=64 << 20)
+    built = build_engine(models, cache_bytes=64 << 20)
     built.warm()
     return built
 

@@ -143,7 +143,7 @@ def test_a_worker_prepares_a_template_once(
     work(door)
     timings = task(door, accepted).timings_ms
     assert timings["detect"] + timings["landmarks"] < 1000
-    known = engine.fuse(woman, admiral).known
+    known = engine.fuse(woman, admiral).cache_hits
     assert known["target"] is True
 
 

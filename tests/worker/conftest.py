@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from tests.tasks.fakes import LEASE, FakeClock
 
 from facefleet.assignments import SOURCE_ROLES
+from facefleet.engine.build import build_engine
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles
 from facefleet.observability.metrics import Metrics
@@ -71,7 +72,7 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def engine(models: Mapping[str, ModelFiles]) -> Engine:
-    built = Engine(models)
+    built = build_engine(models)
     built.warm()
     return built
 

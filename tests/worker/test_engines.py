@@ -12,6 +12,7 @@ from obstore.store import MemoryStore
 from tests.servers import wait_until
 from tests.worker.conftest import Bench, Build
 
+from facefleet.engine.build import build_engine
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles
 from facefleet.storage.store import ObjectStore
@@ -48,7 +49,7 @@ class SwapAtLoad(ObjectStore):
 @pytest.fixture(scope="module")
 def newer(models: Mapping[str, ModelFiles]) -> Engine:
     """The same weights under another version."""
-    return Engine({name: replace(model, version=f"{model.version}-newer") for name, model in models.items()})
+    return build_engine({name: replace(model, version=f"{model.version}-newer") for name, model in models.items()})
 
 
 @pytest.fixture

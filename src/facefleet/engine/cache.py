@@ -1,4 +1,4 @@
-"""What was made from photos that come again and again, bounded by bytes and by age.
+"""Keeps what was made from photos that come again and again, bounded by bytes and by age.
 
 Photos are personal data. One that comes once is never kept; of one that comes again, what was made from it is let go
 ``seconds`` after it was made, used or not, by a timer of the cache's own.
@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from threading import Event, Lock, Timer
-from typing import Generic, TypeVar, cast
+from typing import Generic, Protocol, TypeVar, cast
 
-import numpy as np
-
-Value = TypeVar("Value")
+KEPT_SECONDS = 600.0
 _MAX_SEEN = 4096  # keys remembered of photos that came once
 
 
+class Sized(Protocol):
+    """What can be kept."""
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that is freed when it goes."""
+
+
+Value = TypeVar("Value", bound=Sized)
+
+
 @dataclass(frozen=True, slots=True)
-class Lent(Generic[Value]):
+class Cached(Generic[Value]):
     """What the cache hands out.
 
     Attributes:
@@ -80,7 +89,7 @@ class Cache:
         with self._lock:
             return sum(kept.size for kept in self._kept.values())
 
-    def get(self, key: Hashable, make: Callable[[], Value], *, keep: bool = False) -> Lent[Value]:
+    def get(self, key: Hashable, make: Callable[[], Value], *, keep: bool = False) -> Cached[Value]:
         """What is kept under a key, or what is made now.
 
         Args:
@@ -89,13 +98,13 @@ class Cache:
             keep: Keep it at its first sight.
         """
         if not self.keeps:
-            return Lent(make(), shared=False, hit=False)
+            return Cached(make(), shared=False, hit=False)
         while True:
             with self._lock:
                 self._expire()
                 if kept := self._kept.get(key):
                     self._kept.move_to_end(key)
-                    return Lent(cast(Value, kept.value), shared=True, hit=True)
+                    return Cached(cast(Value, kept.value), shared=True, hit=True)
                 making = self._making.get(key)
                 if making is None:
                     making = self._making[key] = _Making()
@@ -103,7 +112,7 @@ class Cache:
                 making.wanted = True
             making.done.wait()
             if making.value is not None:  # else its maker failed or was canceled, which says nothing of ours
-                return Lent(cast(Value, making.value), shared=True, hit=True)
+                return Cached(cast(Value, making.value), shared=True, hit=True)
         return self._made(key, making, make, keep=keep)
 
     def clear(self) -> None:
@@ -112,10 +121,10 @@ class Cache:
             self._kept.clear()
             self._seen.clear()
 
-    def _made(self, key: Hashable, making: _Making, make: Callable[[], Value], *, keep: bool) -> Lent[Value]:
+    def _made(self, key: Hashable, making: _Making, make: Callable[[], Value], *, keep: bool) -> Cached[Value]:
         try:
             value = make()
-            size = held_bytes(value)
+            size = value.held_bytes
             with self._lock:
                 self._expire()
                 came_before = self._seen.pop(key, None) is not None
@@ -125,7 +134,7 @@ class Cache:
                     self._keep(key, _Kept(value, size, self._clock()))
                 else:
                     self._seen[key] = self._clock()
-            return Lent(value, shared=shared, hit=False)
+            return Cached(value, shared=shared, hit=False)
         finally:
             with self._lock:
                 del self._making[key]
@@ -159,25 +168,3 @@ class Cache:
             self._timer = None
             self._expire()
             self._watch()
-
-
-def held_bytes(value: object) -> int:
-    """Bytes of all arrays in a tree of dataclasses, tuples and mappings; a view counts as what it keeps alive."""
-    arrays: dict[int, int] = {}
-    _gather(value, arrays)
-    return sum(arrays.values())
-
-
-def _gather(value: object, arrays: dict[int, int]) -> None:
-    if isinstance(value, np.ndarray):
-        whole = value if value.base is None else value.base
-        arrays[id(whole)] = max(value.nbytes, int(getattr(whole, "nbytes", 0)))
-    elif is_dataclass(value):
-        for one in fields(value):
-            _gather(getattr(value, one.name), arrays)
-    elif isinstance(value, tuple | list):
-        for item in value:
-            _gather(item, arrays)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            _gather(item, arrays)

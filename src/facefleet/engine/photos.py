@@ -1,6 +1,6 @@
-"""One photo made ready: decoded, its faces found, those wanted prepared. What comes again is not made again.
+"""Prepares one photo for fusions: decoded, inspected, its faces located, those wanted prepared.
 
-Nothing here depends on two photos. What is kept of a source is its face alone, never the photo round it.
+Nothing here depends on two photos. What comes again is kept; of a source that is its face alone, never the photo.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ import hashlib
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from facefleet.engine.cache import Cache, Lent
-from facefleet.engine.codec.glance import glance
+from facefleet.engine.cache import Cache, Cached
 from facefleet.engine.codec.image import Frame, decode_as_stored
-from facefleet.engine.mesh.prepared import Portrait, Prepared
-from facefleet.engine.mesh.swapper import Swapper
+from facefleet.engine.codec.reduced import decode_reduced
+from facefleet.engine.inspector import Inspected, Inspector
+from facefleet.engine.memory import array_bytes
 from facefleet.engine.steps.detect import MIN_SCORE, Detector
 from facefleet.engine.steps.gate import choose_source
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import locate
 from facefleet.engine.stopwatch import Stopwatch
-from facefleet.engine.types import Face, Faces, Pixels
+from facefleet.engine.swapper import AnySwapper, Source, Target
+from facefleet.engine.types import Face, Faces, Pixels, Portrait
 from facefleet.media.sniff import Limits
 
-DOUBT = 0.12  # by which a score may differ between two decodings
-LOCATE_STEPS = ("decode", "detect", "landmarks")
+SCORE_TOLERANCE = 0.12  # by which a detection's score may differ between two decodings of a photo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,10 +31,28 @@ class SourcePhoto:
     """What is taken from a photo.
 
     Attributes:
-        faces: Wanted index (None: the largest) to the face made ready.
+        faces: Wanted index (None: the largest) to the prepared face.
     """
 
-    faces: Mapping[int | None, Prepared]
+    faces: Mapping[int | None, Source]
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that is freed when it goes."""
+        return sum(face.held_bytes for face in self.faces.values())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LocatedPhoto:
+    """A photo and every face in it."""
+
+    frame: Frame
+    faces: Faces
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that is freed when it goes."""
+        return array_bytes(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,14 +64,14 @@ class TargetPhoto:
         frame: Decoded.
         faces: Every face in it.
         shared: Others may have the same pixels.
-        known: It had been made ready before.
+        hit: It came from the cache.
     """
 
     key: Hashable
     frame: Frame
     faces: Faces
     shared: bool
-    known: bool
+    hit: bool
 
     def canvas(self) -> Pixels:
         """Pixels to write to; where nobody else has them they are the photo's own, since 12 MP take 5 ms to copy."""
@@ -61,32 +79,34 @@ class TargetPhoto:
 
 
 class Photos:
-    """Makes photos ready.
+    """Prepares photos.
 
     Args:
         detector: Finds faces.
         landmarker: Measures them.
         swapper: Prepares them.
+        inspector: Looks at photos before anything else does.
         limits: What one photo may measure.
         cache: What is kept between fusions.
         versions: Name to version of the models: what they say of a photo is kept under these.
     """
 
     def __init__(
-        self, detector: Detector, landmarker: Landmarker, swapper: Swapper, limits: Limits, cache: Cache,
-        versions: Mapping[str, str],
+        self, detector: Detector, landmarker: Landmarker, swapper: AnySwapper, inspector: Inspector, limits: Limits,
+        cache: Cache, versions: Mapping[str, str],
     ) -> None:  # fmt: skip
         self._detector = detector
         self._landmarker = landmarker
         self._swapper = swapper
+        self._inspector = inspector
         self._limits = limits
         self._cache = cache
         self._versions = tuple(sorted(versions.items()))
+        self.locate_steps = ("decode", *inspector.steps, "detect", "landmarks")
 
     def source(
-        self, photo: bytes, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, *, tiles: bool,
-        keep: bool = False,
-    ) -> Lent[SourcePhoto]:  # fmt: skip
+        self, photo: bytes, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, *, tiles: bool
+    ) -> Cached[SourcePhoto]:
         """The faces to take from a photo.
 
         Args:
@@ -95,59 +115,66 @@ class Photos:
             wanted: Indices of the faces; None is the largest.
             watch: Told of every step, of those not taken as well.
             tiles: Look for small faces too.
-            keep: At its first sight.
 
         Raises:
             ImageError: The photo cannot be used.
             FaceError: A face is missing or cannot be fused.
         """
         key = self._key(photo, "source", wanted, tiles)
-        lent = self._cache.get(key, lambda: self._source(photo, number, wanted, watch, tiles=tiles), keep=keep)
-        if lent.hit:
-            _skip(watch, (*LOCATE_STEPS, "prepare"))
-        return lent
+        cached = self._cache.get(key, lambda: self._prepare_source(photo, number, wanted, watch, tiles=tiles))
+        if cached.hit:
+            _skip(watch, (*self.locate_steps, "prepare"))
+        return cached
 
     def target(self, photo: bytes, watch: Stopwatch, *, tiles: bool, keep: bool = False) -> TargetPhoto:
-        """A photo to fuse into; arguments and errors are those of ``source``."""
+        """A photo to fuse into, kept at its first sight where asked for; the rest is that of ``source``."""
         key = self._key(photo, "target", tiles)
-        lent = self._cache.get(key, lambda: self._target(photo, watch, tiles=tiles), keep=keep)
-        if lent.hit:
-            _skip(watch, LOCATE_STEPS)
-        frame, faces = lent.value
-        if lent.shared:
+        cached = self._cache.get(key, lambda: self._open_target(photo, watch, tiles=tiles), keep=keep)
+        if cached.hit:
+            _skip(watch, self.locate_steps)
+        frame = cached.value.frame
+        if cached.shared:
             frame.pixels.setflags(write=False)
-        return TargetPhoto(key, frame, faces, shared=lent.shared, known=lent.hit)
+        return TargetPhoto(key, frame, cached.value.faces, shared=cached.shared, hit=cached.hit)
 
-    def face(self, target: TargetPhoto, face: Face, watch: Stopwatch) -> Prepared:
-        """A face of a target, ready; to be asked for before anything is written to the target's pixels."""
+    def target_face(self, target: TargetPhoto, face: Face, watch: Stopwatch) -> Target:
+        """A face of a target, prepared; to be asked for before anything is written to the target's pixels."""
         portrait = Portrait(target.frame.pixels, face)
+        prepared: Target
         if target.shared:
-            lent = self._cache.get(
-                (target.key, face.index), lambda: self._swapper.prepare(portrait, below=True), keep=True
-            )
-            ready = lent.value
+            key = (target.key, face.index)
+            prepared = self._cache.get(key, lambda: self._swapper.prepare_target(portrait), keep=True).value
         else:
-            ready = self._swapper.prepare(portrait, below=True)
+            prepared = self._swapper.prepare_target(portrait)
         watch.lap("prepare")
-        return ready
+        return prepared
 
     def faces(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> Faces:
         """Every face of a photo of which nothing else is wanted; arguments and errors are those of ``source``."""
-        found = None if tiles else self._glanced(photo, watch)
-        return found or self.located(photo, watch, tiles=tiles)[1]
+        reduced = None if tiles else self._faces_of_reduced(photo, watch)
+        return reduced or self.located(photo, watch, tiles=tiles).faces
 
-    def located(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> tuple[Frame, Faces]:
-        """A photo and every face in it; arguments and errors are those of ``source``.
+    def located(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> LocatedPhoto:
+        """A photo and every face in it, not inspected; arguments and errors are those of ``source``."""
+        frame = self._decode(photo, watch)
+        return LocatedPhoto(frame, self._locate(frame.pixels, watch, tiles=tiles))
 
-        Faces are looked for in the colours as stored, where they are the same: of a source, only its face is turned.
-        """
+    def _decode(self, photo: bytes, watch: Stopwatch) -> Frame:
+        """In the colours as stored, in which faces are located as well: of a source only the face is turned to sRGB."""
         frame = decode_as_stored(photo, self._limits)
         watch.lap("decode")
-        return frame, self._locate(frame.pixels, watch, tiles=tiles)
+        return frame
+
+    def _inspected(self, photo: bytes, role: Inspected, watch: Stopwatch, *, tiles: bool) -> LocatedPhoto:
+        """A photo that the inspector lets pass, and every face in it."""
+        frame = self._decode(photo, watch)
+        self._inspector.inspect(frame.pixels, role)
+        _skip(watch, self._inspector.steps)
+        return LocatedPhoto(frame, self._locate(frame.pixels, watch, tiles=tiles))
 
     def _locate(self, pixels: Pixels, watch: Stopwatch, *, tiles: bool) -> Faces:
         faces = locate(pixels, [], self._landmarker)
-        for detections in self._detector.looks(pixels, tiles=tiles):
+        for detections in self._detector.passes(pixels, tiles=tiles):
             watch.lap("detect")
             faces = locate(pixels, detections, self._landmarker)
             watch.lap("landmarks")
@@ -155,37 +182,38 @@ class Photos:
                 break
         return faces
 
-    def _glanced(self, photo: bytes, watch: Stopwatch) -> Faces | None:
-        """The faces by a glance at the photo, or None where that could differ from a whole look."""
-        small = glance(photo, self._limits)
-        if small is None:
+    def _faces_of_reduced(self, photo: bytes, watch: Stopwatch) -> Faces | None:
+        """The faces by a decoding at reduced size, or None where the full size could give others."""
+        reduced = decode_reduced(photo, self._limits)
+        if reduced is None:
             return None
         watch.lap("decode")
-        detections = next(self._detector.looks(small.pixels, min_score=MIN_SCORE - DOUBT), [])
+        detections = next(self._detector.passes(reduced.pixels, min_score=MIN_SCORE - SCORE_TOLERANCE), [])
         watch.lap("detect")
-        if any(detection.score < MIN_SCORE + DOUBT for detection in detections):
+        if any(detection.score < MIN_SCORE + SCORE_TOLERANCE for detection in detections):
             return None
-        faces = small.in_full(locate(small.pixels, detections, self._landmarker))
+        faces = reduced.in_full(locate(reduced.pixels, detections, self._landmarker))
         watch.lap("landmarks")
         return faces
 
-    def _source(
+    def _prepare_source(
         self, photo: bytes, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, *, tiles: bool
     ) -> SourcePhoto:
-        frame, faces = self.located(photo, watch, tiles=tiles)
-        ready = {}
+        located = self._inspected(photo, Inspected.SOURCE, watch, tiles=tiles)
+        frame, prepared = located.frame, {}
         for index in wanted:
-            giver = Portrait(frame.pixels, choose_source(faces, index, number), frame.profile)
-            ready[index] = self._swapper.prepare(giver, below=False)
+            face = choose_source(located.faces, index, number)
+            prepared[index] = self._swapper.prepare_source(Portrait(frame.pixels, face, frame.profile))
             watch.lap("prepare")
-        return SourcePhoto(ready)
+        return SourcePhoto(prepared)
 
-    def _target(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> tuple[Frame, Faces]:
-        frame, faces = self.located(photo, watch, tiles=tiles)
-        if frame.profile is not None:
-            frame = frame.in_srgb()
-            watch.lap("decode")
-        return frame, faces
+    def _open_target(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> LocatedPhoto:
+        located = self._inspected(photo, Inspected.TARGET, watch, tiles=tiles)
+        if located.frame.profile is None:
+            return located
+        in_srgb = LocatedPhoto(located.frame.in_srgb(), located.faces)
+        watch.lap("decode")
+        return in_srgb
 
     def _key(self, photo: bytes, *rest: Hashable) -> Hashable:
         # Unsalted on purpose: the digest stays in this process, and goes with what is kept under it.
@@ -194,6 +222,6 @@ class Photos:
 
 
 def _skip(watch: Stopwatch, steps: tuple[str, ...]) -> None:
-    """These had been taken before; the first one stands for the time it took to find that out."""
+    """End steps at once: the first one stands for the time since the step before."""
     for step in steps:
         watch.lap(step)

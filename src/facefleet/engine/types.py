@@ -1,4 +1,4 @@
-"""The engine's words: what goes in and what comes out, in pixels of the upright image."""
+"""Defines what goes into the engine and what comes out; places are in px of the upright image."""
 
 from __future__ import annotations
 
@@ -100,6 +100,21 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Portrait:
+    """A face in its photo.
+
+    Attributes:
+        pixels: ``(H, W, 3)`` uint8 BGR.
+        face: The face.
+        profile: ICC profile that the pixels follow; none for sRGB.
+    """
+
+    pixels: Pixels
+    face: Face
+    profile: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Faces:
     """Every face of one photo.
 
@@ -147,9 +162,9 @@ class Fusion:
     Attributes:
         picture: The result, in the target's format.
         faces: The target's faces that were fused or aged, as they were before.
-        timings_ms: Step to milliseconds; near 0 for what had been made ready before.
+        timings_ms: Step to milliseconds; near 0 for what was prepared before.
         models: Name to version of the models that took part.
-        known: Role of a photo to whether it had been made ready before; empty where nothing is kept.
+        cache_hits: Role of a photo to whether it was prepared before; empty where nothing is kept.
         strengths: Of the blend, for each of ``faces``; empty where none was blended.
         skipped: The other faces, where all were asked for.
     """
@@ -158,6 +173,6 @@ class Fusion:
     faces: tuple[Face, ...]
     timings_ms: Mapping[str, float]
     models: Mapping[str, str]
-    known: Mapping[str, bool]
+    cache_hits: Mapping[str, bool]
     strengths: tuple[float, ...] = ()
     skipped: tuple[Skipped, ...] = ()

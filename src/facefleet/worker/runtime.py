@@ -1,10 +1,11 @@
-"""From settings to a working engine; the worker and the command line build theirs here."""
+"""Builds the engine that the settings describe, for the worker and the command line."""
 
 from __future__ import annotations
 
 import cv2
 
 from facefleet.config import Settings
+from facefleet.engine import build
 from facefleet.engine.fusion import Engine
 from facefleet.engine.models.registry import Registry, quiet
 from facefleet.engine.models.sources import Progress
@@ -25,7 +26,7 @@ def build_engine(settings: Settings, *, interpreters: int | None = None, progres
     """
     cv2.setNumThreads(settings.engine.runtime_threads)  # by itself OpenCV takes all cores, and spins on them
     registry = Registry(settings.engine.cache, settings.engine.manifest, progress=progress)
-    return Engine(
+    return build.build_engine(
         registry.pull(),
         interpreters=settings.worker.threads if interpreters is None else interpreters,
         runtime_threads=settings.engine.runtime_threads,

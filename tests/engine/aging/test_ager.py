@@ -14,10 +14,9 @@ from facefleet.engine.aging.ager import DetailAger
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.mesh import masks
-from facefleet.engine.mesh.prepared import Portrait
-from facefleet.engine.mesh.swapper import practice_portrait
 from facefleet.engine.steps.blend import blend
-from facefleet.engine.types import Box, Face, Pixels, Pose
+from facefleet.engine.steps.practice import practice_portrait
+from facefleet.engine.types import Box, Face, Pixels, Portrait, Pose
 from facefleet.errors.input import FaceIndexInvalid, FaceNotFound
 from facefleet.options import AgeOptions, FuseOptions
 

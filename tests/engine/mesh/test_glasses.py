@@ -10,14 +10,14 @@ from tests.engine.conftest import Photo
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.mesh.glasses import BAND, MIDDLE, Glasses
-from facefleet.engine.mesh.prepared import Portrait, Prepared, prepare
+from facefleet.engine.mesh.prepared import PreparedFace, prepare
 from facefleet.engine.steps.topology import LEFT_EYE, RIGHT_EYE
-from facefleet.engine.types import Face, Floats, Pixels
+from facefleet.engine.types import Face, Floats, Pixels, Portrait
 
 BARE = ("astronaut", "portrait_man", "smiling_woman", "surprised_woman", "turned_woman", "smiling_man", "bearded_man")
 
 
-def ready(engine: Engine, data: bytes) -> Prepared:
+def ready(engine: Engine, data: bytes) -> PreparedFace:
     return prepare(Portrait(decode(data).pixels, engine.faces(data).faces[0]))
 
 

@@ -9,8 +9,8 @@ from tests.engine.pictures import jpeg
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.mesh.grain import Grain, grain_of, matched
-from facefleet.engine.mesh.prepared import Portrait, Prepared, prepare
-from facefleet.engine.types import Face, Pixels
+from facefleet.engine.mesh.prepared import PreparedFace, prepare
+from facefleet.engine.types import Face, Pixels, Portrait
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def soft(pixels: Pixels, sigma: float) -> Pixels:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), sigma), np.uint8)
 
 
-def prepared(pixels: Pixels, face: Face) -> Prepared:
+def prepared(pixels: Pixels, face: Face) -> PreparedFace:
     return prepare(Portrait(pixels, face))
 
 

@@ -12,10 +12,10 @@ from tests.engine.test_looks import fused, inside, psnr
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.mesh import masks
-from facefleet.engine.mesh.prepared import Portrait, Prepared, prepare
-from facefleet.engine.mesh.swapper import practice_portrait
+from facefleet.engine.mesh.prepared import PreparedFace, prepare
 from facefleet.engine.steps import topology
-from facefleet.engine.types import Face, Pixels
+from facefleet.engine.steps.practice import practice_portrait
+from facefleet.engine.types import Face, Pixels, Portrait
 from facefleet.options import FuseOptions
 
 Side = tuple[tuple[int, ...], tuple[int, ...], int]
@@ -44,10 +44,10 @@ def face_of(engine: Engine, file: bytes) -> tuple[Pixels, Face]:
     return decode(file).pixels.copy(), engine.faces(file).faces[0]
 
 
-def at(prepared: Prepared, point: np.ndarray) -> float:
+def at(prepared: PreparedFace, point: np.ndarray) -> float:
     """What the mask says at a point of the photo."""
     x, y = np.round(prepared.region.local(point[None], prepared.size)[0]).astype(int)
-    return float(prepared.foreign.mask[y, x])
+    return float(prepared.occlusion.mask[y, x])
 
 
 def with_lock(pixels: Pixels, face: Face, side: Side) -> Pixels:
@@ -76,8 +76,8 @@ def test_a_lock_of_hair_over_the_end_of_a_brow_is_not_the_brow(engine: Engine, p
     assert at(covered, end) > 0.5
     assert at(covered, inner) < 0.1, "the rest of the brow is given"
     assert at(covered, points[list(eye)].mean(axis=0)) < 0.1, "and the eye"
-    assert plain.foreign.covered_brow is None
-    assert covered.foreign.covered_brow == SIDES.index(side)
+    assert plain.occlusion.covered_brow is None
+    assert covered.occlusion.covered_brow == SIDES.index(side)
 
 
 @pytest.mark.parametrize("side", SIDES, ids=["right", "left"])
@@ -107,7 +107,7 @@ def test_painted_lids_are_no_sunglasses(engine: Engine, photo: Photo) -> None:
     for loop in (topology.UNDER_RIGHT_EYE, topology.UNDER_LEFT_EYE):
         hull = cv2.convexHull(np.round(face.landmarks[list(loop), :2]).astype(np.int32))
         cv2.fillConvexPoly(pixels, hull, (20, 8, 12))
-    assert not prepare(Portrait(pixels, face)).foreign.eyes_covered
+    assert not prepare(Portrait(pixels, face)).occlusion.eyes_covered
 
 
 def test_sunglasses_cover_the_eyes(engine: Engine, photo: Photo) -> None:
@@ -115,4 +115,4 @@ def test_sunglasses_cover_the_eyes(engine: Engine, photo: Photo) -> None:
     for loop in (topology.BELOW_RIGHT_EYE + topology.RIGHT_EYE, topology.BELOW_LEFT_EYE + topology.LEFT_EYE):
         hull = cv2.convexHull(np.round(face.landmarks[list(loop), :2]).astype(np.int32))
         cv2.fillConvexPoly(pixels, hull, (20, 8, 12))
-    assert prepare(Portrait(pixels, face)).foreign.eyes_covered
+    assert prepare(Portrait(pixels, face)).occlusion.eyes_covered

@@ -8,9 +8,9 @@ from tests.engine.pictures import png
 
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.mesh.prepared import Portrait, prepare
+from facefleet.engine.mesh.prepared import prepare
 from facefleet.engine.mesh.redeye import without_red_eyes
-from facefleet.engine.types import Face, Pixels
+from facefleet.engine.types import Face, Pixels, Portrait
 from facefleet.options import FuseOptions
 
 EYES = ((33, 133, 159, 145), (263, 362, 386, 374))

@@ -8,12 +8,12 @@ from tests.engine.pictures import png
 
 from facefleet.engine.fusion import Engine
 from facefleet.engine.mesh.align import Mouth, align, choose_mouth, mouth_opening, signed_areas
-from facefleet.engine.mesh.prepared import Portrait, Prepared, prepare
-from facefleet.engine.mesh.warp import drawn, lookup, patch_near
-from facefleet.engine.steps.blend import Layer, blend
+from facefleet.engine.mesh.prepared import PreparedFace, prepare
+from facefleet.engine.mesh.warp import drawn, find_lookup, patch_near
+from facefleet.engine.steps.blend import Overlay, blend
 from facefleet.engine.steps.region import Region
 from facefleet.engine.steps.topology import OVAL, topology
-from facefleet.engine.types import Face, Pixels
+from facefleet.engine.types import Face, Pixels, Portrait
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,10 @@ def face(engine: Engine, astronaut: Pixels) -> Face:
     return engine.faces(png(astronaut)).faces[0]
 
 
-def drawn_over(source: Prepared, target: Prepared, shape: float) -> Pixels:
+def drawn_over(source: PreparedFace, target: PreparedFace, shape: float) -> Pixels:
     alignment = align(source.face, target.face, shape)
     size = target.region.width, target.region.height
-    return drawn(patch_near(source, alignment.scale), source, lookup(alignment, target), size)[..., :3]
+    return drawn(patch_near(source, alignment.scale), source, find_lookup(alignment, target), size)[..., :3]
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (1, 0), (0, 1)])
@@ -111,7 +111,7 @@ def test_blending_leaves_every_pixel_without_alpha_alone() -> None:
     canvas = random.integers(0, 256, (40, 50, 3), np.uint8)
     before = canvas.copy()
     face = random.integers(0, 256, (10, 20, 3), np.uint8)
-    layer = Layer(Region(5, 6, 20, 10), face, np.eye(10, 20, dtype=np.float32), np.zeros((468, 3), np.float32))
+    layer = Overlay(Region(5, 6, 20, 10), face, np.eye(10, 20, dtype=np.float32))
     blend(canvas, layer, 1.0)
     changed = np.zeros((40, 50), np.bool_)
     changed[6:16, 5:25] = layer.share > 0
@@ -123,5 +123,5 @@ def test_a_blend_without_strength_changes_no_value_there_is() -> None:
     canvas = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
     before = canvas.copy()
     full = np.ones((16, 16), np.float32)
-    blend(canvas, Layer(Region(0, 0, 16, 16), 255 - canvas, full, np.zeros((468, 3), np.float32)), 0.0)
+    blend(canvas, Overlay(Region(0, 0, 16, 16), 255 - canvas, full), 0.0)
     assert np.array_equal(canvas, before)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.worker.conftest import Bench, Build
 
-from facefleet.engine.fusion import Engine
+from facefleet.engine.build import build_engine
 from facefleet.engine.types import ModelFiles
 from facefleet.tasks.transitions import State
 
@@ -38,7 +38,7 @@ def test_a_source_that_no_assignment_uses_fails_the_task(bench: Bench, photos: t
 def test_photos_that_come_again_are_counted(
     build: Build, models: Mapping[str, ModelFiles], photos: tuple[bytes, bytes]
 ) -> None:
-    bench = build(engine=Engine(models, cache_bytes=64 << 20))
+    bench = build(engine=build_engine(models, cache_bytes=64 << 20))
     for _ in range(3):
         bench.runner(bench.queue(*photos).id)
     counted = {

@@ -177,10 +177,10 @@ def _inference(settings: Settings) -> Finding:
     import cv2
     import numpy as np
 
-    from facefleet.engine.fusion import Engine
+    from facefleet.engine.build import build_engine
     from facefleet.engine.models.registry import Registry
 
-    engine = Engine(Registry(settings.engine.cache, settings.engine.manifest).load())
+    engine = build_engine(Registry(settings.engine.cache, settings.engine.manifest).load())
     engine.warm()
     blank = cv2.imencode(".png", np.full((256, 256, 3), 127, np.uint8))[1].tobytes()
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Bytes to upright sRGB pixels and back: the first and the last step of every fusion."""
+"""Decodes files into upright sRGB pixels and encodes them again: the first and the last step of every fusion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facefleet.engine.codec.complete import damaged, refuse_incomplete
+from facefleet.engine.codec.completeness import damaged, refuse_incomplete
 from facefleet.engine.codec.jpeg_coding import JpegCoding, read_coding
 from facefleet.engine.codec.png_pixels import GREY, GREY_ALPHA, bare_png
 from facefleet.engine.codec.profile import embedded_profile, inks_to_srgb, to_srgb

@@ -1,4 +1,4 @@
-"""A PNG reduced to what makes its pixels, unpacked no further than its header promises.
+"""Reduces a PNG to what makes its pixels, unpacked no further than its header promises.
 
 libpng unpacks texts and profiles, and pixel data to its end even where the photo is full long before: a file of 1 MB
 can keep it busy for seconds. So the pixels are unpacked here with a bound and handed on stored, which costs a decoder
@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from facefleet.engine.codec.complete import damaged
+from facefleet.engine.codec.completeness import damaged
 from facefleet.media.parts import PNG_SIGNATURE, Part, png_chunks
 from facefleet.media.sniff import ImageType
 

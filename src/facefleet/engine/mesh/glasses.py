@@ -1,4 +1,4 @@
-"""Clear glasses: where the frame runs, so that a target's stay in front of another's eyes. Between landmarks and blend.
+"""Finds the frame of clear glasses, so that a target's glasses stay in front of the source's eyes.
 
 No model: a frame is a chain of thin ridges, darker, lighter or of another colour than what is beside them, and a bare
 face has none across the bridge of the nose. So a crossing of the nose comes first, and together with it rims below the
@@ -55,11 +55,6 @@ class Glasses:
 
     mask: Pixels
     to_band: Transform
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return int(self.mask.nbytes + self.to_band.nbytes)
 
     def over(self, size: tuple[int, int]) -> Floats:
         """``(h, w)`` float32: the frame's share of each pixel of the patch.

@@ -1,4 +1,4 @@
-"""Hair round a face, found only where it is certain, and how it turns grey."""
+"""Finds hair round a face, only where it is certain, and turns it grey."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Colour:
         return np.asarray(np.linalg.norm((lab - self.middle) / self.spread, axis=2) / np.sqrt(3), np.float32)
 
 
-def hair_of(lab: Floats, points: Floats, parts: Parts, skin: Floats, foreign: Floats, down: Floats) -> Floats:
+def hair_of(lab: Floats, points: Floats, parts: Parts, skin: Floats, occlusion: Floats, down: Floats) -> Floats:
     """``(h, w)`` float32, 1 where hair or beard is certain.
 
     Args:
@@ -52,7 +52,7 @@ def hair_of(lab: Floats, points: Floats, parts: Parts, skin: Floats, foreign: Fl
         points: ``(468, 2)`` px.
         parts: Of the same image.
         skin: ``(h, w)`` float32, 1 on skin.
-        foreign: ``(h, w)`` float32, 1 on what covers the face.
+        occlusion: ``(h, w)`` float32, 1 on what covers the face.
         down: ``(2,)`` px, one face width towards the chin.
     """
     none = np.zeros(skin.shape, np.float32)
@@ -78,9 +78,9 @@ def hair_of(lab: Floats, points: Floats, parts: Parts, skin: Floats, foreign: Fl
     near = (1 - topology.smoothstep((outside - FADE_NEAR) / (FADE_FAR - FADE_NEAR))) * (
         1 - topology.smoothstep((level - BEARD_LEVEL) / 0.35)
     )
-    found = certain * alike * near * _strands(lab[..., 0], parts.width) * (parts.features == 0) * (parts.eye_band == 0)
-    found *= np.where(parts.face > 0, foreign, 1)
-    return np.asarray(cv2.GaussianBlur(found, (0, 0), 0.012 * parts.width + 0.3), np.float32)
+    hair = certain * alike * near * _strands(lab[..., 0], parts.width) * (parts.features == 0) * (parts.eye_band == 0)
+    hair *= np.where(parts.face > 0, occlusion, 1)
+    return np.asarray(cv2.GaussianBlur(hair, (0, 0), 0.012 * parts.width + 0.3), np.float32)
 
 
 def greyed(lab: Floats, hair: Floats, brows: Floats, skin: Floats, width: float) -> Floats:

@@ -1,8 +1,8 @@
-"""Which pixels may change: the face without hair, glasses and hands, at the working size. Between warp and blend."""
+"""Finds the parts of a face and what lies over it (hair, glasses, hands, hats, masks), at the working size."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,14 +14,14 @@ from facefleet.engine.types import Floats, Pixels
 
 FEATHER = 0.02  # face widths over which the edge fades
 PROTECT = 0.035  # face widths round eyes, brows and lips where skin colour says nothing
-COVERED = 0.7  # share of foreign colour under each eye from which they are hidden, as by sunglasses,
+COVERED = 0.7  # share of other colours than skin under each eye from which they are hidden, as by sunglasses,
 COVERED_BELOW = 0.25  # and of the cheeks below, which lashes and painted lids leave out
 BAND_MARGIN = 0.13  # face widths
 WIDE = 0.03  # face widths; half of what a lock of hair has and a brow has not
-BROW_COVERED, BROW_FREE = 0.13, 0.03  # share of a brow that is foreign
+BROW_COVERED, BROW_FREE = 0.13, 0.03  # share of a brow that is occluded
 SHADOW = 0.012  # face widths of the forehead beside hair that its shadow falls on
 MARGIN = 0.025  # face widths round hair, where its shadow and single strands are
-FOREIGN_LOW, FOREIGN_HIGH = 2.8, 3.8  # standard deviations from the skin's colour
+OCCLUDED_LOW, OCCLUDED_HIGH = 2.8, 3.8  # standard deviations from the skin's colour
 LEAST_RED = 0.1  # log of red over green that skin has at least, where masks are looked for
 MASK_RED = 0.5  # of that of skin, which nose, lips and chin of a bare face all together never fall below
 _SPREAD_FLOOR = np.array([11.0, 0.045, 0.045], np.float32)  # of the features below, on the most even skin
@@ -73,20 +73,13 @@ class Parts:
     mouth: Pixels
     width: float
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        values = (getattr(self, field.name) for field in fields(self))
-        masks = (mask for value in values for mask in (value if isinstance(value, tuple) else (value,)))
-        return sum(int(mask.nbytes) for mask in masks if isinstance(mask, np.ndarray))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Foreign:
-    """What is not skin.
+class Occlusion:
+    """What lies over a face: hair, glasses, a hand, a hat, a mask.
 
     Attributes:
-        mask: ``(h, w)`` float32, 1 where it is foreign.
+        mask: ``(h, w)`` float32, 1 where the face is covered.
         eyes_covered: By sunglasses or a hand.
         mask_worn: Over nose and mouth.
         covered_brow: The brow that hair covers in part while the other is free: 0 the right one, 1 the left one.
@@ -144,39 +137,39 @@ def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
     )
 
 
-def foreign(pixels: Pixels, parts: Parts) -> Foreign:
+def find_occlusion(pixels: Pixels, parts: Parts) -> Occlusion:
     """Where the colour is not this face's skin: hair, glasses, a hand, a hat, a mask.
 
-    Eyes, brows and lips are never foreign, unless the skin under both eyes is: then the eyes are covered; or a mask is
-    worn: then only eyes and brows are not; or a lock of hair lies over the end of a brow.
+    Eyes, brows and lips are exempt, unless the skin under both eyes is covered: then the eyes are, too; or a mask is
+    worn: then only eyes and brows are exempt; or a lock of hair lies over the end of a brow.
 
     Args:
         pixels: ``(h, w, 3)`` uint8 BGR.
         parts: Of the same image.
     """
     features = _features(np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.008 * parts.width + 0.3), np.uint8))
-    worn = _worn(features, parts)
-    masked = worn is not None
+    cloth = _find_mask(features, parts)
+    masked = cloth is not None
     skin = np.maximum(*parts.under_eyes) > 0 if masked else (parts.core > 0) & (parts.features == 0)
-    known = (parts.features > 0) & (parts.lower == 0) if masked else parts.features > 0
-    mask = topology.smoothstep((_distance(features, skin) - FOREIGN_LOW) / (FOREIGN_HIGH - FOREIGN_LOW))
-    if worn is not None:
-        mask[worn] = 1
+    exempt = (parts.features > 0) & (parts.lower == 0) if masked else parts.features > 0
+    mask = topology.smoothstep((_distance(features, skin) - OCCLUDED_LOW) / (OCCLUDED_HIGH - OCCLUDED_LOW))
+    if cloth is not None:
+        mask[cloth] = 1
     covered = all(_share_of(mask, under) > COVERED for under in parts.under_eyes) and all(
         _share_of(mask, cheek) > COVERED_BELOW for cheek in parts.below_eyes
     )
     locks = cv2.morphologyEx(np.asarray(mask > 0.5, np.uint8), cv2.MORPH_OPEN, _disc(WIDE * parts.width))
-    known &= (parts.temples == 0) | (locks == 0)
-    mask[known] = 0
+    exempt &= (parts.temples == 0) | (locks == 0)
+    mask[exempt] = 0
     if covered:
         mask[parts.eye_band > 0] = 1
     # Freckles and creases are thin or lie within the face; hair, frames, hands and hats reach in from outside.
     opened = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(0.014 * parts.width)), np.float32)
     grown = cv2.dilate(_from_outside(opened, parts, covered), _disc(MARGIN * parts.width))
     if not covered:
-        grown[known] = 0
+        grown[exempt] = 0
     soft = np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.025 * parts.width + 0.3), np.float32)
-    return Foreign(soft, covered, masked, None if covered else _covered_brow(soft, parts))
+    return Occlusion(soft, covered, masked, None if covered else _covered_brow(soft, parts))
 
 
 def _covered_brow(mask: Floats, parts: Parts) -> int | None:
@@ -189,7 +182,7 @@ def _share_of(mask: Floats, part: Pixels) -> float:
     return float(mask[part > 0].mean()) if part.any() else 0.0
 
 
-def _worn(features: Floats, parts: Parts) -> npt.NDArray[np.bool_] | None:
+def _find_mask(features: Floats, parts: Parts) -> npt.NDArray[np.bool_] | None:
     """``(h, w)``, where a mask is over nose, mouth and chin; None where all three are not far less red than skin.
 
     Lips are redder than the skin of every face, a beard leaves the nose out, and sunglasses are not red themselves. A

@@ -1,4 +1,4 @@
-"""What one face tells by itself, whoever it is fused with: its pixels, parts and skin. May be kept between fusions."""
+"""Prepares one face for the mesh swapper: its pixels, parts, skin and grain, whoever it is fused with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from facefleet.engine.codec.profile import to_srgb
+from facefleet.engine.memory import array_bytes
 from facefleet.engine.mesh import colour, masks
 from facefleet.engine.mesh.glasses import Glasses, find_glasses
 from facefleet.engine.mesh.grain import Grain, grain_of
@@ -15,7 +16,7 @@ from facefleet.engine.mesh.redeye import without_red_eyes
 from facefleet.engine.steps import topology
 from facefleet.engine.steps.region import Region, region_of
 from facefleet.engine.steps.resample import shrunk
-from facefleet.engine.types import Face, Floats, Pixels
+from facefleet.engine.types import Face, Floats, Pixels, Portrait
 
 WORKING_SIZE = 144  # px, long side of the region at which masks and colours are computed
 FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
@@ -23,58 +24,41 @@ RIM = 1.12  # the mesh is continued outwards this far, so that its edge has some
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Portrait:
-    """A face in its photo.
-
-    Attributes:
-        pixels: ``(H, W, 3)`` uint8 BGR.
-        profile: ICC profile that they follow; none for sRGB.
-    """
-
-    pixels: Pixels
-    face: Face
-    profile: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A face made ready to give or to take; holds no reference to the photo.
+class PreparedFace:
+    """A face made ready to be put into others, or to be replaced; holds no reference to the photo.
 
     Attributes:
         face: Where it is in the photo.
         region: Of the photo, the face with its rim.
         patch: ``(region.height, region.width, 3)`` uint8 BGR, a copy.
         small: ``(h, w, 3)`` uint8 BGR, the patch at the working size.
-        sheet: ``(h, w, 4)`` uint8, ``small`` and beside it, 0 to 255, what is not skin and its shadow.
+        small_with_occlusion: ``(h, w, 4)`` uint8, ``small`` and beside it, 0 to 255, what is not skin and its shadow.
         parts: Of ``small``.
-        foreign: What is not skin in ``small``.
-        room: ``(h, w)`` float32, how far another face may cover this one.
-        counted: ``(h, w)`` float32, weight of each pixel in the measurement of light.
+        occlusion: What lies over the face in ``small``.
+        paste_mask: ``(h, w)`` float32, how far another face may cover this one.
+        light_weights: ``(h, w)`` float32, weight of each pixel in the measurement of light.
         grey: Whether the photo is black and white.
         grain: How sharp and noisy the patch is.
-        glasses: The frame of clear glasses; sunglasses are foreign.
+        glasses: The frame of clear glasses; sunglasses are occlusion.
     """
 
     face: Face
     region: Region
     patch: Pixels
     small: Pixels
-    sheet: Pixels
+    small_with_occlusion: Pixels
     parts: masks.Parts
-    foreign: masks.Foreign
-    room: Floats
-    counted: Floats
+    occlusion: masks.Occlusion
+    paste_mask: Floats
+    light_weights: Floats
     grey: bool
     grain: Grain
     glasses: Glasses | None
 
     @property
-    def nbytes(self) -> int:
-        """Bytes held, for a cache with a bound."""
-        weights = (self.foreign.mask, self.room, self.counted)
-        arrays = (self.patch, self.small, self.sheet, self.face.landmarks, *weights)
-        held = sum(int(each.nbytes) for each in arrays) + self.parts.nbytes
-        return held + (self.glasses.nbytes if self.glasses else 0)
+    def held_bytes(self) -> int:
+        """Memory that is freed when it goes."""
+        return array_bytes(self)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -82,8 +66,13 @@ class Prepared:
         return self.small.shape[1], self.small.shape[0]
 
 
-def prepare(portrait: Portrait, *, below: bool = True) -> Prepared:
-    """All that depends on one photo alone; a face that only gives need not be searched for glasses."""
+def prepare(portrait: Portrait, *, with_glasses: bool = True) -> PreparedFace:
+    """All that depends on one photo alone.
+
+    Args:
+        portrait: The face.
+        with_glasses: Search for the frame of glasses, which only a face to be replaced needs.
+    """
     face = portrait.face
     region = region_of(rim(face.landmarks[:, :2]), portrait.pixels.shape)
     patch = np.array(region.of(portrait.pixels))
@@ -91,33 +80,36 @@ def prepare(portrait: Portrait, *, below: bool = True) -> Prepared:
         to_srgb(patch, portrait.profile, grey=False)
     local = region.local(face.landmarks, (region.width, region.height))
     without_red_eyes(patch, local)
-    scale = min(1.0, WORKING_SIZE / max(region.width, region.height))
-    size = max(1, round(region.width * scale)), max(1, round(region.height * scale))
+    size = _working_size(region)
     small = shrunk(patch, size)
     parts = masks.parts_of(region.local(face.landmarks, size), size)
-    foreign, grey = masks.foreign(small, parts), colour.is_grey(small, parts.core)
-    sheet = np.asarray(cv2.merge([small, masks.with_shadow(np.asarray(foreign.mask * 255, np.uint8), parts)]), np.uint8)
-    return Prepared(
-        face,
-        region,
-        patch,
-        small,
-        sheet,
-        parts,
-        foreign,
-        masks.feathered(parts.face, parts.width),
-        _counted(parts),
-        grey,
-        grain_of(patch, local),
-        None
-        if foreign.eyes_covered
-        or foreign.mask_worn
-        or not below  # the edge of a mask crosses the nose as a bridge does
-        else find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])),
+    occlusion = masks.find_occlusion(small, parts)
+    shadowed = masks.with_shadow(np.asarray(occlusion.mask * 255, np.uint8), parts)
+    # The edge of a mask crosses the nose as a bridge does.
+    searched = with_glasses and not (occlusion.eyes_covered or occlusion.mask_worn)
+    return PreparedFace(
+        face=face,
+        region=region,
+        patch=patch,
+        small=small,
+        small_with_occlusion=np.asarray(cv2.merge([small, shadowed]), np.uint8),
+        parts=parts,
+        occlusion=occlusion,
+        paste_mask=masks.feathered(parts.face, parts.width),
+        light_weights=_light_weights(parts),
+        grey=colour.is_grey(small, parts.core),
+        grain=grain_of(patch, local),
+        glasses=find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])) if searched else None,
     )
 
 
-def _counted(parts: masks.Parts) -> Floats:
+def _working_size(region: Region) -> tuple[int, int]:
+    """Width and height."""
+    scale = min(1.0, WORKING_SIZE / max(region.width, region.height))
+    return max(1, round(region.width * scale)), max(1, round(region.height * scale))
+
+
+def _light_weights(parts: masks.Parts) -> Floats:
     """On skin; a little round the eyes too, or deep shadows there would come along."""
     return np.asarray((parts.inner > 0) * np.where(parts.features > 0, FEATURE_WEIGHT, 1), np.float32)
 

@@ -1,107 +1,79 @@
-"""The swapper: from two prepared faces to a layer for the target. One interface; the mesh swapper is the first.
+"""Puts a face into another by the mesh: the source's texture on the target's geometry, in the target's light.
 
-The seam between what may be kept and what may not: ``prepare`` takes all it can from one photo and forgets the photo,
-so its result serves any number of fusions, as source or as target, from any thread. ``swap`` does the rest and changes
-neither of the two.
-
-    source photo, face ─► prepare ─┐
-    target photo, face ─► prepare ─┴► swap(shape) ─► Layer ─► blend(canvas, layer, strength)
+PreparedFace (source) ─┐
+PreparedFace (target) ─┴► align ─► warp ─► colour ─► Layer
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Protocol
 
 import cv2
 import numpy as np
 
 from facefleet.engine.mesh import colour, grain, masks
 from facefleet.engine.mesh.align import Alignment, Mouth, align
-from facefleet.engine.mesh.prepared import Portrait, Prepared, prepare
-from facefleet.engine.mesh.warp import Lookup, drawn, lookup, patch_near
+from facefleet.engine.mesh.prepared import PreparedFace, prepare
+from facefleet.engine.mesh.warp import Lookup, drawn, find_lookup, patch_near
 from facefleet.engine.steps.blend import Layer
-from facefleet.engine.steps.topology import topology
-from facefleet.engine.types import Box, Face, Floats, Pixels, Pose
+from facefleet.engine.steps.practice import practice_portrait
+from facefleet.engine.swapper import Lap
+from facefleet.engine.types import Floats, Pixels, Portrait
+from facefleet.options import FuseOptions
 
 BROW_MARGIN = 0.05  # face widths round a brow that comes from the other side
 HAIR_EDGE = 1.4  # the soft edge of the source's hair is half hair: it counts for more than it covers
 
-Lap = Callable[[str], None]
-"""Told the name of a step when it has ended."""
-
-
-def practice_portrait() -> Portrait:
-    """The mean face on a grey photo of 256 × 256 px, to warm a swapper with: OpenCV fills its tables on first use."""
-    side = 256
-    points = topology().mean_shape
-    landmarks = np.asarray((points - points.mean(axis=0)) * (0.6 * side / 1000) + side / 2, np.float32)
-    face = Face(0, Box(0.0, 0.0, side, side), 1.0, Pose(0.0, 0.0, 0.0), landmarks)
-    return Portrait(np.full((side, side, 3), 127, np.uint8), face)
-
-
-class Swapper(Protocol):
-    """Puts the identity of one face into another."""
-
-    def prepare(self, portrait: Portrait, *, below: bool) -> Prepared:
-        """All that depends on one photo alone.
-
-        Args:
-            portrait: The face.
-            below: Whether another will be laid over it: what stays in front of it is found, too.
-        """
-
-    def swap(self, source: Prepared, target: Prepared, shape: float, lap: Lap) -> Layer:
-        """The source's face as a layer over the target.
-
-        Args:
-            source: Whose face.
-            target: Where to.
-            shape: Share of the source's face shape, 0 to 1.
-            lap: Called at the end of each step.
-        """
-
 
 class MeshSwapper:
-    """No learned generator: the source's texture on the target's geometry, in the target's light."""
+    """A ``Swapper`` without a learned generator."""
 
-    def prepare(self, portrait: Portrait, *, below: bool) -> Prepared:
-        """See ``Swapper``."""
-        return prepare(portrait, below=below)
+    steps = ("align", "warp", "colour")
 
-    def swap(self, source: Prepared, target: Prepared, shape: float, lap: Lap) -> Layer:
+    def prepare_source(self, portrait: Portrait) -> PreparedFace:
         """See ``Swapper``."""
-        alignment = align(source.face, target.face, shape)
+        return prepare(portrait, with_glasses=False)
+
+    def prepare_target(self, portrait: Portrait) -> PreparedFace:
+        """See ``Swapper``."""
+        return prepare(portrait)
+
+    def swap(self, source: PreparedFace, target: PreparedFace, options: FuseOptions, lap: Lap) -> Layer:
+        """See ``Swapper``; of the options, ``shape`` counts."""
+        alignment = align(source.face, target.face, options.shape)
         lap("align")
-        found = lookup(alignment, target, _unwanted(source, target))
+        lookup = find_lookup(alignment, target, _brow_from_other_side(source, target))
         region = target.region
         size = region.width, region.height
-        full = _three(drawn(patch_near(source, alignment.scale), source, found, size))
+        full = _three(drawn(patch_near(source, alignment.scale), source, lookup, size))
         if target.grey:
             full = _without_colour(full)
         lap("warp")
-        layer = _fitted(full, alignment, found, source, target)
+        layer = _fitted(full, alignment, lookup, source, target)
         lap("colour")
         return layer
 
+    def warm(self) -> None:
+        """See ``Swapper``."""
+        face = self.prepare_target(practice_portrait())
+        self.swap(face, face, FuseOptions(), lambda _: None)
 
-def _fitted(full: Pixels, alignment: Alignment, found: Lookup, source: Prepared, target: Prepared) -> Layer:
+
+def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: PreparedFace, target: PreparedFace) -> Layer:
     """Colours and mask at the working size, applied to the warped face at full size."""
-    sheet = drawn(source.sheet, source, found, target.size)
-    small = _three(sheet)
+    warped = drawn(source.small_with_occlusion, source, lookup, target.size)
+    small = _three(warped)
     if target.grey:
         small = _without_colour(small)
-    over = np.minimum(sheet[..., 3] * np.float32(HAIR_EDGE / 255), 1)
-    bare = _bare_brows(over, source.foreign.eyes_covered, target)
-    lit = _lit(full, _light(small, over, bare, target))
+    occluded = np.minimum(warped[..., 3] * np.float32(HAIR_EDGE / 255), 1)
+    bare = _bare_brows(occluded, source.occlusion.eyes_covered, target)
+    lit = _lit(full, _light(small, occluded, bare, target))
     whole = target.region.width, target.region.height
     own = grain.grain_of(lit, target.region.local(alignment.geometry, whole))
-    share = _share(over, bare, alignment.mouth, target) * found.seen
+    share = _share(occluded, bare, alignment.mouth, target) * lookup.visible
     pixels = _behind_glasses(grain.matched(lit, own, target.grain), target)
-    return Layer(target.region, pixels, share, alignment.geometry)
+    return Layer(target.region, pixels, share, target.face, alignment.geometry, target.small)
 
 
-def _behind_glasses(pixels: Pixels, target: Prepared) -> Pixels:
+def _behind_glasses(pixels: Pixels, target: PreparedFace) -> Pixels:
     """With the target's frame in front, at full size: a rim is thinner than a pixel of the working size."""
     if target.glasses is None:
         return pixels
@@ -109,32 +81,32 @@ def _behind_glasses(pixels: Pixels, target: Prepared) -> Pixels:
     return np.asarray(cv2.blendLinear(target.patch, pixels, over, 1 - over), np.uint8)
 
 
-def _light(small: Pixels, over: Floats, bare: Floats, target: Prepared) -> colour.Relight:
+def _light(small: Pixels, occluded: Floats, bare: Floats, target: PreparedFace) -> colour.Relight:
     """The target's light, and its skin where the source has nothing to give."""
-    parts, under = target.parts, target.foreign.mask
-    light = colour.relight(small, target.small, (1 - np.maximum(over, under)) * target.counted, parts.width)
+    parts, own = target.parts, target.occlusion.mask
+    light = colour.relight(small, target.small, (1 - np.maximum(occluded, own)) * target.light_weights, parts.width)
     if not bare.any():
         return light
-    skin = colour.bare_skin(target.small, (1 - under) * target.counted * (parts.features == 0), parts.width)
+    skin = colour.bare_skin(target.small, (1 - own) * target.light_weights * (parts.features == 0), parts.width)
     # Of what is shown: the hair below bare skin is gone entirely, or its edge would come back as a line.
-    share = bare / np.maximum(1 - over + bare, bare + np.float32(1e-6))
+    share = bare / np.maximum(1 - occluded + bare, bare + np.float32(1e-6))
     rest = 1 - share
     return colour.Relight(light.gain * rest, light.offset * rest[..., None] + skin * share[..., None])
 
 
-def _share(over: Floats, bare: Floats, mouth: Mouth, target: Prepared) -> Floats:
-    """Of the source's face in the result, at the working size."""
-    share = target.room * (1 - np.maximum(np.clip(over - bare, 0, 1), target.foreign.mask))
+def _share(occluded: Floats, bare: Floats, mouth: Mouth, target: PreparedFace) -> Floats:
+    """How much of each pixel the source's face replaces, at the working size."""
+    share = target.paste_mask * (1 - np.maximum(np.clip(occluded - bare, 0, 1), target.occlusion.mask))
     return np.asarray(share * (1 - _kept_mouth(target.parts, mouth)), np.float32)
 
 
-def _unwanted(source: Prepared, target: Prepared) -> Floats | None:
-    """Where the target has the brow that the source's hair covers: the source's other brow goes there.
+def _brow_from_other_side(source: PreparedFace, target: PreparedFace) -> Floats | None:
+    """``(h, w)``, 1 over the target's brow that is covered by hair in the source, whose other brow goes there.
 
-    Not where the target's hair covers the same one.
+    None where both brows of the source are free, or the target's hair covers the same one.
     """
-    side = source.foreign.covered_brow
-    if side is None or side == target.foreign.covered_brow:
+    side = source.occlusion.covered_brow
+    if side is None or side == target.occlusion.covered_brow:
         return None
     width = target.parts.width
     return masks.softened(target.parts.each_brow[side], BROW_MARGIN * width, 0.5 * BROW_MARGIN * width)
@@ -149,17 +121,17 @@ def _without_colour(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-def _bare_brows(over: Floats, eyes_covered: bool, target: Prepared) -> Floats:
+def _bare_brows(occluded: Floats, eyes_covered: bool, target: PreparedFace) -> Floats:
     """Where the source's hair lies over the target's brow: bare skin goes there.
 
     The source's hair is left out and the target's brow must not come back as a second one. The target's own hair stays.
     """
     if eyes_covered:  # then the target's eyes stay, and their brows with them
-        return np.zeros_like(over)
+        return np.zeros_like(occluded)
     width = target.parts.width
     brows = masks.softened(target.parts.brows, 0.045 * width, 0.02 * width + 0.3)
-    covered = np.clip(2 * over - 0.2, 0, 1) * np.clip(2 * brows, 0, 1)
-    return np.asarray(covered * np.maximum(1 - 3 * target.foreign.mask, 0), np.float32)
+    covered = np.clip(2 * occluded - 0.2, 0, 1) * np.clip(2 * brows, 0, 1)
+    return np.asarray(covered * np.maximum(1 - 3 * target.occlusion.mask, 0), np.float32)
 
 
 def _kept_mouth(parts: masks.Parts, mouth: Mouth) -> Floats:

@@ -1,4 +1,4 @@
-"""The source's face drawn in the target's geometry: one lookup map for the whole mesh and one remap.
+"""Draws the source's face in the target's geometry, by one lookup map for the whole mesh and one remap.
 
 A map of the working size tells which triangle owns a pixel; its affine gives where to read. Drawing each triangle
 with a warp of its own costs ten times as much.
@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 
 from facefleet.engine.mesh.align import Alignment, signed_areas
-from facefleet.engine.mesh.prepared import Prepared, rim
+from facefleet.engine.mesh.prepared import PreparedFace, rim
 from facefleet.engine.mesh.raster import paint
 from facefleet.engine.steps import topology
 from facefleet.engine.steps.resample import shrunk
 from facefleet.engine.types import LANDMARKS, Floats, Pixels
 
-SEEN_LOW, SEEN_HIGH = 0.3, 0.65  # of the area to fill; with less, the texture is smeared or is an ear
+VISIBLE_LOW, VISIBLE_HIGH = 0.3, 0.65  # of the area to fill; with less, the texture is smeared or is an ear
 WORTH_BORROWING = 0.002  # share of the region that the other half of the face must fill to be drawn
 
 
@@ -34,25 +34,25 @@ class Lookup:
         own: Column and row, each ``(h, w)`` float32 px of the source's photo.
         other: The same on the other half of the source's face, or None where that is not needed.
         borrowed: ``(h, w)`` float32, share of ``other``.
-        seen: ``(h, w)`` float32, 0 where neither half of the source's face has anything to show.
+        visible: ``(h, w)`` float32, 0 where neither half of the source's face has anything to show.
     """
 
     own: Places
     other: Places | None
     borrowed: Floats
-    seen: Floats
+    visible: Floats
 
 
-def lookup(alignment: Alignment, target: Prepared, unwanted: Floats | None = None) -> Lookup:
-    """Draw the source's mesh over the target's region.
+def find_lookup(alignment: Alignment, target: PreparedFace, mirrored_where: Floats | None = None) -> Lookup:
+    """Where each pixel of the target's region is read in the source.
 
     What the source's head hides (the far side of the nose, a cheek) is read from the other half of the face, and so is
-    what the caller does not want of this half.
+    what the caller wants from there.
 
     Args:
         alignment: Where to read and where to write.
         target: The face to replace.
-        unwanted: ``(h, w)`` float32, 1 where the other half is to be read all the same.
+        mirrored_where: ``(h, w)`` float32, 1 where the other half is to be read all the same.
     """
     triangles = _triangles()
     read, write = (np.concatenate([points, rim(points)]) for points in (alignment.source, alignment.geometry))
@@ -61,35 +61,35 @@ def lookup(alignment: Alignment, target: Prepared, unwanted: Floats | None = Non
     owner = _owners(write, triangles, target.size)
     mirrored = read[_mirror()]
     shown, filled = signed_areas(read, triangles), signed_areas(write, triangles) / zoom**2
-    seen = _per_pixel(_seen(shown, filled, triangles), owner)
-    other = _per_pixel(_seen(-signed_areas(mirrored, triangles), filled, triangles), owner)
-    borrowed = np.asarray((1 - seen) * (other > seen) * other, np.float32)
-    if unwanted is not None:
-        borrowed = np.maximum(borrowed, unwanted * other)
+    visible = _per_pixel(_visible(shown, filled, triangles), owner)
+    other = _per_pixel(_visible(-signed_areas(mirrored, triangles), filled, triangles), owner)
+    borrowed = np.asarray((1 - visible) * (other > visible) * other, np.float32)
+    if mirrored_where is not None:
+        borrowed = np.maximum(borrowed, mirrored_where * other)
     far_side = None
     if float(borrowed.mean()) > WORTH_BORROWING:
         far_side = _places(owner, _affines(write[:, :2], mirrored, triangles))
     own = _places(owner, _affines(write[:, :2], read, triangles))
-    return Lookup(own, far_side, _smooth(borrowed), _smooth(np.maximum(seen, other)))
+    return Lookup(own, far_side, _smooth(borrowed), _smooth(np.maximum(visible, other)))
 
 
-def drawn(image: Pixels, source: Prepared, found: Lookup, size: tuple[int, int]) -> Pixels:
+def drawn(image: Pixels, source: PreparedFace, lookup: Lookup, size: tuple[int, int]) -> Pixels:
     """The source's face in the target's place.
 
     Args:
         image: ``(h, w, 4)`` uint8 over the source's region, of any size; OpenCV reads three channels half as fast.
         source: Whose region that is.
-        found: Where to read.
+        lookup: Where to read.
         size: Width and height of the result, over the target's region.
     """
-    pixels = _read(image, source, found.own, size)
-    if found.other is None:
+    pixels = _read(image, source, lookup.own, size)
+    if lookup.other is None:
         return pixels
-    share = cv2.resize(found.borrowed, size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.blendLinear(_read(image, source, found.other, size), pixels, share, 1 - share), np.uint8)
+    share = cv2.resize(lookup.borrowed, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.blendLinear(_read(image, source, lookup.other, size), pixels, share, 1 - share), np.uint8)
 
 
-def patch_near(source: Prepared, scale: float) -> Pixels:
+def patch_near(source: PreparedFace, scale: float) -> Pixels:
     """``(h, w, 4)`` uint8, the patch shrunk to about the target's scale: reading every third pixel would alias.
 
     Args:
@@ -104,7 +104,7 @@ def patch_near(source: Prepared, scale: float) -> Pixels:
     return np.asarray(cv2.cvtColor(patch, cv2.COLOR_BGR2BGRA), np.uint8)
 
 
-def _read(image: Pixels, source: Prepared, places: Places, size: tuple[int, int]) -> Pixels:
+def _read(image: Pixels, source: PreparedFace, places: Places, size: tuple[int, int]) -> Pixels:
     region, (height, width) = source.region, image.shape[:2]
     x = _scaled(places[0], width / region.width, region.x, size)
     y = _scaled(places[1], height / region.height, region.y, size)
@@ -182,7 +182,7 @@ def _mirror() -> topology.Indices:
     return np.concatenate([topology.topology().mirror, LANDMARKS + (-np.arange(count)) % count])
 
 
-def _seen(shown: Floats, filled: Floats, triangles: topology.Indices) -> Floats:
+def _visible(shown: Floats, filled: Floats, triangles: topology.Indices) -> Floats:
     """How much the source has to show for each triangle: its area there over the area it has to fill; 0 to 1.
 
     Averaged over the triangles round each point, since one sliver says little.
@@ -193,7 +193,7 @@ def _seen(shown: Floats, filled: Floats, triangles: topology.Indices) -> Floats:
         for area in (np.maximum(shown, 0), np.abs(filled))
     ]
     share = np.asarray(around[0] / np.maximum(around[1], 1e-3), np.float32)[triangles].mean(axis=1)
-    return topology.smoothstep((share - SEEN_LOW) / (SEEN_HIGH - SEEN_LOW))
+    return topology.smoothstep((share - VISIBLE_LOW) / (VISIBLE_HIGH - VISIBLE_LOW))
 
 
 def _per_pixel(values: Floats, owner: topology.Indices) -> Floats:

@@ -1,112 +1,93 @@
-"""A pool of warmed LiteRT interpreters for one model; every inference of the pipeline goes through one.
+"""Defines what the engine asks of a loaded model, whatever runtime runs it: named arrays in, named arrays out.
 
-An interpreter is not safe to share between threads: it answers wrongly without saying so. A session therefore lends
-each of its interpreters to one caller at a time, and what it returns is a copy.
+The first axis of every array is the model batch: rows that go through the model together. A session states the shapes
+it takes, so that one in front of another may join the rows of several callers and part them again.
 """
 
 from __future__ import annotations
 
-import queue
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+import numpy.typing as npt
 
-from facefleet.engine.types import Floats, ModelFiles
-from facefleet.errors.model import ModelLoadFailed
+from facefleet.engine.types import ModelFiles
+
+Tensor = npt.NDArray[Any]
 
 
-class Session:
-    """``interpreters`` copies of one model.
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One input or output of a model.
 
-    Args:
-        model: One ``.tflite`` file with one float32 image input.
-        interpreters: How many callers can run at once.
-        runtime_threads: Threads each interpreter may use.
-
-    Raises:
-        ModelLoadFailed: The file is missing, damaged, or not one model of one file.
+    Attributes:
+        name: As the model calls it.
+        shape: Length of each axis; None where the model takes any.
+        dtype: Of the values.
     """
 
-    def __init__(self, model: ModelFiles, *, interpreters: int = 1, runtime_threads: int = 1) -> None:
-        self.model = model
-        # Last in, first out: the interpreter used last has its weights in the processor's cache.
-        self._free: queue.LifoQueue[Any] = queue.LifoQueue()
-        self._all = [_load(model, runtime_threads) for _ in range(interpreters)]
-        first = self._all[0]
-        self.input_shape: tuple[int, ...] = tuple(int(n) for n in first.get_input_details()[0]["shape"])
-        self._input: int = first.get_input_details()[0]["index"]
-        self._outputs: list[int] = [output["index"] for output in first.get_output_details()]
-        for interpreter in self._all:
-            self._free.put(interpreter)
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: np.dtype[Any]
+
+
+class Session(Protocol):
+    """A model ready to run. Safe to call from several threads."""
 
     @property
-    def size(self) -> int:
-        """Side of the square input, px."""
-        return self.input_shape[1]
+    def model(self) -> ModelFiles:
+        """Which model it is."""
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What ``run`` takes, in the model's order."""
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What ``run`` gives, in the model's order."""
+
+    def run(self, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Run the model once.
+
+        Args:
+            batch: Name of each input to its array.
+
+        Returns:
+            Name of each output to its array, in the model's order; the caller owns the arrays.
+        """
 
     def warm(self) -> None:
-        """Run every interpreter once on empty input, so that the first caller pays nothing.
+        """Run the model on empty input, so that the first caller does not pay for what happens once.
 
         Raises:
             ModelLoadFailed: The runtime cannot run the weights.
         """
-        leased = [self._free.get() for _ in self._all]
-        try:
-            for interpreter in leased:
-                self._invoke(interpreter, np.zeros(self.input_shape, np.float32))
-        except (RuntimeError, ValueError) as error:
-            raise _load_failed(self.model, error) from error
-        finally:
-            for interpreter in leased:
-                self._free.put(interpreter)
 
-    def run(self, tensor: Floats) -> list[Floats]:
-        """One inference; waits while every interpreter is lent.
+
+class ImageModel:
+    """A model whose only input is one square image a row.
+
+    Args:
+        session: Runs it; its input is ``(N, size, size, 3)`` float32.
+    """
+
+    def __init__(self, session: Session) -> None:
+        (self._input,) = session.inputs
+        self._session = session
+        side = self._input.shape[1]
+        assert side is not None  # noqa: S101 - the models that are read this way have a fixed size
+        self.size = side
+
+    def run(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The outputs, in the model's order.
 
         Args:
-            tensor: ``input_shape`` float32.
-
-        Returns:
-            The outputs in the model's order, copied out.
+            images: ``(N, size, size, 3)`` float32.
         """
-        with self._lease() as interpreter:
-            return self._invoke(interpreter, tensor)
+        return tuple(self._session.run({self._input.name: images}).values())
 
-    @contextmanager
-    def _lease(self) -> Iterator[Any]:
-        interpreter = self._free.get()
-        try:
-            yield interpreter
-        finally:
-            self._free.put(interpreter)
-
-    def _invoke(self, interpreter: Any, tensor: Floats) -> list[Floats]:
-        interpreter.set_tensor(self._input, tensor)
-        interpreter.invoke()
-        return [interpreter.get_tensor(output) for output in self._outputs]  # get_tensor copies
-
-
-def _load(model: ModelFiles, threads: int) -> Any:
-    paths = list(model.files.values())
-    if len(paths) != 1:
-        raise ModelLoadFailed(
-            f"Model {model.name} has {len(paths)} files; exactly one .tflite file is needed.",
-            model=model.name, version=model.version,
-        )  # fmt: skip
-    try:
-        # From memory, not from the path: a file replaced under a running worker must not change what it computes.
-        interpreter = Interpreter(model_content=paths[0].read_bytes(), num_threads=threads)
-        interpreter.allocate_tensors()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _load_failed(model, error) from error
-    return interpreter
-
-
-def _load_failed(model: ModelFiles, error: Exception) -> ModelLoadFailed:
-    return ModelLoadFailed(
-        f"The runtime does not accept the weights of {model.name} {model.version}: {error}. Fetch the model again.",
-        model=model.name, version=model.version,
-    )  # fmt: skip
+    def warm(self) -> None:
+        """See ``Session``."""
+        self._session.warm()

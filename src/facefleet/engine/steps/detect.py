@@ -1,4 +1,4 @@
-"""Where the faces are: BlazeFace on a shrunk image, with second looks for tight head shots and small faces.
+"""Detects faces by BlazeFace on a shrunk image, with further passes for tight head shots and small faces.
 
 Method: Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs" (2019), with the anchor and
 decoding options that MediaPipe documents for its full-range and short-range models.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facefleet.engine.models.session import Session
+from facefleet.engine.models.session import ImageModel, Session
 from facefleet.engine.steps.geometry import Square
 from facefleet.engine.steps.resample import halved, is_near, shrunk
 from facefleet.engine.types import Floats, Pixels
@@ -20,8 +20,8 @@ from facefleet.engine.types import Floats, Pixels
 MIN_SCORE = 0.5
 MERGE_OVERLAP = 0.3  # intersection over union from which two boxes are one face
 PAD_SHARE = 0.5  # of the long side, added around a tight head shot
-FAR = 8  # photo px per px that the models see, from which halving takes too long
-FAR_SAMPLES = 3  # a side for each pixel that the models see
+FAR = 8  # photo px per model px, from which halving takes too long
+FAR_SAMPLES = 3  # a side for each model px
 TILE_MIN_SIDE = 320  # px; smaller tiles show nothing that larger ones do not
 TILE_LEVELS = (2, 4)  # tiles along the long side, without their overlap
 _RAW_SCORE_LIMIT = 80.0  # keeps exp() in float32
@@ -30,7 +30,7 @@ _EYE_RIGHT, _EYE_LEFT = 0, 1  # key points of the models, the subject's sides
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """A face the detector saw.
+    """What the detector takes for a face.
 
     Attributes:
         corners: ``(4,)`` float32: left, top, right, bottom, px of the image.
@@ -43,7 +43,7 @@ class Detection:
     score: float
 
     def square(self, margin: float = 1.5) -> Square:
-        """Where the landmark model should look: ``margin`` times the box, turned so that the eyes are level."""
+        """The crop for the landmark model: ``margin`` times the box, turned so that the eyes are level."""
         left, top, right, bottom = (float(v) for v in self.corners)
         eye_x, eye_y = (float(v) for v in self.points[_EYE_LEFT] - self.points[_EYE_RIGHT])
         side = margin * max(right - left, bottom - top)
@@ -60,7 +60,7 @@ class _View:
 
 
 class Detector:
-    """Two BlazeFace models that look at an image again and again until one sees a face.
+    """Two BlazeFace models that are run over an image and its parts until one sees a face.
 
     Args:
         full_range: 192 px input, 2304 anchors; sees small faces.
@@ -68,45 +68,50 @@ class Detector:
     """
 
     def __init__(self, full_range: Session, short_range: Session) -> None:
-        self._full = full_range
-        self._short = short_range
+        self._full = ImageModel(full_range)
+        self._short = ImageModel(short_range)
         self._full_anchors = anchors(192, ((4, 1),))
         self._short_anchors = anchors(128, ((8, 2), (16, 6)))
 
-    def looks(self, image: Pixels, *, tiles: bool = False, min_score: float = MIN_SCORE) -> Iterator[list[Detection]]:
-        """Detections of one look after the other, from the cheapest to the most thorough, each best score first.
+    def warm(self) -> None:
+        """Run both models on empty input; raises as ``Session``."""
+        self._full.warm()
+        self._short.warm()
 
-        The caller stops at the first look in which a face turns out to be one.
+    def passes(self, image: Pixels, *, tiles: bool = False, min_score: float = MIN_SCORE) -> Iterator[list[Detection]]:
+        """Detections of one pass after the other, from the cheapest to the most thorough, each best score first.
+
+        The caller stops at the first pass in which a detection turns out to be a face.
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
-            tiles: Look at the tiles at once, too: one look that finds the small faces beside the large ones.
+            tiles: Join all passes, those over tiles too, into one that finds small faces beside large ones.
             min_score: Of a detection.
         """
-        looks = self._looks(image, min_score)
+        passes = self._passes(image, min_score)
         if tiles:
-            looks = iter([[found for look in looks for found in look]])
-        yield from filter(None, map(merge, looks))
+            passes = iter([[detection for one in passes for detection in one]])
+        yield from filter(None, map(merge, passes))
 
-    def _looks(self, image: Pixels, min_score: float) -> Iterator[list[Detection]]:
+    def _passes(self, image: Pixels, min_score: float) -> Iterator[list[Detection]]:
         height, width = image.shape[:2]
         side = float(max(height, width))
         whole = _View((width - side) / 2, (height - side) / 2, side)
         pad = PAD_SHARE * side
         padded = _View(whole.x - pad, whole.y - pad, side + 2 * pad)
-        yield self._full_look(image, whole, min_score)
-        found = self._full_look(image, padded, min_score)
-        yield found + self._short_look(image, whole, min_score) + self._short_look(image, padded, min_score)
+        yield self._run_full(image, whole, min_score)
+        faces = self._run_full(image, padded, min_score)
+        yield faces + self._run_short(image, whole, min_score) + self._run_short(image, padded, min_score)
         for level in TILE_LEVELS:
             if side / level >= TILE_MIN_SIDE:
                 tiles = _tiles(width, height, side / level)
-                yield [found for tile in tiles for found in self._full_look(image, tile, min_score)]
+                yield [detection for tile in tiles for detection in self._run_full(image, tile, min_score)]
 
-    def _full_look(self, image: Pixels, view: _View, min_score: float) -> list[Detection]:
-        return _look(image, view, self._full, self._full_anchors, min_score)
+    def _run_full(self, image: Pixels, view: _View, min_score: float) -> list[Detection]:
+        return _run(image, view, self._full, self._full_anchors, min_score)
 
-    def _short_look(self, image: Pixels, view: _View, min_score: float) -> list[Detection]:
-        return _look(image, view, self._short, self._short_anchors, min_score)
+    def _run_short(self, image: Pixels, view: _View, min_score: float) -> list[Detection]:
+        return _run(image, view, self._short, self._short_anchors, min_score)
 
 
 def anchors(size: int, layers: tuple[tuple[int, int], ...]) -> Floats:
@@ -127,9 +132,9 @@ def anchors(size: int, layers: tuple[tuple[int, int], ...]) -> Floats:
     return np.concatenate(centres)
 
 
-def merge(found: list[Detection]) -> list[Detection]:
+def merge(detections: list[Detection]) -> list[Detection]:
     """Weighted non-maximum suppression: overlapping boxes become their mean by score (BlazeFace, section 3.3)."""
-    rest = sorted(found, key=lambda one: -one.score)
+    rest = sorted(detections, key=lambda one: -one.score)
     merged = []
     while rest:
         same = overlaps(rest[0].corners, np.stack([one.corners for one in rest])) >= MERGE_OVERLAP
@@ -155,12 +160,12 @@ def _mean(same: list[Detection]) -> Detection:
     return Detection(corners.astype(np.float32), points.astype(np.float32), same[0].score)
 
 
-def _look(image: Pixels, view: _View, session: Session, centres: Floats, min_score: float) -> list[Detection]:
-    regressors, scores = session.run(_tensor(image, view, session.size))
+def _run(image: Pixels, view: _View, model: ImageModel, centres: Floats, min_score: float) -> list[Detection]:
+    regressors, scores = model.run(_tensor(image, view, model.size))
     score = 1 / (1 + np.exp(-np.clip(scores[0, :, 0], -_RAW_SCORE_LIMIT, _RAW_SCORE_LIMIT)))
     hits = np.flatnonzero(score >= min_score)
     raw = regressors[0, hits]
-    scale = view.side / session.size
+    scale = view.side / model.size
     shift = np.array([view.x, view.y], np.float32)
     # Model coordinates are edges (0 is the left edge of pixel 0), image coordinates are pixel centres.
     points = (raw.reshape(-1, 8, 2) + centres[hits, None]) * scale + shift - 0.5

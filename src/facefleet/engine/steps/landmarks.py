@@ -1,7 +1,7 @@
-"""468 points of a face in three dimensions: the MediaPipe face mesh model, run twice, or more where that was off.
+"""Measures 468 points of a face in three dimensions by the MediaPipe face mesh model.
 
-Method: Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs" (2019). The second
-run looks at a crop centred and turned by the first, which is where the model is most exact.
+Method: Kartynnik et al., "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs" (2019). The model runs
+again on a crop centred and turned by the run before, until the crop settles: there it is most exact.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from facefleet.engine.models.session import Session
+from facefleet.engine.models.session import ImageModel, Session
 from facefleet.engine.steps.geometry import Square, apply_affine
 from facefleet.engine.steps.resample import halved, warped
 from facefleet.engine.types import LANDMARKS, Floats, Pixels
 
 MIN_PRESENCE = 0.98  # real faces score over 0.999, what is read the wrong way up mostly less than this
 CERTAIN_PRESENCE = 0.9999  # of an upright face that is not tiny
-MAX_LOOKS = 4
-SETTLED_ANGLE = np.radians(8)  # a crop that turns less between two looks is right
+MAX_INFERENCES = 4
+SETTLED_ANGLE = np.radians(8)  # a crop that turns less between two inferences is right
 CROP_MARGIN = 1.5  # of the face's long side, as the model was trained
 MAX_SHRINK = 2  # source px per px of the crop; beyond, bilinear reading would skip pixels
 _EYE_CORNERS = ((33, 133), (362, 263))  # subject's right, subject's left
@@ -45,7 +45,7 @@ class Mesh:
         return np.concatenate([xy.min(axis=0), xy.max(axis=0)])
 
     def square(self) -> Square:
-        """Where a second look should be."""
+        """The crop for the next inference."""
         xy = self.points[:, :2]
         (right_outer, right_inner), (left_outer, left_inner) = (xy[list(pair)] for pair in _EYE_CORNERS)
         eye_x, eye_y = (left_outer + left_inner - right_outer - right_inner).tolist()
@@ -67,7 +67,11 @@ class Landmarker:
     """
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._model = ImageModel(session)
+
+    def warm(self) -> None:
+        """Run the model on empty input; raises as ``Session``."""
+        self._model.warm()
 
     def locate(self, image: Pixels, square: Square) -> Mesh | None:
         """The mesh of the face in a square, or None where the model sees no face.
@@ -76,34 +80,34 @@ class Landmarker:
             image: ``(H, W, 3)`` uint8 BGR.
             square: From the detector.
         """
-        found = self._righted(image, square)
-        for _ in range(MAX_LOOKS - 1):
-            if found.presence < MIN_PRESENCE:
+        mesh = self._infer_either_way_up(image, square)
+        for _ in range(MAX_INFERENCES - 1):
+            if mesh.presence < MIN_PRESENCE:
                 return None
-            square = found.square()
-            found = self.look(image, square)
+            square = mesh.square()
+            mesh = self.infer(image, square)
             # The detector guesses the tilt of a head on its side badly; then the model leans towards upright as well.
-            if abs(_turn(square.angle, found.square().angle)) < SETTLED_ANGLE:
+            if abs(_turn(square.angle, mesh.square().angle)) < SETTLED_ANGLE:
                 break
-        return found if found.presence >= MIN_PRESENCE else None
+        return mesh if mesh.presence >= MIN_PRESENCE else None
 
-    def _righted(self, image: Pixels, square: Square) -> Mesh:
-        """A first look, and one at the crop upside down where that is in doubt: the detector knows no such faces."""
-        found = self.look(image, square)
-        if found.presence >= CERTAIN_PRESENCE:
-            return found
-        turned = self.look(image, replace(square, angle=square.angle + np.pi))
-        return max(found, turned, key=lambda mesh: mesh.presence)
+    def _infer_either_way_up(self, image: Pixels, square: Square) -> Mesh:
+        """The crop, and upside down too where that leaves a doubt: the detector does not tell such faces."""
+        upright = self.infer(image, square)
+        if upright.presence >= CERTAIN_PRESENCE:
+            return upright
+        turned = self.infer(image, replace(square, angle=square.angle + np.pi))
+        return max(upright, turned, key=lambda mesh: mesh.presence)
 
-    def look(self, image: Pixels, square: Square) -> Mesh:
-        """One inference on a square, whatever is there."""
-        size = self._session.size
-        raw, presence = self._session.run(_tensor(image, square, size))
+    def infer(self, image: Pixels, square: Square) -> Mesh:
+        """The mesh by one inference on a square, whatever is there."""
+        size = self._model.size
+        raw, presence = self._model.run(_tensor(image, square, size))
         points = raw.reshape(LANDMARKS, 3)
         step = square.side / size
         xy = apply_affine(square.to_image(size), points[:, :2] - np.float32(0.5))
-        mesh = np.concatenate([xy, points[:, 2:] * np.float32(step)], axis=1)
-        return Mesh(mesh.astype(np.float32), float(1 / (1 + np.exp(-float(presence.ravel()[0])))))
+        points = np.concatenate([xy, points[:, 2:] * np.float32(step)], axis=1)
+        return Mesh(points.astype(np.float32), float(1 / (1 + np.exp(-float(presence.ravel()[0])))))
 
 
 def _turn(a: float, b: float) -> float:

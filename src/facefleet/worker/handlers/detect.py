@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from facefleet.engine.about import IMAGE, about
 from facefleet.engine.faces_json import faces_to_json
+from facefleet.engine.photo_role import IMAGE, naming_photo
 from facefleet.options import DetectOptions
 from facefleet.storage.store import Store
 from facefleet.worker.inputs import load_image
@@ -24,6 +24,6 @@ class DetectHandler:
         options = DetectOptions.of_json(run.task.options)
         with run.timings.timed("load"):
             image = load_image(self.store, run.task)
-        with run.timings.timed("faces"), about(IMAGE):
+        with run.timings.timed("faces"), naming_photo(IMAGE):
             faces = run.engine.faces(image, tiles=options.tiles)
         return Outcome(output=faces_to_json(faces))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from facefleet.engine.about import TARGET
+from facefleet.engine.photo_role import TARGET
 from facefleet.engine.types import Fusion
 from facefleet.errors.base import FacefleetError
 from facefleet.observability.metrics import Metrics
@@ -38,7 +38,7 @@ class FuseHandler:
                 source, target, options, more_sources=more_sources, keep_target=task.template is not None,
                 checkpoint=trace_steps("engine", run.hold.check),
             )  # fmt: skip
-        self._count_prepared(fusion.known)
+        self._count_prepared(fusion.cache_hits)
         run.timings.ms |= fusion.timings_ms
         return Outcome(fusion.picture, _output(fusion))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from facefleet.clock import Clock
-from facefleet.engine.about import IMAGE, about
 from facefleet.engine.faces_json import faces_to_json
+from facefleet.engine.photo_role import IMAGE, naming_photo
 from facefleet.errors.input import FaceNotFound
 from facefleet.storage.store import Store
 from facefleet.tasks.templates import made_ready
@@ -33,7 +33,7 @@ class TemplateHandler:
         assert task.template is not None  # noqa: S101 - a task of this kind registers one
         with run.timings.timed("load"):
             image = load_template(self.store, task.tenant, task.template)
-        with run.timings.timed("faces"), about(IMAGE):
+        with run.timings.timed("faces"), naming_photo(IMAGE):
             faces = run.engine.prepare_target(image)
             if not faces.faces:
                 raise FaceNotFound("No face was found in the photo; use one that shows a face.", image=IMAGE)

@@ -1,4 +1,4 @@
-"""Which photo a refusal is about, by the name of its field in the API; for whoever has several photos at hand."""
+"""Names the photo that an error is about, by its field in the API, where several photos are at hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SOURCE, TARGET, IMAGE = "source", "target", "image"
 
 
 @contextmanager
-def about(field: str, number: int | None = None) -> Iterator[None]:
+def naming_photo(field: str, number: int | None = None) -> Iterator[None]:
     """Add ``field`` to the detail of what refuses a photo or its faces.
 
     Args:

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facefleet.engine.models.session import Session
+from facefleet.engine.models.litert import LiteRtSession
+from facefleet.engine.models.session import ImageModel, Session
 from facefleet.engine.types import ModelFiles
 from facefleet.errors.model import ModelLoadFailed
 
@@ -25,26 +26,26 @@ def weights(model: ModelFiles) -> bytes:
 
 
 def test_threads_that_share_a_session_get_their_own_answers(models: Mapping[str, ModelFiles]) -> None:
-    session = Session(models["face_landmark"], interpreters=2)
+    model = ImageModel(LiteRtSession(models["face_landmark"], interpreters=2))
     random = np.random.default_rng(1)
-    tensors = [random.random(session.input_shape, np.float32) for _ in range(4)]
-    expected = [session.run(tensor)[0] for tensor in tensors]
+    tensors = [random.random((1, model.size, model.size, 3), np.float32) for _ in range(4)]
+    expected = [model.run(tensor)[0] for tensor in tensors]
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda i: session.run(tensors[i % 4])[0], range(80)))
+        found = list(threads.map(lambda i: model.run(tensors[i % 4])[0], range(80)))
     assert all(np.array_equal(one, expected[i % 4]) for i, one in enumerate(found))
 
 
-def crops(session: Session, samples: Mapping[str, Path]) -> list[np.ndarray]:
+def crops(model: ImageModel, samples: Mapping[str, Path]) -> list[np.ndarray]:
     """Real photos at the size of the model's input."""
     images = [cv2.imread(str(samples[name])) for name in ("astronaut", "grace_hopper", "group", "smiling_man")]
-    sized = [cv2.resize(image, (session.size, session.size)) for image in images if image is not None]
+    sized = [cv2.resize(image, (model.size, model.size)) for image in images if image is not None]
     turned = [cv2.rotate(image, cv2.ROTATE_180) for image in sized]
     return [(image[None, :, :, ::-1] / 255).astype(np.float32) for image in sized + turned]
 
 
 def mismatches(model: ModelFiles, samples: Mapping[str, Path], each: int) -> int:
     """Of eight threads with ``each`` inferences over four interpreters, against one thread alone."""
-    session = Session(model, interpreters=4)
+    session = ImageModel(LiteRtSession(model, interpreters=4))
     tensors = crops(session, samples)
     expected = [session.run(tensor) for tensor in tensors]
 
@@ -78,19 +79,32 @@ def test_eight_threads_get_what_one_gets_a_thousand_times(
     assert mismatches(models[name], samples, each=1000) == 0
 
 
+def test_a_session_names_its_inputs_and_outputs_with_shapes_and_types(models: Mapping[str, ModelFiles]) -> None:
+    session: Session = LiteRtSession(models["face_landmark"])
+    (image,) = session.inputs
+    assert image.shape == (1, 192, 192, 3)
+    assert image.dtype == np.float32
+    answers = session.run({image.name: np.zeros((1, 192, 192, 3), np.float32)})
+    assert list(answers) == [output.name for output in session.outputs]
+    for output in session.outputs:
+        assert answers[output.name].shape == output.shape
+        assert answers[output.name].dtype == output.dtype
+
+
 def test_a_result_is_not_overwritten_by_the_next_run(models: Mapping[str, ModelFiles]) -> None:
-    session = Session(models["face_landmark"])
-    first = session.run(np.zeros(session.input_shape, np.float32))[0]
+    model = ImageModel(LiteRtSession(models["face_landmark"]))
+    first = model.run(np.zeros((1, model.size, model.size, 3), np.float32))[0]
     kept = first.copy()
-    session.run(np.ones(session.input_shape, np.float32))
+    model.run(np.ones((1, model.size, model.size, 3), np.float32))
     assert np.array_equal(first, kept)
 
 
 def test_an_error_in_a_run_gives_the_interpreter_back(models: Mapping[str, ModelFiles]) -> None:
-    session = Session(models["face_landmark"])
+    session = LiteRtSession(models["face_landmark"])
+    (image,) = session.inputs
     for _ in range(3):  # with one interpreter, a lost lease would hang the second call
         with pytest.raises(ValueError, match="Dimension mismatch"):
-            session.run(np.zeros((1, 5, 5, 3), np.float32))
+            session.run({image.name: np.zeros((1, 5, 5, 3), np.float32)})
     session.warm()
 
 
@@ -99,15 +113,15 @@ def test_damaged_weights_are_refused_by_name(models: Mapping[str, ModelFiles], t
     model = models["face_landmark"]
     data = weights(model)
     with pytest.raises(ModelLoadFailed) as caught:
-        Session(damaged(model, tmp_path, data[: int(len(data) * share)])).warm()
+        LiteRtSession(damaged(model, tmp_path, data[: int(len(data) * share)])).warm()
     assert caught.value.detail["model"] == "face_landmark"
 
 
 def test_weights_that_are_not_there_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadFailed):
-        Session(ModelFiles("gone", "1", {"gone.tflite": tmp_path / "gone.tflite"}))
+        LiteRtSession(ModelFiles("gone", "1", {"gone.tflite": tmp_path / "gone.tflite"}))
 
 
 def test_a_model_of_no_file_is_refused() -> None:
     with pytest.raises(ModelLoadFailed):
-        Session(ModelFiles("none", "1", {}))
+        LiteRtSession(ModelFiles("none", "1", {}))

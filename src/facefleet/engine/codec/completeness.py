@@ -1,4 +1,4 @@
-"""Is a file whole, and is it what one photo needs? Asked before decoding, since decoders fill gaps and say nothing."""
+"""Checks that a file is complete before it is decoded, since decoders fill gaps and say nothing."""
 
 from __future__ import annotations
 

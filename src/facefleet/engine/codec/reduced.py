@@ -1,4 +1,4 @@
-"""A large JPEG decoded at a half, a quarter or an eighth: enough to say where its faces are, in a third of the time."""
+"""Decodes a large JPEG at a half, a quarter or an eighth: enough to locate its faces, in a third of the time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from facefleet.engine.codec.complete import refuse_incomplete
+from facefleet.engine.codec.completeness import refuse_incomplete
 from facefleet.engine.codec.image import upright
 from facefleet.engine.codec.jpeg_coding import read_coding
 from facefleet.engine.steps.locate import order_in_doubt
@@ -15,14 +15,14 @@ from facefleet.engine.types import Box, Face, Faces, Pixels
 from facefleet.media.sniff import ImageType, Limits, sniff
 
 LONG_SIDE = 1000  # px that are left at least: five times what the detector looks at
-SURE_FACE_PX = 64  # short side in the small photo; a smaller face is measured in the whole one
+CERTAIN_FACE_PX = 64  # short side at reduced size; a smaller face is measured at full size
 _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 _CMYK = 4  # components
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Glance:
-    """A photo seen small.
+class ReducedPhoto:
+    """A photo decoded at reduced size.
 
     Attributes:
         pixels: ``(h, w, 3)`` uint8 BGR, upright; colours as stored.
@@ -37,11 +37,11 @@ class Glance:
     height: int
 
     def in_full(self, faces: Faces) -> Faces | None:
-        """The faces as they are in the photo, or None where it has to be looked at in full.
+        """The faces in px of the photo, or None where it has to be decoded in full.
 
-        A fusion looks at it in full, and must number its faces the same.
+        A fusion decodes it in full, and must number its faces the same.
         """
-        small = any(face.box.short_side < SURE_FACE_PX for face in faces.faces)
+        small = any(face.box.short_side < CERTAIN_FACE_PX for face in faces.faces)
         if not faces.faces or small or order_in_doubt(faces):
             return None
         return Faces(self.width, self.height, tuple(self._in_full(face) for face in faces.faces))
@@ -55,8 +55,8 @@ class Glance:
         return replace(face, box=box, landmarks=landmarks)
 
 
-def glance(data: bytes, limits: Limits) -> Glance | None:
-    """See a photo small, or None where that saves nothing: it is no JPEG, or not large.
+def decode_reduced(data: bytes, limits: Limits) -> ReducedPhoto | None:
+    """A photo at reduced size, or None where that saves nothing: it is no JPEG, or not large.
 
     Raises:
         ImageError: The photo cannot be used.
@@ -73,6 +73,6 @@ def glance(data: bytes, limits: Limits) -> Glance | None:
         stored = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[shrink] | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         stored = None
-    if stored is None:  # the whole decoder tells what is wrong
+    if stored is None:  # the full decoder says what is wrong
         return None
-    return Glance(upright(np.asarray(stored, np.uint8), header.orientation), shrink, header.width, header.height)
+    return ReducedPhoto(upright(np.asarray(stored, np.uint8), header.orientation), shrink, header.width, header.height)

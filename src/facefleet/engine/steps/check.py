@@ -1,7 +1,6 @@
-"""A look at the result before it leaves: a refusal, or a weaker blend that the caller allowed, is better than a bad
-picture. After blend; one landmark inference on a crop.
+"""Checks a blended face, and blends it weaker or refuses it where it does not look right.
 
-Three figures are held against limits, each measured on the blended face:
+It costs one landmark inference on a crop. Three figures are held against limits, each measured on the blended face:
 
     landmarks  mean distance of the result's points from the wanted geometry, of the eye, brow, nose or mouth where it
                is largest, in distances between the eyes
@@ -16,7 +15,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facefleet.engine.mesh.prepared import Prepared
 from facefleet.engine.steps import topology
 from facefleet.engine.steps.blend import Layer, blend
 from facefleet.engine.steps.landmarks import Landmarker, Mesh
@@ -65,15 +63,14 @@ class Quality:
         return "colour" if self.colour > MAX_COLOUR else None
 
 
-def place(
-    canvas: Pixels, layer: Layer, target: Prepared, landmarker: Landmarker, strength: float, weakest: float | None
+def blend_checked(
+    canvas: Pixels, layer: Layer, landmarker: Landmarker, strength: float, weakest: float | None
 ) -> float:
-    """Blend a face in and look at it; where it does not hold, try weaker ones down to the weakest allowed.
+    """Blend a face in and check it; where it does not look right, try weaker blends down to the weakest allowed.
 
     Args:
         canvas: ``(H, W, 3)`` uint8 BGR, written to; as it was where the error is raised.
         layer: The face.
-        target: The face under it.
         landmarker: The face mesh model.
         strength: Asked for, 0 to 1.
         weakest: The least that the caller takes, at most ``strength``; None for no other than that.
@@ -82,46 +79,53 @@ def place(
         The strength used.
 
     Raises:
-        FusionQualityLow: None holds.
+        FusionQualityLow: None looks right.
     """
     before = layer.region.of(canvas).copy()
     lowest = strength if weakest is None else weakest
     tries = [strength] if lowest == strength else np.linspace(strength, lowest, TRIES).tolist()
-    found: list[Quality] = []
-    for share in tries:
-        blend(canvas, layer, share)
-        found.append(measured(canvas, layer, target, landmarker, share))
-        if found[-1].reason is None:
-            return float(share)
+    qualities: list[Quality] = []
+    for one in tries:
+        blend(canvas, layer, one)
+        qualities.append(measure(canvas, layer, landmarker, one))
+        if qualities[-1].reason is None:
+            return float(one)
         layer.region.of(canvas)[:] = before
-    raise _refusal(found[0], target.face.index)
+    raise _refusal(qualities[0], layer.target.index)
 
 
-def measured(canvas: Pixels, layer: Layer, target: Prepared, landmarker: Landmarker, strength: float) -> Quality:
+def measure(canvas: Pixels, layer: Layer, landmarker: Landmarker, strength: float) -> Quality:
     """The figures of a blended face.
 
     Args:
         canvas: With the face.
         layer: The face.
-        target: The face under it.
         landmarker: The face mesh model.
         strength: It was blended with.
     """
     if strength == 0:
         return Quality(1.0, 0.0, 0.0, 0.0)
-    found = landmarker.look(canvas, Mesh(target.face.landmarks, 1.0).square())
-    wanted = target.face.landmarks + np.float32(strength) * (layer.geometry - target.face.landmarks)
-    away = np.linalg.norm((found.points - wanted)[:, :2], axis=1)
-    worst = max(float(away[list(part)].mean()) for part in PARTS)
-    right, left = (target.face.landmarks[point, :2] for point in EYES)
-    small = shrunk(layer.region.of(canvas), target.size)
-    change = np.asarray(cv2.subtract(small, target.small, dtype=cv2.CV_32F), np.float32)
+    before = layer.target.landmarks
+    mesh = landmarker.infer(canvas, Mesh(before, 1.0).square())
+    wanted = before + np.float32(strength) * (layer.geometry - before)
+    distances = np.linalg.norm((mesh.points - wanted)[:, :2], axis=1)
+    worst = max(float(distances[list(part)].mean()) for part in PARTS)
+    right, left = (before[point, :2] for point in EYES)
+    size, width = (layer.share.shape[1], layer.share.shape[0]), _face_width(layer)
+    change = cv2.subtract(shrunk(layer.region.of(canvas), size), layer.below, dtype=cv2.CV_32F)
     return Quality(
-        found.presence,
+        mesh.presence,
         worst / max(float(np.linalg.norm(left - right)), 1e-6),
-        _seam(change, layer.share, target.parts.width),
-        _far(change, layer.share, target.parts.width),
+        _seam(np.asarray(change, np.float32), layer.share, width),
+        _far_colour(np.asarray(change, np.float32), layer.share, width),
     )
+
+
+def _face_width(layer: Layer) -> float:
+    """Width of the target's face, px of ``share``."""
+    size = layer.share.shape[1], layer.share.shape[0]
+    cheeks = layer.region.local(layer.target.landmarks[list(topology.CHEEKS)], size)
+    return float(np.linalg.norm(cheeks[1] - cheeks[0]))
 
 
 def _seam(change: Floats, share: Floats, width: float) -> float:
@@ -132,14 +136,15 @@ def _seam(change: Floats, share: Floats, width: float) -> float:
     return float(np.abs(low[edge]).mean() / 0.55) if edge.any() else 0.0
 
 
-def _far(change: Floats, share: Floats, width: float) -> float:
+def _far_colour(change: Floats, share: Floats, width: float) -> float:
+    """Share of the face whose low frequencies are far from the target's."""
     coarse, inside = _coarser(change, share, _COARSE)
     low = cv2.GaussianBlur(coarse, (0, 0), (0.08 * width + 0.5) / _COARSE)[inside > 0.8]
     return float((np.abs(low).max(axis=1) > FAR_COLOUR).mean()) if low.size else 0.0
 
 
 def _coarser(change: Floats, share: Floats, step: int) -> tuple[Floats, Floats]:
-    """Both with one pixel for so many a side."""
+    """Both shrunk by a whole factor."""
     size = max(1, share.shape[1] // step), max(1, share.shape[0] // step)
     less, over = (cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in (change, share))
     return np.asarray(less, np.float32), np.asarray(over, np.float32)
