@@ -21,6 +21,7 @@ from facefleet.clock import now
 from facefleet.storage.keys import result_key
 from facefleet.storage.opening import open_store
 from facefleet.tasks.batches import Batches
+from facefleet.tasks.claims import Claims
 from facefleet.tasks.database import Database
 from facefleet.tasks.task import Task
 
@@ -74,13 +75,13 @@ def sent(service: Running, items: int) -> tuple[str, Cost]:
 def finish(service: Running, batch_id: str) -> None:
     """Give every item a result, as a worker does."""
     database, store, photo = Database(service.records_url), open_store(service.objects_url), upload()
-    batches = Batches(database, now)
+    batches, claims = Batches(database, now), Claims(database, now)
     for item in list(batches.items(batches.get("local", batch_id))):
-        run: Task | None = service.records.claim(item.id, LEASE, {})
+        run: Task | None = claims.claim(item.id, LEASE, {})
         assert run is not None
         key = result_key(run.tenant, run.id, run.fence)
         store.put(key, photo)
-        assert service.records.succeed(run, key, "image/jpeg", {})
+        assert claims.succeed(run, key, "image/jpeg", {})
     database.close()
 
 

@@ -26,6 +26,7 @@ from facefleet.gateway.server import allow_connections
 from facefleet.launcher.ports import HOST
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.wakes import Waker
+from facefleet.tasks.claims import Claims
 from facefleet.tasks.database import Database
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.repository import TaskRepository
@@ -65,7 +66,8 @@ class Changer:
         metrics = Metrics(CollectorRegistry())
         self._database = Database(service.records_url)
         self._waker = Waker(service.broker_url(), prefix="facefleet", metrics=metrics)
-        self.records = TaskRepository(self._database, now, self._waker)
+        self.records = TaskRepository(self._database, now, self._waker.on_commit)
+        self.claims = Claims(self._database, now, self._waker.on_commit)
 
     def copies(self, task: Task, count: int) -> list[str]:
         """Queued tasks like this one."""
@@ -76,7 +78,7 @@ class Changer:
 
     def claim(self, task_ids: Sequence[str]) -> None:
         for task_id in task_ids:
-            assert self.records.claim(task_id, LEASE, {}) is not None
+            assert self.claims.claim(task_id, LEASE, {}) is not None
 
     def close(self) -> None:
         self._waker.close()

@@ -34,14 +34,14 @@ def client(door: Door) -> Iterator[Client]:
 
 def begin(door: Door, task_id: str) -> Task:
     """As a worker that takes the task."""
-    claimed = door.parts.records.claim(task_id, LEASE, {})
+    claimed = door.records.claim(task_id, LEASE, {})
     assert claimed is not None
     return claimed
 
 
 def fail(door: Door, task_id: str, error: FacefleetError) -> None:
     """As a worker whose run fails."""
-    door.parts.records.fail(begin(door, task_id), error)
+    door.records.fail(begin(door, task_id), error)
 
 
 def watchers(door: Door, how: str) -> float:

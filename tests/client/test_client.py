@@ -76,7 +76,7 @@ def test_events_are_told_as_they_happen(client: Client, door: Door, photo: bytes
     wait_until(lambda: watchers(door, "events") == 1, "somebody listens")
     claimed = begin(door, made.id)
     wait_until(lambda: made.status == "running", "it is seen running")
-    door.parts.records.fail(claimed, FaceNotFound("No face in the source."))
+    door.records.fail(claimed, FaceNotFound("No face in the source."))
     reader.join(10)
     assert [event.name for event in found] == ["queued", "running", "failed"]
     assert [event.id for event in found] == sorted({event.id for event in found})

@@ -8,12 +8,11 @@ from uuid import uuid4
 
 import pytest
 from tests.servers import PostgresServer, SeaweedServer
-from tests.tasks.fakes import FakeClock
+from tests.tasks.fakes import AllRecords, FakeClock
 
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.upgrade import upgrade
 
 
@@ -48,5 +47,5 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def records(database: Database, clock: FakeClock) -> TaskRepository:
-    return TaskRepository(database, clock)
+def records(database: Database, clock: FakeClock) -> AllRecords:
+    return AllRecords(database, clock)

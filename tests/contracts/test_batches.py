@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, WakesHeard, a_task
 
 from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.input import OptionInvalid
@@ -17,11 +17,9 @@ from facefleet.errors.lookup import BatchNotFound
 from facefleet.tasks.batches import PAGE, Batch, Batches
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries
-from facefleet.tasks.events import Wake
 from facefleet.tasks.ids import new_id
-from facefleet.tasks.operations import Operations
-from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.retention_records import FORGOTTEN, Keeping
+from facefleet.tasks.operator_records import OperatorRecords
+from facefleet.tasks.retention_records import RetentionRecords
 from facefleet.tasks.task import Task, Webhook
 from facefleet.tasks.transitions import State
 
@@ -29,13 +27,13 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def told() -> list[Wake]:
-    return []
+def told() -> WakesHeard:
+    return WakesHeard()
 
 
 @pytest.fixture
-def batches(database: Database, clock: FakeClock, told: list[Wake]) -> Batches:
-    return Batches(database, clock, told.append)
+def batches(database: Database, clock: FakeClock, told: WakesHeard) -> Batches:
+    return Batches(database, clock, told)
 
 
 def a_batch(clock: FakeClock, count: int, key: str | None = None, **changes: object) -> tuple[Batch, list[Task]]:
@@ -52,7 +50,7 @@ def states(batches: Batches, batch: Batch) -> list[State]:
     return [task.state for task in batches.items(batch)]
 
 
-def run_of(records: TaskRepository, task: Task) -> Task:
+def run_of(records: AllRecords, task: Task) -> Task:
     run = records.claim(task.id, LEASE, {})
     assert run is not None
     return run
@@ -129,7 +127,7 @@ def test_pages_go_through_every_batch_once_while_new_ones_come(batches: Batches,
 
 
 def test_a_cancel_ends_what_has_not_ended_and_tells_of_each(
-    batches: Batches, records: TaskRepository, clock: FakeClock, told: list[Wake]
+    batches: Batches, records: AllRecords, clock: FakeClock, told: WakesHeard
 ) -> None:
     batch, items = added(batches, clock)
     run, other = run_of(records, items[0]), run_of(records, items[1])
@@ -144,16 +142,14 @@ def test_a_cancel_ends_what_has_not_ended_and_tells_of_each(
     assert (batches.cancel("acme", batch.id), len(told)) == (canceled, 2)
 
 
-def test_a_cancel_that_comes_too_late_cancels_nothing(
-    batches: Batches, records: TaskRepository, clock: FakeClock
-) -> None:
+def test_a_cancel_that_comes_too_late_cancels_nothing(batches: Batches, records: AllRecords, clock: FakeClock) -> None:
     batch, items = added(batches, clock, 1)
     records.succeed(run_of(records, items[0]), "key", "image/png", {})
     assert batches.cancel("acme", batch.id).canceled_at is None
 
 
 def test_an_erasure_leaves_receipts_and_takes_what_was_to_be_told(
-    batches: Batches, records: TaskRepository, database: Database, clock: FakeClock, told: list[Wake]
+    batches: Batches, records: AllRecords, database: Database, clock: FakeClock, told: WakesHeard
 ) -> None:
     hook, deliveries = Webhook("https://example.com", tuple(State)), Deliveries(database, clock)
     batch, items = added(batches, clock, 2, webhook=hook, options={"strength": 0.5})
@@ -161,7 +157,7 @@ def test_an_erasure_leaves_receipts_and_takes_what_was_to_be_told(
     run = run_of(records, items[0])
     deliveries.announce()
     for _ in range(2):
-        batches.erase(batch, FORGOTTEN)
+        batches.erase(batch)
         clock.advance(60)
     erased = batches.get("acme", batch.id)
     assert (erased.options, erased.erased_at) == ({}, clock() - timedelta(seconds=120))
@@ -176,9 +172,9 @@ def test_an_erasure_leaves_receipts_and_takes_what_was_to_be_told(
 
 def test_an_item_under_legal_hold_keeps_the_whole_batch(batches: Batches, database: Database, clock: FakeClock) -> None:
     batch, items = added(batches, clock)
-    Operations(database, clock).hold(items[2].id, on=True)
+    OperatorRecords(database, clock).hold(items[2].id, on=True)
     with pytest.raises(TaskHeld) as caught:
-        batches.erase(batch, FORGOTTEN)
+        batches.erase(batch)
     assert caught.value.detail["task_id"] == items[2].id
     assert states(batches, batch) == [State.QUEUED] * 3
     batches.cancel("acme", batch.id)
@@ -187,7 +183,7 @@ def test_an_item_under_legal_hold_keeps_the_whole_batch(batches: Batches, databa
 
 
 def test_uploads_are_old_when_the_last_item_ended_long_enough_ago(
-    batches: Batches, records: TaskRepository, clock: FakeClock
+    batches: Batches, records: AllRecords, clock: FakeClock
 ) -> None:
     batch, items = added(batches, clock, 2)
     records.cancel("acme", items[0].id)
@@ -212,7 +208,7 @@ def test_a_row_goes_when_its_uploads_and_the_last_record_of_an_item_have_gone(
     assert batches.delete_rows(HOUR) == 0
     batches.all_deleted(batch)
     assert batches.delete_rows(HOUR) == 0, "items have records"
-    assert Keeping(database, clock).delete_rows(HOUR) == 2
+    assert RetentionRecords(database, clock).delete_rows(HOUR) == 2
     assert (batches.get("acme", batch.id).counts, batches.delete_rows(2 * HOUR)) == ({}, 0)
     assert batches.delete_rows(HOUR) == 1
     with pytest.raises(BatchNotFound):

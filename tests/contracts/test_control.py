@@ -8,7 +8,7 @@ from datetime import timedelta
 from threading import Event
 
 import pytest
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.conflict import RequeueRefused, TaskEnded, TaskHeld
 from facefleet.errors.input import FaceNotFound, OptionInvalid
@@ -16,8 +16,7 @@ from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import Overloaded, RecordsUnavailable
 from facefleet.tasks.backlog import LONGEST_SECONDS, Backlog, retry_after
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.retention_records import Keeping
+from facefleet.tasks.retention_records import RetentionRecords
 from facefleet.tasks.switches import MAINTENANCE, CachedSwitches, Switch, Switches, pause_of
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
@@ -31,17 +30,17 @@ def control(database: Database, clock: FakeClock) -> Control:
     return Control(database, clock)
 
 
-def added(records: TaskRepository, clock: FakeClock, **changes: object) -> Task:
+def added(records: AllRecords, clock: FakeClock, **changes: object) -> Task:
     return records.add(a_task(clock(), **changes))
 
 
-def running(records: TaskRepository, clock: FakeClock, **changes: object) -> Task:
+def running(records: AllRecords, clock: FakeClock, **changes: object) -> Task:
     run = records.claim(added(records, clock, **changes).id, LEASE, {})
     assert run is not None
     return run
 
 
-def failed(records: TaskRepository, clock: FakeClock) -> Task:
+def failed(records: AllRecords, clock: FakeClock) -> Task:
     run = running(records, clock)
     assert records.fail(run, NO_FACE)
     return run
@@ -50,7 +49,7 @@ def failed(records: TaskRepository, clock: FakeClock) -> Task:
 # ── tasks ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_newest_of_all_tenants_come_first(control: Control, records: TaskRepository, clock: FakeClock) -> None:
+def test_the_newest_of_all_tenants_come_first(control: Control, records: AllRecords, clock: FakeClock) -> None:
     tasks = [added(records, clock, tenant=tenant) for tenant in ("acme", "initech", "acme")]
     assert [task.id for task in control.tasks.newest(10)] == [task.id for task in reversed(tasks)]
     assert [task.id for task in control.tasks.newest(2)] == [task.id for task in reversed(tasks[1:])]
@@ -69,7 +68,7 @@ def test_what_is_no_id_is_not_found(control: Control, odd: str) -> None:
 
 
 def test_a_failed_task_begins_anew_with_all_its_budgets(
-    control: Control, records: TaskRepository, clock: FakeClock
+    control: Control, records: AllRecords, clock: FakeClock
 ) -> None:
     task = failed(records, clock)
     clock.advance(3600)
@@ -84,12 +83,12 @@ def test_a_failed_task_begins_anew_with_all_its_budgets(
 
 
 def test_what_cannot_begin_anew_is_refused_with_the_reason(
-    control: Control, records: TaskRepository, clock: FakeClock, database: Database
+    control: Control, records: AllRecords, clock: FakeClock, database: Database
 ) -> None:
-    keeping = Keeping(database, clock)
+    retention_records = RetentionRecords(database, clock)
     bare, erased = failed(records, clock), failed(records, clock)
-    keeping.inputs_deleted(bare)
-    keeping.erase(records.get(erased.tenant, erased.id))
+    retention_records.inputs_deleted(bare)
+    retention_records.erase(records.get(erased.tenant, erased.id))
     reasons = {
         added(records, clock).id: "it is queued", running(records, clock).id: "it is running",
         bare.id: "uploads have been deleted", erased.id: "erased",
@@ -99,7 +98,7 @@ def test_what_cannot_begin_anew_is_refused_with_the_reason(
             control.tasks.requeue(task_id)
 
 
-def test_any_tenants_task_can_be_ended_once(control: Control, records: TaskRepository, clock: FakeClock) -> None:
+def test_any_tenants_task_can_be_ended_once(control: Control, records: AllRecords, clock: FakeClock) -> None:
     run = running(records, clock, tenant="initech")
     assert control.cancel(run.id).state is State.CANCELED
     assert not records.succeed(run, "key", "image/png", {})
@@ -108,24 +107,22 @@ def test_any_tenants_task_can_be_ended_once(control: Control, records: TaskRepos
 
 
 def test_a_hold_stops_erasure_until_it_ends(
-    control: Control, records: TaskRepository, clock: FakeClock, database: Database
+    control: Control, records: AllRecords, clock: FakeClock, database: Database
 ) -> None:
-    task, keeping = failed(records, clock), Keeping(database, clock)
+    task, keeping = failed(records, clock), RetentionRecords(database, clock)
     before = records.get(task.tenant, task.id).version
     assert control.tasks.hold(task.id, on=True).hold
     assert control.tasks.hold(task.id, on=True).version == before + 1, "twice is once"
     with pytest.raises(TaskHeld):
-        keeping.erase(records.get(task.tenant, task.id))
+        retention_records.erase(records.get(task.tenant, task.id))
     assert not control.tasks.hold(task.id, on=False).hold
-    keeping.erase(records.get(task.tenant, task.id))
+    retention_records.erase(records.get(task.tenant, task.id))
 
 
 # ── lanes and the door ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_lanes_tell_what_waits_how_long_and_what_runs(
-    control: Control, records: TaskRepository, clock: FakeClock
-) -> None:
+def test_lanes_tell_what_waits_how_long_and_what_runs(control: Control, records: AllRecords, clock: FakeClock) -> None:
     added(records, clock)
     clock.advance(20)
     added(records, clock)
@@ -136,7 +133,7 @@ def test_lanes_tell_what_waits_how_long_and_what_runs(
     assert found == {"interactive": (0, 0, 0.0), "standard": (2, 0, 30.0), "bulk": (0, 1, 0.0)}
 
 
-def test_a_task_that_is_not_due_has_not_waited(control: Control, records: TaskRepository, clock: FakeClock) -> None:
+def test_a_task_that_is_not_due_has_not_waited(control: Control, records: AllRecords, clock: FakeClock) -> None:
     records.retry(running(records, clock), NO_FACE, clock() + timedelta(seconds=60))
     assert [status.oldest_seconds for status in control.lanes()] == [0.0, 0.0, 0.0]
 
@@ -249,10 +246,10 @@ def test_what_is_asked_all_the_time_is_read_once_a_second(database: Database, cl
 
 
 def test_a_full_lane_says_when_there_will_be_room_at_the_rate_of_the_last_minute(
-    control: Control, records: TaskRepository, clock: FakeClock
+    control: Control, records: AllRecords, clock: FakeClock
 ) -> None:
     now = [0.0]
-    backlog = Backlog(control.tasks, 10, clock, lambda: now[-1])
+    backlog = Backlog(control.lane_counts, 10, clock, lambda: now[-1])
     for _ in range(30):
         failed(records, clock)  # 30 runs began in this minute: one in two seconds
     route = added(records, clock).route
@@ -276,9 +273,9 @@ def test_the_wait_is_bounded(queued: int, per_second: float, seconds: int) -> No
 
 
 def test_a_lane_where_nothing_begins_says_so_and_the_others_are_open(
-    control: Control, records: TaskRepository, clock: FakeClock
+    control: Control, records: AllRecords, clock: FakeClock
 ) -> None:
-    backlog = Backlog(control.tasks, 2, clock, iter(range(9)).__next__)
+    backlog = Backlog(control.lane_counts, 2, clock, iter(range(9)).__next__)
     full = added(records, clock, lane="bulk").route
     backlog.check(full)
     added(records, clock, lane="bulk")
@@ -288,9 +285,9 @@ def test_a_lane_where_nothing_begins_says_so_and_the_others_are_open(
     backlog.check(added(records, clock).route)
 
 
-def test_a_count_holds_for_a_second_whoever_asks(control: Control, records: TaskRepository, clock: FakeClock) -> None:
+def test_a_count_holds_for_a_second_whoever_asks(control: Control, records: AllRecords, clock: FakeClock) -> None:
     now = [0.0]
-    backlog = Backlog(control.tasks, 1, clock, lambda: now[-1])
+    backlog = Backlog(control.lane_counts, 1, clock, lambda: now[-1])
     route = a_task().route
     backlog.check(route)
     added(records, clock)

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, insert
-from tests.tasks.fakes import LEASE, START, FakeClock, a_task
+from tests.tasks.fakes import LEASE, START, AllRecords, FakeClock, a_task
 
 from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.input import FaceNotFound
 from facefleet.errors.lookup import DeliveryNotFound
+from facefleet.tasks.chunks import CHUNK
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import LOG_LENGTH, Attempt, Deliveries, Delivery, DeliveryState, Pending
-from facefleet.tasks.operations import Operations
-from facefleet.tasks.repository import BATCH, TaskRepository
-from facefleet.tasks.retention_records import Keeping
+from facefleet.tasks.operator_records import OperatorRecords
+from facefleet.tasks.retention_records import RetentionRecords
 from facefleet.tasks.table import row_of, tasks
 from facefleet.tasks.task import Task, Webhook
 from facefleet.tasks.transitions import State
@@ -34,12 +34,12 @@ def deliveries(database: Database, clock: FakeClock) -> Deliveries:
     return Deliveries(database, clock)
 
 
-def added(records: TaskRepository, events: tuple[str, ...] = ENDS, host: str = "example.com") -> Task:
+def added(records: AllRecords, events: tuple[str, ...] = ENDS, host: str = "example.com") -> Task:
     task = a_task(webhook=Webhook(f"https://{host}/hook?token=1", events))
     return records.add(task)
 
 
-def ended(records: TaskRepository, **given: str) -> Task:
+def ended(records: AllRecords, **given: str) -> Task:
     task = added(records, **given)  # type: ignore[arg-type]
     return records.cancel(task.tenant, task.id)
 
@@ -53,7 +53,7 @@ def attempt(clock: FakeClock, error: str | None = "status 500") -> Attempt:
     return Attempt(clock(), 500 if error else 204, error, 12)
 
 
-def test_the_end_of_a_task_makes_one_delivery(records: TaskRepository, deliveries: Deliveries) -> None:
+def test_the_end_of_a_task_makes_one_delivery(records: AllRecords, deliveries: Deliveries) -> None:
     task = added(records)
     assert deliveries.announce() == 0
     canceled = records.cancel(task.tenant, task.id)
@@ -65,7 +65,7 @@ def test_the_end_of_a_task_makes_one_delivery(records: TaskRepository, deliverie
     assert (made.happened_at, made.next_at) == (canceled.finished_at, canceled.finished_at)
 
 
-def test_a_task_that_nobody_wants_to_hear_of_makes_none(records: TaskRepository, deliveries: Deliveries) -> None:
+def test_a_task_that_nobody_wants_to_hear_of_makes_none(records: AllRecords, deliveries: Deliveries) -> None:
     silent, other = records.add(a_task()), added(records, ("succeeded",))
     for task in (silent, other):
         records.cancel(task.tenant, task.id)
@@ -73,7 +73,7 @@ def test_a_task_that_nobody_wants_to_hear_of_makes_none(records: TaskRepository,
     assert deliveries.due(10, []) == []
 
 
-def test_every_state_can_be_told(records: TaskRepository, deliveries: Deliveries) -> None:
+def test_every_state_can_be_told(records: AllRecords, deliveries: Deliveries) -> None:
     task = added(records, tuple(State))
     deliveries.announce()
     run = records.claim(task.id, LEASE, {})
@@ -86,9 +86,7 @@ def test_every_state_can_be_told(records: TaskRepository, deliveries: Deliveries
     assert [d.event for d in deliveries.of_task(task)] == [State.QUEUED, State.RUNNING, State.FAILED]
 
 
-def test_what_nobody_saw_pass_is_not_told_and_the_end_always_is(
-    records: TaskRepository, deliveries: Deliveries
-) -> None:
+def test_what_nobody_saw_pass_is_not_told_and_the_end_always_is(records: AllRecords, deliveries: Deliveries) -> None:
     task = added(records, tuple(State))
     records.cancel(task.tenant, task.id)
     deliveries.announce()
@@ -96,9 +94,9 @@ def test_what_nobody_saw_pass_is_not_told_and_the_end_always_is(
 
 
 def test_a_hold_tells_nothing_and_a_second_end_is_told_again(
-    records: TaskRepository, deliveries: Deliveries, database: Database, clock: FakeClock
+    records: AllRecords, deliveries: Deliveries, database: Database, clock: FakeClock
 ) -> None:
-    task, operations = ended(records), Operations(database, clock)
+    task, operations = ended(records), OperatorRecords(database, clock)
     deliveries.announce()
     operations.hold(task.id, on=True)
     assert deliveries.announce() == 0
@@ -116,12 +114,12 @@ def in_bulk(database: Database, count: int, **changes: object) -> None:
 
 
 def test_more_than_one_look_can_take_are_made_by_the_next(database: Database, deliveries: Deliveries) -> None:
-    in_bulk(database, BATCH + 7, webhook=Webhook("https://example.com", ENDS))
-    assert [deliveries.announce() for _ in range(3)] == [BATCH, 7, 0]
+    in_bulk(database, CHUNK + 7, webhook=Webhook("https://example.com", ENDS))
+    assert [deliveries.announce() for _ in range(3)] == [CHUNK, 7, 0]
 
 
 def test_a_look_reads_no_more_rows_than_have_something_to_tell(
-    records: TaskRepository, deliveries: Deliveries, database: Database
+    records: AllRecords, deliveries: Deliveries, database: Database
 ) -> None:
     """Twice a second in every gateway: its cost must not grow with what has ended."""
     in_bulk(database, 3_000)
@@ -157,7 +155,7 @@ def plan_of(database: Database, statement: str, values: Any) -> str:
         return str(connection.exec_driver_sql(f"{words} {statement}", values).all())
 
 
-def test_any_number_of_gateways_make_each_once(records: TaskRepository, deliveries: Deliveries) -> None:
+def test_any_number_of_gateways_make_each_once(records: AllRecords, deliveries: Deliveries) -> None:
     for _ in range(40):
         ended(records)
     with ThreadPoolExecutor(4) as pool:
@@ -166,7 +164,7 @@ def test_any_number_of_gateways_make_each_once(records: TaskRepository, deliveri
     assert len(deliveries.due(100, [])) == 40
 
 
-def test_any_number_of_gateways_claim_each_once(records: TaskRepository, deliveries: Deliveries) -> None:
+def test_any_number_of_gateways_claim_each_once(records: AllRecords, deliveries: Deliveries) -> None:
     for _ in range(20):
         ended(records)
     deliveries.announce()
@@ -178,7 +176,7 @@ def test_any_number_of_gateways_claim_each_once(records: TaskRepository, deliver
 
 
 def test_what_is_due_comes_most_overdue_first_and_busy_hosts_are_passed_over(
-    records: TaskRepository, deliveries: Deliveries, clock: FakeClock
+    records: AllRecords, deliveries: Deliveries, clock: FakeClock
 ) -> None:
     for host in ("a.example", "b.example", "a.example"):
         ended(records, host=host)
@@ -190,7 +188,7 @@ def test_what_is_due_comes_most_overdue_first_and_busy_hosts_are_passed_over(
 
 
 def test_an_attempt_whose_gateway_died_is_due_again_when_its_lease_is_over(
-    records: TaskRepository, deliveries: Deliveries, clock: FakeClock
+    records: AllRecords, deliveries: Deliveries, clock: FakeClock
 ) -> None:
     ended(records)
     deliveries.announce()
@@ -206,7 +204,7 @@ def test_an_attempt_whose_gateway_died_is_due_again_when_its_lease_is_over(
 
 
 def test_outcomes_are_kept_and_shown_oldest_first(
-    records: TaskRepository, deliveries: Deliveries, clock: FakeClock
+    records: AllRecords, deliveries: Deliveries, clock: FakeClock
 ) -> None:
     task = ended(records)
     deliveries.announce()
@@ -220,9 +218,7 @@ def test_outcomes_are_kept_and_shown_oldest_first(
     assert kept.log[0].error == "error 2"
 
 
-def test_a_delivery_that_has_ended_is_replayed(
-    records: TaskRepository, deliveries: Deliveries, clock: FakeClock
-) -> None:
+def test_a_delivery_that_has_ended_is_replayed(records: AllRecords, deliveries: Deliveries, clock: FakeClock) -> None:
     task = ended(records)
     deliveries.announce()
     claimed = one(deliveries.claim(deliveries.due(1, []), SENDING))
@@ -235,9 +231,7 @@ def test_a_delivery_that_has_ended_is_replayed(
 
 
 @pytest.mark.parametrize("delivery_id", ["nothing", "", "a\0b", "\ud800"])
-def test_only_a_delivery_of_the_task_is_replayed(
-    records: TaskRepository, deliveries: Deliveries, delivery_id: str
-) -> None:
+def test_only_a_delivery_of_the_task_is_replayed(records: AllRecords, deliveries: Deliveries, delivery_id: str) -> None:
     task, other = ended(records), ended(records)
     deliveries.announce()
     of_another = one(deliveries.of_task(other)).id
@@ -246,7 +240,7 @@ def test_only_a_delivery_of_the_task_is_replayed(
             deliveries.replay(task, wanted)
 
 
-def test_what_is_pending_is_counted(records: TaskRepository, deliveries: Deliveries, clock: FakeClock) -> None:
+def test_what_is_pending_is_counted(records: AllRecords, deliveries: Deliveries, clock: FakeClock) -> None:
     assert deliveries.pending() == Pending(0, None)
     began = clock()
     for _ in range(2):
@@ -260,14 +254,14 @@ def test_what_is_pending_is_counted(records: TaskRepository, deliveries: Deliver
 
 
 def test_erasure_forgets_address_and_deliveries(
-    records: TaskRepository, deliveries: Deliveries, database: Database, clock: FakeClock
+    records: AllRecords, deliveries: Deliveries, database: Database, clock: FakeClock
 ) -> None:
     task, running = ended(records), added(records)
     deliveries.announce()
     claimed = one(deliveries.claim(deliveries.due(1, []), SENDING))
-    keeping = Keeping(database, clock)
+    retention_records = RetentionRecords(database, clock)
     for erased in (task, running):
-        keeping.erase(erased)
+        retention_records.erase(erased)
         assert records.get(erased.tenant, erased.id).webhook is None
     assert deliveries.task_of(claimed) is None
     assert not deliveries.record(claimed, attempt(clock), DeliveryState.PENDING, clock())
@@ -275,26 +269,26 @@ def test_erasure_forgets_address_and_deliveries(
 
 
 def test_a_held_task_keeps_its_deliveries(
-    records: TaskRepository, deliveries: Deliveries, database: Database, clock: FakeClock
+    records: AllRecords, deliveries: Deliveries, database: Database, clock: FakeClock
 ) -> None:
     task = ended(records)
     deliveries.announce()
-    Operations(database, clock).hold(task.id, on=True)
+    OperatorRecords(database, clock).hold(task.id, on=True)
     with pytest.raises(TaskHeld):
-        Keeping(database, clock).erase(task)
+        RetentionRecords(database, clock).erase(task)
     assert len(deliveries.of_task(task)) == 1
 
 
 def test_rows_go_with_their_task_and_no_sooner(
-    records: TaskRepository, deliveries: Deliveries, database: Database, clock: FakeClock
+    records: AllRecords, deliveries: Deliveries, database: Database, clock: FakeClock
 ) -> None:
-    old, keeping = ended(records), Keeping(database, clock)
+    old, keeping = ended(records), RetentionRecords(database, clock)
     clock.advance(60)
     young = records.add(a_task(clock(), webhook=Webhook("https://example.com", ENDS)))
     young = records.cancel(young.tenant, young.id)
     deliveries.announce()
     for task in (old, young):
-        keeping.inputs_deleted(task)
-        keeping.results_deleted(task)
-    assert keeping.delete_rows(timedelta(seconds=30)) == 1
+        retention_records.inputs_deleted(task)
+        retention_records.results_deleted(task)
+    assert retention_records.delete_rows(timedelta(seconds=30)) == 1
     assert (deliveries.of_task(old), len(deliveries.of_task(young))) == ([], 1)

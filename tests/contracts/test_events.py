@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, WakesHeard, a_task
 
 from facefleet.errors.conflict import TaskEnded, TaskHeld
 from facefleet.errors.input import FaceNotFound
@@ -14,42 +14,35 @@ from facefleet.errors.outage import StoreUnavailable
 from facefleet.errors.task import DeadlineExceeded
 from facefleet.tasks.database import Database
 from facefleet.tasks.events import Event, Wake
-from facefleet.tasks.operations import Operations
-from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.retention_records import Keeping
+from facefleet.tasks.lane_counts import LaneCounts
+from facefleet.tasks.operator_records import OperatorRecords
+from facefleet.tasks.retention_records import RetentionRecords
 from facefleet.tasks.task import Task
 
 AWAY = StoreUnavailable("The object store did not answer; try again.")
 LATE = DeadlineExceeded("The task did not finish.")
 
 
-class Heard(list[Wake]):
-    """What was told."""
-
-    def __call__(self, wake: Wake) -> None:
-        self.append(wake)
+@pytest.fixture
+def heard() -> WakesHeard:
+    return WakesHeard()
 
 
 @pytest.fixture
-def heard() -> Heard:
-    return Heard()
+def records(database: Database, clock: FakeClock, heard: WakesHeard) -> AllRecords:
+    return AllRecords(database, clock, heard)
 
 
-@pytest.fixture
-def records(database: Database, clock: FakeClock, heard: Heard) -> TaskRepository:
-    return TaskRepository(database, clock, heard)
-
-
-def running(records: TaskRepository, task: Task) -> Task:
+def running(records: AllRecords, task: Task) -> Task:
     run = records.claim(task.id, LEASE, {})
     assert run is not None
     return run
 
 
-CHANGES: dict[str, Callable[[TaskRepository, Task, FakeClock], object]] = {
+CHANGES: dict[str, Callable[[AllRecords, Task, FakeClock], object]] = {
     "claim": lambda records, task, clock: running(records, task),
     "advance": lambda records, task, clock: records.advance(running(records, task), "warp", 0.5),
-    "release": lambda records, task, clock: records.release(running(records, task)),
+    "hand_back": lambda records, task, clock: records.hand_back(running(records, task)),
     "succeed": lambda records, task, clock: records.succeed(running(records, task), "key", "image/png", {}),
     "fail": lambda records, task, clock: records.fail(running(records, task), FaceNotFound("None.")),
     "retry": lambda records, task, clock: records.retry(running(records, task), AWAY, clock()),
@@ -60,7 +53,7 @@ CHANGES: dict[str, Callable[[TaskRepository, Task, FakeClock], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_is_told_with_the_version_of_the_record(
-    records: TaskRepository, clock: FakeClock, heard: Heard, change: str
+    records: AllRecords, clock: FakeClock, heard: WakesHeard, change: str
 ) -> None:
     task = a_task(clock())
     records.add(task)
@@ -70,7 +63,7 @@ def test_a_change_is_told_with_the_version_of_the_record(
     assert [wake.version for wake in heard] == list(range(2, now.version + 1)), "each change once"
 
 
-def test_a_lease_that_expired_is_told(records: TaskRepository, clock: FakeClock, heard: Heard) -> None:
+def test_a_lease_that_expired_is_told(records: AllRecords, clock: FakeClock, heard: WakesHeard) -> None:
     task = a_task(clock())
     records.add(task)
     run = running(records, task)
@@ -79,11 +72,11 @@ def test_a_lease_that_expired_is_told(records: TaskRepository, clock: FakeClock,
     assert heard == [Wake(task.id, 2), Wake(task.id, 3)]
 
 
-def test_what_changes_nothing_is_not_told(records: TaskRepository, clock: FakeClock, heard: Heard) -> None:
+def test_what_changes_nothing_is_not_told(records: AllRecords, clock: FakeClock, heard: WakesHeard) -> None:
     task = a_task(clock())
     records.add(task)
     stale = running(records, task)
-    records.release(stale)
+    records.hand_back(stale)
     heard.clear()
     assert not records.advance(stale, "warp", 0.5)
     assert not records.succeed(stale, "key", "image/png", {})
@@ -103,27 +96,29 @@ def test_what_changes_nothing_is_not_told(records: TaskRepository, clock: FakeCl
     assert heard == []
 
 
-def test_an_erasure_is_told_once(database: Database, records: TaskRepository, clock: FakeClock, heard: Heard) -> None:
+def test_an_erasure_is_told_once(database: Database, records: AllRecords, clock: FakeClock, heard: WakesHeard) -> None:
     task = a_task(clock())
     records.add(task)
-    keeping = Keeping(database, clock, heard)
-    keeping.erase(task)
-    keeping.erase(task)
+    retention_records = RetentionRecords(database, clock, heard)
+    retention_records.erase(task)
+    retention_records.erase(task)
     assert heard == [Wake(task.id, 2)]
 
 
-def test_what_operators_do_is_told(database: Database, records: TaskRepository, clock: FakeClock, heard: Heard) -> None:
-    task, operations = a_task(clock()), Operations(database, clock, heard)
+def test_what_operators_do_is_told(
+    database: Database, records: AllRecords, clock: FakeClock, heard: WakesHeard
+) -> None:
+    task, operations = a_task(clock()), OperatorRecords(database, clock, heard)
     records.add(task)
     records.cancel(task.tenant, task.id)
     operations.requeue(task.id)
     operations.hold(task.id, on=True)
     with pytest.raises(TaskHeld):
-        Keeping(database, clock, heard).erase(task)
+        RetentionRecords(database, clock, heard).erase(task)
     assert heard == [Wake(task.id, 2), Wake(task.id, 3), Wake(task.id, 4)]
 
 
-def test_records_are_read_together(records: TaskRepository, clock: FakeClock) -> None:
+def test_records_are_read_together(records: AllRecords, clock: FakeClock) -> None:
     tasks = [a_task(clock()) for _ in range(3)]
     for task in tasks:
         records.add(task)
@@ -134,17 +129,17 @@ def test_records_are_read_together(records: TaskRepository, clock: FakeClock) ->
 
 
 def test_the_turns_of_a_lane_are_its_due_tasks_in_order(
-    database: Database, records: TaskRepository, clock: FakeClock
+    database: Database, records: AllRecords, clock: FakeClock
 ) -> None:
     first, second = (a_task(clock() + timedelta(milliseconds=n)) for n in range(2))
     late, elsewhere = a_task(clock() + timedelta(hours=1)), a_task(clock(), lane="bulk")
     for task in (second, late, elsewhere, first):
         records.add(task)
     clock.advance(1)
-    operations = Operations(database, clock)
+    counts = LaneCounts(database, clock)
     due = [(first.run_at, first.id), (second.run_at, second.id)]
-    assert operations.turns("stable", "standard", 10) == due
-    assert operations.turns("stable", "standard", 1) == due[:1]
+    assert counts.turns("stable", "standard", 10) == due
+    assert counts.turns("stable", "standard", 1) == due[:1]
 
 
 def test_a_wake_travels_as_text_and_what_is_none_is_passed_over() -> None:

@@ -6,13 +6,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.input import FaceNotFound, OptionInvalid
 from facefleet.tasks.database import Database
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.listing import Listing, Wanted
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 from facefleet.tasks.usage import DayUsage, Usage
@@ -23,7 +22,7 @@ def listing(database: Database) -> Listing:
     return Listing(database)
 
 
-def added(records: TaskRepository, clock: FakeClock, count: int, **changes: object) -> list[Task]:
+def added(records: AllRecords, clock: FakeClock, count: int, **changes: object) -> list[Task]:
     """Their ids sort as they are made, within one ms too."""
     made = []
     for _ in range(count):
@@ -37,7 +36,7 @@ def ids(tasks: list[Task]) -> list[str]:
 
 
 def test_pages_go_through_every_task_once_while_new_ones_come(
-    records: TaskRepository, listing: Listing, clock: FakeClock
+    records: AllRecords, listing: Listing, clock: FakeClock
 ) -> None:
     made = added(records, clock, 5)
     added(records, clock, 1, tenant="other")
@@ -50,15 +49,13 @@ def test_pages_go_through_every_task_once_while_new_ones_come(
     assert ids(found) == ids(made)[::-1]
 
 
-def test_a_page_that_is_just_full_has_none_after_it(
-    records: TaskRepository, listing: Listing, clock: FakeClock
-) -> None:
+def test_a_page_that_is_just_full_has_none_after_it(records: AllRecords, listing: Listing, clock: FakeClock) -> None:
     added(records, clock, 2)
     assert listing.page("acme", Wanted(), None, 2).next_cursor is None
     assert listing.page("nobody", Wanted(), None, 2).rows == []
 
 
-def test_what_is_asked_for_narrows(records: TaskRepository, listing: Listing, clock: FakeClock) -> None:
+def test_what_is_asked_for_narrows(records: AllRecords, listing: Listing, clock: FakeClock) -> None:
     one, two, three = added(records, clock, 3)
     (found,) = added(records, clock, 1, kind=Kind.DETECT)
     records.cancel("acme", two.id)
@@ -73,7 +70,7 @@ def test_what_is_asked_for_narrows(records: TaskRepository, listing: Listing, cl
     assert of(created_after=one.created_at, created_before=found.created_at, state=State.QUEUED) == [three.id]
 
 
-def test_the_items_of_a_batch_come_in_their_order(records: TaskRepository, listing: Listing, clock: FakeClock) -> None:
+def test_the_items_of_a_batch_come_in_their_order(records: AllRecords, listing: Listing, clock: FakeClock) -> None:
     for item in (2, 0, 11, 1):
         records.add(replace(a_task(clock()), batch="b", item=item))
     added(records, clock, 1)
@@ -90,9 +87,7 @@ def test_a_cursor_that_was_never_given_is_refused(listing: Listing, cursor: str)
     assert met.value.detail["field"] == "cursor"
 
 
-def test_usage_is_summed_by_day_of_utc_and_by_kind(
-    records: TaskRepository, database: Database, clock: FakeClock
-) -> None:
+def test_usage_is_summed_by_day_of_utc_and_by_kind(records: AllRecords, database: Database, clock: FakeClock) -> None:
     clock.now = datetime(2026, 11, 2, 23, 59, 59, 999_999, tzinfo=UTC)
     (late,) = added(records, clock, 1, bytes_in=3_000_000_000)
     (next_day, failed) = added(records, clock, 2, bytes_in=1_000)

@@ -17,14 +17,13 @@ import pytest
 from sqlalchemy import insert, inspect
 from tests.races import kill_while_working, upgrade_twice_at_once
 from tests.servers import HOST, PostgresServer, wait_until
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.input import ConfigInvalid, FaceNotFound
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.table import row_of, tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
@@ -62,12 +61,12 @@ def own() -> Iterator[PostgresServer]:
 Open = Callable[[str], Database]
 
 
-def opened(database: Database) -> TaskRepository:
+def opened(database: Database) -> AllRecords:
     upgrade(database)
-    return TaskRepository(database, FakeClock())
+    return AllRecords(database, FakeClock())
 
 
-def every_call(records: TaskRepository, task: Task) -> list[Callable[[], object]]:
+def every_call(records: AllRecords, task: Task) -> list[Callable[[], object]]:
     return [
         lambda: records.add(a_task()),
         lambda: records.get("acme", task.id),
@@ -120,7 +119,7 @@ def test_without_a_schema_it_is_an_outage_that_names_the_command(url: str, open_
     with pytest.raises(RecordsUnavailable, match="facefleet migrate"):
         schema.require_current(database)
     with pytest.raises(RecordsUnavailable) as caught:
-        TaskRepository(database, FakeClock()).unsent()
+        AllRecords(database, FakeClock()).unsent()
     assert caught.value.detail == {"cause": "UndefinedTable"}
 
 
@@ -320,7 +319,7 @@ def test_a_row_in_anothers_hands_is_waited_for_and_its_condition_looked_at_again
 def test_a_standby_that_only_reads_is_an_outage_for_writers(url: str, open_database: Open) -> None:
     records, task = opened(open_database(url)), a_task()
     records.add(task)
-    standby = TaskRepository(
+    standby = AllRecords(
         open_database(f"{url}?options=-c%20default_transaction_read_only%3Don"), FakeClock()
     )  # fmt: skip
     assert standby.get("acme", task.id) == task
@@ -375,7 +374,7 @@ def test_what_was_committed_survives_kills_and_nothing_but_outages_is_seen(
         records.get("acme", task_id)
 
 
-def _works(records: TaskRepository) -> bool:
+def _works(records: AllRecords) -> bool:
     try:
         records.get("acme", "nobody")
     except TaskNotFound:

@@ -9,15 +9,15 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.conflict import TaskEnded
 from facefleet.errors.input import FaceNotFound
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.errors.task import WorkerLost
+from facefleet.tasks.chunks import CHUNK
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.repository import BATCH, TaskRepository
 from facefleet.tasks.routes import Route
 from facefleet.tasks.task import Failure, Task, Webhook
 from facefleet.tasks.transitions import State
@@ -26,25 +26,25 @@ GRACE = timedelta(seconds=5)
 AWAY = StoreUnavailable("The object store did not answer; try again.", cause="Timeout")
 
 
-def added(records: TaskRepository, clock: FakeClock, **changes: object) -> Task:
+def added(records: AllRecords, clock: FakeClock, **changes: object) -> Task:
     task = a_task(clock(), **changes)
     records.add(task)
     return task
 
 
-def sent(records: TaskRepository, clock: FakeClock, epoch: str = "e1", **changes: object) -> Task:
+def sent(records: AllRecords, clock: FakeClock, epoch: str = "e1", **changes: object) -> Task:
     task = a_task(clock(), **changes).sent(clock(), epoch)
     records.add(task)
     return task
 
 
-def claimed(records: TaskRepository, task: Task) -> Task:
+def claimed(records: AllRecords, task: Task) -> Task:
     run = records.claim(task.id, LEASE, {})
     assert run is not None
     return run
 
 
-def now_of(records: TaskRepository, task: Task) -> Task:
+def now_of(records: AllRecords, task: Task) -> Task:
     return records.get(task.tenant, task.id)
 
 
@@ -55,7 +55,7 @@ def ids(found: Sequence[Task]) -> list[str]:
 # ── records ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_field_survives_the_round_trip(records: TaskRepository, clock: FakeClock) -> None:
+def test_every_field_survives_the_round_trip(records: AllRecords, clock: FakeClock) -> None:
     at = [clock() + timedelta(minutes=n, microseconds=n) for n in range(9)]
     task = replace(
         a_task(clock(), kind=Kind.VIDEO, lane="bulk", track="canary"),
@@ -79,12 +79,12 @@ def test_every_field_survives_the_round_trip(records: TaskRepository, clock: Fak
     assert now_of(records, task) == task
 
 
-def test_a_new_record_survives_the_round_trip_with_its_blanks(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_new_record_survives_the_round_trip_with_its_blanks(records: AllRecords, clock: FakeClock) -> None:
     task = added(records, clock)
     assert now_of(records, task) == task
 
 
-def test_a_time_in_another_zone_is_read_back_as_the_same_moment(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_time_in_another_zone_is_read_back_as_the_same_moment(records: AllRecords, clock: FakeClock) -> None:
     shanghai = timezone(timedelta(hours=8))
     task = a_task(datetime(2026, 11, 2, 17, 30, tzinfo=shanghai))
     records.add(task)
@@ -93,14 +93,14 @@ def test_a_time_in_another_zone_is_read_back_as_the_same_moment(records: TaskRep
     assert found.created_at.tzinfo == UTC
 
 
-def test_another_tenants_task_is_not_found(records: TaskRepository, clock: FakeClock) -> None:
+def test_another_tenants_task_is_not_found(records: AllRecords, clock: FakeClock) -> None:
     task = added(records, clock, tenant="acme")
     with pytest.raises(TaskNotFound) as caught:
         records.get("globex", task.id)
     assert caught.value.detail["task_id"] == task.id
 
 
-def test_an_unknown_task_is_not_found_and_its_name_is_cut(records: TaskRepository) -> None:
+def test_an_unknown_task_is_not_found_and_its_name_is_cut(records: AllRecords) -> None:
     with pytest.raises(TaskNotFound) as caught:
         records.get("acme", "x" * 5000)
     assert len(caught.value.message) < 120
@@ -110,7 +110,7 @@ def test_an_unknown_task_is_not_found_and_its_name_is_cut(records: TaskRepositor
 # ── the claim ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_claim_starts_a_run_under_a_lease(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_claim_starts_a_run_under_a_lease(records: AllRecords, clock: FakeClock) -> None:
     task = added(records, clock)
     clock.advance(2)
     run = records.claim(task.id, LEASE, {"detector": "1.2"})
@@ -120,14 +120,14 @@ def test_a_claim_starts_a_run_under_a_lease(records: TaskRepository, clock: Fake
     assert (run.lease_until, run.started_at, run.models) == (clock() + LEASE, clock(), {"detector": "1.2"})
 
 
-def test_a_task_is_claimed_once(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_task_is_claimed_once(records: AllRecords, clock: FakeClock) -> None:
     task = added(records, clock)
     claimed(records, task)
     assert records.claim(task.id, LEASE, {}) is None
     assert now_of(records, task).fence == 1
 
 
-def test_of_eight_claiming_threads_one_gets_each_task(records: TaskRepository, clock: FakeClock) -> None:
+def test_of_eight_claiming_threads_one_gets_each_task(records: AllRecords, clock: FakeClock) -> None:
     wanted = [added(records, clock).id for _ in range(25)]
 
     def claim_all(_: int) -> list[str]:
@@ -139,7 +139,7 @@ def test_of_eight_claiming_threads_one_gets_each_task(records: TaskRepository, c
     assert {records.get("acme", task_id).fence for task_id in wanted} == {1}
 
 
-def test_a_claim_before_its_time_is_refused(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_claim_before_its_time_is_refused(records: AllRecords, clock: FakeClock) -> None:
     task = added(records, clock)
     records.retry(claimed(records, task), AWAY, clock() + timedelta(seconds=10))
     clock.advance(9.9)
@@ -148,11 +148,11 @@ def test_a_claim_before_its_time_is_refused(records: TaskRepository, clock: Fake
     assert records.claim(task.id, LEASE, {}) is not None
 
 
-def test_a_claim_of_nothing_is_refused(records: TaskRepository) -> None:
+def test_a_claim_of_nothing_is_refused(records: AllRecords) -> None:
     assert records.claim("nobody", LEASE, {}) is None
 
 
-def test_an_ended_task_is_never_claimed_again(records: TaskRepository, clock: FakeClock) -> None:
+def test_an_ended_task_is_never_claimed_again(records: AllRecords, clock: FakeClock) -> None:
     done, failed = added(records, clock), added(records, clock)
     records.succeed(claimed(records, done), "key", "image/png", {})
     records.fail(claimed(records, failed), FaceNotFound("No face."))
@@ -160,7 +160,7 @@ def test_an_ended_task_is_never_claimed_again(records: TaskRepository, clock: Fa
     assert records.claim(failed.id, LEASE, {}) is None
 
 
-def test_the_fence_rises_with_every_claim_and_the_first_start_stays(records: TaskRepository, clock: FakeClock) -> None:
+def test_the_fence_rises_with_every_claim_and_the_first_start_stays(records: AllRecords, clock: FakeClock) -> None:
     task = added(records, clock)
     began = clock()
     for fence in (1, 2, 3):
@@ -170,7 +170,7 @@ def test_the_fence_rises_with_every_claim_and_the_first_start_stays(records: Tas
         assert records.requeue_lost(run)
 
 
-def test_a_retried_run_starts_with_no_progress(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_retried_run_starts_with_no_progress(records: AllRecords, clock: FakeClock) -> None:
     half = replace(a_task(clock()), progress=0.5, step="blend")
     records.add(half)
     run = claimed(records, half)
@@ -180,7 +180,7 @@ def test_a_retried_run_starts_with_no_progress(records: TaskRepository, clock: F
 # ── the end of a run ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_success_names_the_result_and_ends_the_lease(records: TaskRepository, clock: FakeClock) -> None:
+def test_success_names_the_result_and_ends_the_lease(records: AllRecords, clock: FakeClock) -> None:
     task = added(records, clock)
     run = claimed(records, task)
     clock.advance(3)
@@ -195,7 +195,7 @@ def test_success_names_the_result_and_ends_the_lease(records: TaskRepository, cl
     assert (found.timings_ms, found.version) == ({"blend": 2.5}, 3)
 
 
-def test_failure_keeps_the_error(records: TaskRepository, clock: FakeClock) -> None:
+def test_failure_keeps_the_error(records: AllRecords, clock: FakeClock) -> None:
     task = added(records, clock)
     assert records.fail(claimed(records, task), FaceNotFound("No face in the source.", role="source"))
     found = now_of(records, task)
@@ -204,7 +204,7 @@ def test_failure_keeps_the_error(records: TaskRepository, clock: FakeClock) -> N
     assert (found.finished_at, found.lease_until) == (clock(), None)
 
 
-def test_retry_spends_one_failure_and_waits_unsent(records: TaskRepository, clock: FakeClock) -> None:
+def test_retry_spends_one_failure_and_waits_unsent(records: AllRecords, clock: FakeClock) -> None:
     task = sent(records, clock)
     later = clock() + timedelta(seconds=4)
     assert records.retry(claimed(records, task), AWAY, later)
@@ -214,7 +214,7 @@ def test_retry_spends_one_failure_and_waits_unsent(records: TaskRepository, cloc
     assert found.failure == Failure("store_unavailable", AWAY.message, {"cause": "Timeout"})
 
 
-Ending = Callable[[TaskRepository, Task, datetime], bool]
+Ending = Callable[[AllRecords, Task, datetime], bool]
 ENDINGS: dict[str, Ending] = {
     "succeed": lambda records, run, now: records.succeed(run, "stale", "image/png", {}),
     "fail": lambda records, run, now: records.fail(run, FaceNotFound("No face.")),
@@ -225,7 +225,7 @@ ENDINGS: dict[str, Ending] = {
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_a_run_that_lost_its_task_changes_nothing(records: TaskRepository, clock: FakeClock, name: str) -> None:
+def test_a_run_that_lost_its_task_changes_nothing(records: AllRecords, clock: FakeClock, name: str) -> None:
     """Its lease expired, and the next run is at work or done."""
     task = added(records, clock)
     old = claimed(records, task)
@@ -244,7 +244,7 @@ def test_a_run_that_lost_its_task_changes_nothing(records: TaskRepository, clock
     assert now_of(records, task) == done
 
 
-def test_renewal_moves_the_leases_still_held(records: TaskRepository, clock: FakeClock) -> None:
+def test_renewal_moves_the_leases_still_held(records: AllRecords, clock: FakeClock) -> None:
     kept, lost, ended = (claimed(records, added(records, clock)) for _ in range(3))
     records.succeed(ended, "key", "image/png", {})
     clock.advance(20)
@@ -254,7 +254,7 @@ def test_renewal_moves_the_leases_still_held(records: TaskRepository, clock: Fak
     assert now_of(records, lost) == lost
 
 
-def test_a_lease_that_holds_is_not_taken_away(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_lease_that_holds_is_not_taken_away(records: AllRecords, clock: FakeClock) -> None:
     run = claimed(records, added(records, clock))
     clock.advance(30)
     assert records.expired() == []
@@ -268,17 +268,17 @@ def test_a_lease_that_holds_is_not_taken_away(records: TaskRepository, clock: Fa
     assert (found.sent_at, found.lease_until) == (None, None)
 
 
-def test_a_lease_renewed_after_the_sweeper_looked_is_not_taken_away(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_lease_renewed_after_the_sweeper_looked_is_not_taken_away(records: AllRecords, clock: FakeClock) -> None:
     run = claimed(records, added(records, clock))
     clock.advance(31)
     (seen,) = records.expired()
     records.renew({run.id: run.fence}, LEASE)
     assert not records.requeue_lost(seen)
-    assert not records.fail_overdue(seen, WorkerLost("Lost."))
+    assert not records.fail_lost(seen, WorkerLost("Lost."))
     assert now_of(records, run).state == State.RUNNING
 
 
-def test_two_sweepers_count_one_loss(records: TaskRepository, clock: FakeClock) -> None:
+def test_two_sweepers_count_one_loss(records: AllRecords, clock: FakeClock) -> None:
     claimed(records, added(records, clock))
     clock.advance(31)
     (first,), (second,) = records.expired(), records.expired()
@@ -290,7 +290,7 @@ def test_two_sweepers_count_one_loss(records: TaskRepository, clock: FakeClock) 
 # ── the sweeper's questions ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_overdue_are_the_queued_past_their_deadline(records: TaskRepository, clock: FakeClock) -> None:
+def test_overdue_are_the_queued_past_their_deadline(records: AllRecords, clock: FakeClock) -> None:
     late = added(records, clock, deadline=timedelta(seconds=10))
     running = claimed(records, added(records, clock, deadline=timedelta(seconds=10)))
     added(records, clock, deadline=timedelta(seconds=60))
@@ -300,10 +300,11 @@ def test_overdue_are_the_queued_past_their_deadline(records: TaskRepository, clo
     assert records.fail_overdue(late, WorkerLost("Lost."))
     assert not records.fail_overdue(late, WorkerLost("Lost.")), "it has ended"
     assert now_of(records, late).state == State.FAILED
-    assert not records.fail_overdue(running, WorkerLost("Lost.")), "its lease holds"
+    assert not records.fail_lost(running, WorkerLost("Lost.")), "its lease holds"
+    assert not records.fail_overdue(running, WorkerLost("Lost.")), "it is not queued"
 
 
-def test_an_overdue_task_claimed_after_the_sweeper_looked_goes_on(records: TaskRepository, clock: FakeClock) -> None:
+def test_an_overdue_task_claimed_after_the_sweeper_looked_goes_on(records: AllRecords, clock: FakeClock) -> None:
     added(records, clock, deadline=timedelta(seconds=10))
     clock.advance(11)
     (seen,) = records.overdue()
@@ -312,18 +313,18 @@ def test_an_overdue_task_claimed_after_the_sweeper_looked_goes_on(records: TaskR
     assert now_of(records, seen) == run
 
 
-def test_a_loss_seen_before_the_next_one_does_not_end_the_next_run(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_loss_seen_before_the_next_one_does_not_end_the_next_run(records: AllRecords, clock: FakeClock) -> None:
     run = claimed(records, added(records, clock))
     clock.advance(31)
     (seen,) = records.expired()
     assert records.requeue_lost(run)
     again = claimed(records, run)
     clock.advance(31)
-    assert not records.fail_overdue(seen, WorkerLost("Lost."))
+    assert not records.fail_lost(seen, WorkerLost("Lost."))
     assert now_of(records, run) == again
 
 
-def test_unsent_are_the_queued_and_due_that_no_message_speaks_of(records: TaskRepository, clock: FakeClock) -> None:
+def test_unsent_are_the_queued_and_due_that_no_message_speaks_of(records: AllRecords, clock: FakeClock) -> None:
     new, _sent, run = added(records, clock), sent(records, clock), claimed(records, added(records, clock))
     waiting = claimed(records, added(records, clock))
     records.retry(waiting, AWAY, clock() + timedelta(seconds=10))
@@ -336,14 +337,14 @@ def test_unsent_are_the_queued_and_due_that_no_message_speaks_of(records: TaskRe
     assert now_of(records, run) == run
 
 
-def test_marking_unsent_makes_a_queued_record_unsent(records: TaskRepository, clock: FakeClock) -> None:
+def test_marking_unsent_makes_a_queued_record_unsent(records: AllRecords, clock: FakeClock) -> None:
     queued, run = sent(records, clock), claimed(records, sent(records, clock))
     records.mark_unsent([queued.id, run.id])
     assert ids(records.unsent()) == [queued.id]
     assert now_of(records, run) == run
 
 
-def test_a_sent_mark_that_comes_after_the_next_retry_is_dropped(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_sent_mark_that_comes_after_the_next_retry_is_dropped(records: AllRecords, clock: FakeClock) -> None:
     """A fast worker claims and hands back the task between the message and its mark: no message speaks of it now."""
     seen = added(records, clock)
     records.retry(claimed(records, seen), AWAY, clock() + timedelta(seconds=10))
@@ -352,7 +353,7 @@ def test_a_sent_mark_that_comes_after_the_next_retry_is_dropped(records: TaskRep
     assert ids(records.unsent()) == [seen.id]
 
 
-def test_another_epoch_is_any_but_this_one(records: TaskRepository, clock: FakeClock) -> None:
+def test_another_epoch_is_any_but_this_one(records: AllRecords, clock: FakeClock) -> None:
     sent(records, clock, epoch="e2")
     old = sent(records, clock, epoch="e1")
     unknown = a_task(clock()).sent(clock(), None)
@@ -362,9 +363,7 @@ def test_another_epoch_is_any_but_this_one(records: TaskRepository, clock: FakeC
     assert sorted(ids(records.sent_under_another_epoch("e2"))) == sorted([old.id, unknown.id])
 
 
-def test_overtaken_is_a_record_when_one_sent_a_grace_later_was_claimed(
-    records: TaskRepository, clock: FakeClock
-) -> None:
+def test_overtaken_is_a_record_when_one_sent_a_grace_later_was_claimed(records: AllRecords, clock: FakeClock) -> None:
     lost = sent(records, clock)
     clock.advance(4)
     close = sent(records, clock)
@@ -377,14 +376,14 @@ def test_overtaken_is_a_record_when_one_sent_a_grace_later_was_claimed(
     assert ids(records.overtaken(GRACE)) == [lost.id]
 
 
-def test_the_end_of_the_later_run_does_not_hide_the_overtaken(records: TaskRepository, clock: FakeClock) -> None:
+def test_the_end_of_the_later_run_does_not_hide_the_overtaken(records: AllRecords, clock: FakeClock) -> None:
     lost = sent(records, clock)
     clock.advance(6)
     records.succeed(claimed(records, sent(records, clock)), "key", "image/png", {})
     assert ids(records.overtaken(GRACE)) == [lost.id]
 
 
-def test_nothing_overtakes_in_another_list(records: TaskRepository, clock: FakeClock) -> None:
+def test_nothing_overtakes_in_another_list(records: AllRecords, clock: FakeClock) -> None:
     sent(records, clock)
     clock.advance(60)
     for other in ({"lane": "bulk"}, {"track": "canary"}, {"tenant": "initech"}):
@@ -393,7 +392,7 @@ def test_nothing_overtakes_in_another_list(records: TaskRepository, clock: FakeC
     assert records.overtaken(GRACE) == []
 
 
-def test_a_later_record_that_failed_in_the_queue_overtakes_nothing(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_later_record_that_failed_in_the_queue_overtakes_nothing(records: AllRecords, clock: FakeClock) -> None:
     sent(records, clock)
     clock.advance(60)
     later = sent(records, clock)
@@ -401,9 +400,7 @@ def test_a_later_record_that_failed_in_the_queue_overtakes_nothing(records: Task
     assert records.overtaken(GRACE) == []
 
 
-def test_a_later_record_that_waits_for_its_next_run_overtakes_nothing(
-    records: TaskRepository, clock: FakeClock
-) -> None:
+def test_a_later_record_that_waits_for_its_next_run_overtakes_nothing(records: AllRecords, clock: FakeClock) -> None:
     again = sent(records, clock)
     records.retry(claimed(records, again), AWAY, clock())
     clock.advance(10)
@@ -414,7 +411,7 @@ def test_a_later_record_that_waits_for_its_next_run_overtakes_nothing(
     assert records.overtaken(GRACE) == []
 
 
-def test_in_a_long_backlog_nothing_is_overtaken(records: TaskRepository, clock: FakeClock) -> None:
+def test_in_a_long_backlog_nothing_is_overtaken(records: AllRecords, clock: FakeClock) -> None:
     backlog = []
     for _ in range(60):
         backlog.append(sent(records, clock))
@@ -424,9 +421,7 @@ def test_in_a_long_backlog_nothing_is_overtaken(records: TaskRepository, clock: 
     assert records.overtaken(GRACE) == []
 
 
-def test_old_lists_are_those_with_a_record_sent_longer_than_a_grace_ago(
-    records: TaskRepository, clock: FakeClock
-) -> None:
+def test_old_lists_are_those_with_a_record_sent_longer_than_a_grace_ago(records: AllRecords, clock: FakeClock) -> None:
     old = [sent(records, clock), sent(records, clock), sent(records, clock, tenant="initech")]
     claimed(records, sent(records, clock, lane="bulk"))
     added(records, clock, lane="bulk")
@@ -441,14 +436,14 @@ def test_old_lists_are_those_with_a_record_sent_longer_than_a_grace_ago(
     assert records.older_than(GRACE, Route("stable", "bulk", 0)) == []
 
 
-def test_a_question_is_answered_a_batch_at_a_time_oldest_first(records: TaskRepository, clock: FakeClock) -> None:
-    wanted = [added(records, clock).id for _ in range(BATCH + 3)]
-    assert ids(records.unsent()) == wanted[:BATCH]
+def test_a_question_is_answered_a_batch_at_a_time_oldest_first(records: AllRecords, clock: FakeClock) -> None:
+    wanted = [added(records, clock).id for _ in range(CHUNK + 3)]
+    assert ids(records.unsent()) == wanted[:CHUNK]
     records.mark_sent(records.unsent(), "e1")
-    assert ids(records.unsent()) == wanted[BATCH:]
+    assert ids(records.unsent()) == wanted[CHUNK:]
 
 
-def test_the_counters_of_failures_and_losses_do_not_mix(records: TaskRepository, clock: FakeClock) -> None:
+def test_the_counters_of_failures_and_losses_do_not_mix(records: AllRecords, clock: FakeClock) -> None:
     task = added(records, clock)
     records.retry(claimed(records, task), AWAY, clock())
     run = claimed(records, task)
@@ -461,20 +456,20 @@ def test_the_counters_of_failures_and_losses_do_not_mix(records: TaskRepository,
 # ── leaving, progress, cancel ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_released_task_waits_again_and_has_spent_no_budget(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_released_task_waits_again_and_has_spent_no_budget(records: AllRecords, clock: FakeClock) -> None:
     run = claimed(records, sent(records, clock))
     assert records.advance(run, "detect", 0.25)
-    queued = records.release(run)
+    queued = records.hand_back(run)
     assert queued == now_of(records, run)
     assert queued is not None
     assert (queued.state, queued.sent_at, queued.progress, queued.step) == (State.QUEUED, None, 0.0, None)
     assert (queued.fence, queued.failures, queued.lost) == (1, 0, 0)
-    assert records.release(run) is None
+    assert records.hand_back(run) is None
     assert not records.succeed(run, "k", "image/png", {})
     assert claimed(records, run).fence == 2
 
 
-def test_progress_is_an_event_of_the_run_that_holds_the_task(records: TaskRepository, clock: FakeClock) -> None:
+def test_progress_is_an_event_of_the_run_that_holds_the_task(records: AllRecords, clock: FakeClock) -> None:
     run = claimed(records, added(records, clock))
     assert records.advance(run, "warp", 0.5)
     seen = now_of(records, run)
@@ -485,7 +480,7 @@ def test_progress_is_an_event_of_the_run_that_holds_the_task(records: TaskReposi
     assert now_of(records, run).progress == 0.0
 
 
-def test_a_cancel_ends_what_waits_and_what_runs(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_cancel_ends_what_waits_and_what_runs(records: AllRecords, clock: FakeClock) -> None:
     waiting, run = added(records, clock), claimed(records, added(records, clock))
     for task in (waiting, run):
         canceled = records.cancel(task.tenant, task.id)
@@ -496,7 +491,7 @@ def test_a_cancel_ends_what_waits_and_what_runs(records: TaskRepository, clock: 
     assert not records.succeed(run, "k", "image/png", {})
 
 
-def test_an_ended_task_is_not_canceled(records: TaskRepository, clock: FakeClock) -> None:
+def test_an_ended_task_is_not_canceled(records: AllRecords, clock: FakeClock) -> None:
     run = claimed(records, added(records, clock))
     records.succeed(run, "k", "image/png", {})
     with pytest.raises(TaskEnded) as caught:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import SUSPECT_LOST, Task
 
 
-def that_lost(records: TaskRepository, clock: FakeClock, times: int) -> Task:
+def that_lost(records: AllRecords, clock: FakeClock, times: int) -> Task:
     task = a_task(clock())
     records.add(task)
     for _ in range(times):
@@ -21,9 +20,9 @@ def that_lost(records: TaskRepository, clock: FakeClock, times: int) -> Task:
 
 
 @pytest.mark.parametrize("times", range(SUSPECT_LOST + 1))
-def test_a_claim_gets_the_kind_it_asks_for(records: TaskRepository, clock: FakeClock, times: int) -> None:
+def test_a_claim_gets_the_kind_it_asks_for(records: AllRecords, clock: FakeClock, times: int) -> None:
     task, suspect = that_lost(records, clock, times), times >= SUSPECT_LOST
-    assert records.suspect(task.id) is suspect
+    assert records.is_suspect(task.id) is suspect
     assert records.claim(task.id, LEASE, {}, suspect=not suspect) is None
     assert records.get(task.tenant, task.id).fence == times, "nothing was changed"
     run = records.claim(task.id, LEASE, {}, suspect=suspect)
@@ -31,8 +30,8 @@ def test_a_claim_gets_the_kind_it_asks_for(records: TaskRepository, clock: FakeC
     assert run.lost == times
 
 
-def test_a_running_or_unknown_task_is_no_suspect(records: TaskRepository, clock: FakeClock) -> None:
+def test_a_running_or_unknown_task_is_no_suspect(records: AllRecords, clock: FakeClock) -> None:
     task = that_lost(records, clock, SUSPECT_LOST)
     assert records.claim(task.id, LEASE, {}) is not None
-    assert not records.suspect(task.id)
-    assert not records.suspect("nobody")
+    assert not records.is_suspect(task.id)
+    assert not records.is_suspect("nobody")

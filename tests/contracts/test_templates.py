@@ -7,16 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.input import FaceNotFound, OptionInvalid
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.operations import Operations
-from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.retention_records import Keeping
+from facefleet.tasks.operator_records import OperatorRecords
+from facefleet.tasks.retention_records import RetentionRecords
 from facefleet.tasks.task import Consent, Failure, Json, Task
 from facefleet.tasks.templates import Template, Templates, TemplateState, made_ready, registered
 
@@ -40,7 +39,7 @@ def a_template(clock: FakeClock, **changes: Any) -> Template:
     return replace(blank, **changes)
 
 
-def added(records: TaskRepository, clock: FakeClock, **changes: Any) -> Template:
+def added(records: AllRecords, clock: FakeClock, **changes: Any) -> Template:
     """As a gateway registers it: with its task, or not at all."""
     template = a_template(clock, **changes)
     task = a_task(clock(), id=template.task, tenant=template.tenant, kind=Kind.TEMPLATE, template=template.id)
@@ -48,18 +47,18 @@ def added(records: TaskRepository, clock: FakeClock, **changes: Any) -> Template
     return template
 
 
-def run_of(records: TaskRepository, template: Template) -> Task:
+def run_of(records: AllRecords, template: Template) -> Task:
     run = records.claim(template.task, LEASE, {})
     assert run is not None
     return run
 
 
-def prepared(records: TaskRepository, clock: FakeClock, template: Template) -> bool:
+def prepared(records: AllRecords, clock: FakeClock, template: Template) -> bool:
     """As a worker prepares it."""
     return _succeeds(records, clock, run_of(records, template))
 
 
-def _succeeds(records: TaskRepository, clock: FakeClock, run: Task) -> bool:
+def _succeeds(records: AllRecords, clock: FakeClock, run: Task) -> bool:
     output = {"faces": FACES}
     return records.succeed(run, None, None, {}, output=output, beside=[made_ready(run, output, clock())])
 
@@ -69,7 +68,7 @@ def now_of(templates: Templates, template: Template) -> Template:
 
 
 def test_every_field_of_a_new_template_survives_the_round_trip(
-    records: TaskRepository, templates: Templates, clock: FakeClock
+    records: AllRecords, templates: Templates, clock: FakeClock
 ) -> None:
     template = added(records, clock)
     assert now_of(templates, template) == template == templates.of_task("acme", template.task)
@@ -82,7 +81,7 @@ def test_every_field_of_a_new_template_survives_the_round_trip(
 
 
 def test_a_template_whose_task_is_refused_is_not_registered(
-    records: TaskRepository, templates: Templates, clock: FakeClock
+    records: AllRecords, templates: Templates, clock: FakeClock
 ) -> None:
     for _ in range(2):
         template = a_template(clock)
@@ -92,7 +91,7 @@ def test_a_template_whose_task_is_refused_is_not_registered(
 
 
 def test_a_run_that_was_taken_over_makes_nothing_ready(
-    records: TaskRepository, templates: Templates, clock: FakeClock
+    records: AllRecords, templates: Templates, clock: FakeClock
 ) -> None:
     template = added(records, clock)
     run = run_of(records, template)
@@ -105,7 +104,7 @@ def test_a_run_that_was_taken_over_makes_nothing_ready(
 
 
 def test_it_stands_as_its_task_does_until_it_is_ready(
-    records: TaskRepository, templates: Templates, clock: FakeClock, database: Database
+    records: AllRecords, templates: Templates, clock: FakeClock, database: Database
 ) -> None:
     template = added(records, clock)
     run = run_of(records, template)
@@ -117,34 +116,34 @@ def test_it_stands_as_its_task_does_until_it_is_ready(
     )  # fmt: skip
     templates.settle()
     assert now_of(templates, template) == failed
-    Operations(database, clock).requeue(template.task)
+    OperatorRecords(database, clock).requeue(template.task)
     assert (now_of(templates, template).state, now_of(templates, template).failure) == (TemplateState.PREPARING, None)
     assert prepared(records, clock, template)
     assert (now_of(templates, template).state, now_of(templates, template).failure) == (TemplateState.READY, None)
 
 
 def test_why_it_failed_outlives_the_record_of_its_task(
-    records: TaskRepository, templates: Templates, clock: FakeClock, database: Database
+    records: AllRecords, templates: Templates, clock: FakeClock, database: Database
 ) -> None:
     failed, canceled, ready = (added(records, clock) for _ in range(3))
     records.fail(run_of(records, failed), NO_FACE)
     records.cancel("acme", canceled.task)
     prepared(records, clock, ready)
     templates.settle()
-    keeping = Keeping(database, clock)
+    retention_records = RetentionRecords(database, clock)
     for template in (failed, canceled, ready):
         task = records.get("acme", template.task)
-        keeping.inputs_deleted(task)
-        keeping.results_deleted(task)
+        retention_records.inputs_deleted(task)
+        retention_records.results_deleted(task)
     clock.advance(7200)
-    assert keeping.delete_rows(HOUR) == 3
+    assert retention_records.delete_rows(HOUR) == 3
     codes = [why.code if (why := now_of(templates, one).failure) else None for one in (failed, canceled, ready)]
     assert codes == ["face_not_found", "template_failed", None]
     assert now_of(templates, ready).faces == FACES
 
 
 def test_a_deleted_template_is_gone_for_all_but_the_deleter(
-    records: TaskRepository, templates: Templates, clock: FakeClock
+    records: AllRecords, templates: Templates, clock: FakeClock
 ) -> None:
     template = added(records, clock)
     run = run_of(records, template)
@@ -166,7 +165,7 @@ def test_what_is_no_id_is_no_template(templates: Templates) -> None:
                 ask("acme", template_id)
 
 
-def test_nobody_else_has_the_template(records: TaskRepository, templates: Templates, clock: FakeClock) -> None:
+def test_nobody_else_has_the_template(records: AllRecords, templates: Templates, clock: FakeClock) -> None:
     template = added(records, clock)
     for ask in (templates.get, templates.delete):
         with pytest.raises(TemplateNotFound):
@@ -176,7 +175,7 @@ def test_nobody_else_has_the_template(records: TaskRepository, templates: Templa
 
 
 def test_pages_go_through_every_template_once_while_new_ones_come(
-    records: TaskRepository, templates: Templates, clock: FakeClock
+    records: AllRecords, templates: Templates, clock: FakeClock
 ) -> None:
     made = [added(records, clock) for _ in range(5)]
     page = templates.page("acme", None, 2)
@@ -191,7 +190,7 @@ def test_pages_go_through_every_template_once_while_new_ones_come(
 
 
 def test_the_photo_goes_at_once_when_it_is_deleted_and_in_its_time_when_it_failed(
-    records: TaskRepository, templates: Templates, clock: FakeClock
+    records: AllRecords, templates: Templates, clock: FakeClock
 ) -> None:
     ready, deleted, failed, waiting = (added(records, clock) for _ in range(4))
     prepared(records, clock, ready)
@@ -210,7 +209,7 @@ def test_the_photo_goes_at_once_when_it_is_deleted_and_in_its_time_when_it_faile
 
 
 def test_the_receipt_of_a_deletion_goes_in_its_time_and_no_other_row_does(
-    records: TaskRepository, templates: Templates, clock: FakeClock
+    records: AllRecords, templates: Templates, clock: FakeClock
 ) -> None:
     deleted, failed, photo_left = (added(records, clock) for _ in range(3))
     records.cancel("acme", failed.task)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 from tests.servers import HOST, Certificates, PostgresServer, TlsFront, ValkeyServer
-from tests.tasks.fakes import FakeClock, a_task
+from tests.tasks.fakes import AllRecords, FakeClock, a_task
 
 from facefleet.config import Settings, load
 from facefleet.errors.outage import OutageError, QueueUnavailable, RecordsUnavailable
@@ -17,7 +17,6 @@ from facefleet.queue.app import build_app
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.upgrade import upgrade
 
 pytestmark = pytest.mark.needs_server
@@ -96,7 +95,7 @@ def test_records_are_trusted_by_the_named_authority_only(
         database = behind(mine.ca)
         upgrade(database)
         task = a_task()
-        TaskRepository(database, FakeClock()).add(task)
-        assert TaskRepository(database, FakeClock()).get(task.tenant, task.id).id == task.id
+        AllRecords(database, FakeClock()).add(task)
+        assert AllRecords(database, FakeClock()).get(task.tenant, task.id).id == task.id
         with pytest.raises(RecordsUnavailable), behind(another.ca).read():
             pass

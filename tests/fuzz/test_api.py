@@ -17,7 +17,7 @@ from facefleet.clock import now
 from facefleet.config import environment
 from facefleet.errors.base import FacefleetError
 from facefleet.storage.keys import result_key
-from facefleet.tasks.operations import Operations
+from facefleet.tasks.operator_records import OperatorRecords
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 
@@ -35,7 +35,7 @@ class Hands:
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._operations = Operations(door.parts.database, now)
+        self._operations = OperatorRecords(door.parts.database, now)
         self._stop = Event()
         self._thread = Thread(target=self._run)
 
@@ -54,7 +54,7 @@ class Hands:
                 self._end(task)
 
     def _end(self, task: Task) -> None:
-        records, store = self._door.parts.records, self._door.parts.store
+        records, store = self._door.records, self._door.parts.store
         try:
             if run := records.claim(task.id, LEASE, {}):
                 key = result_key(run.tenant, run.id, run.fence)

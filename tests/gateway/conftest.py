@@ -19,6 +19,7 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from tests.servers import ValkeyServer, wait_until
+from tests.tasks.fakes import AllRecords
 
 from facefleet.clock import now
 from facefleet.config import Settings, load
@@ -60,6 +61,11 @@ class Door:
             data["consent"] = consent
         files = {name: (f"{name}.bin", photo) for name, photo in photos.items()}
         return self.client.post("/v1/fuse", files=files, data=data)
+
+    @property
+    def records(self) -> AllRecords:
+        """The gateway's records, as worker and sweeper see them, too."""
+        return AllRecords(self.parts.database, now, self.parts.waker.on_commit)
 
     def kept(self) -> list[str]:
         """Every object in the store."""
@@ -141,7 +147,7 @@ def work(engine: Engine) -> Work:
     """Runs everything that is queued, as a worker would; how many there were."""
 
     def working(door: Door) -> int:
-        records, store, metrics = door.parts.records, door.parts.store, Metrics(CollectorRegistry())
+        records, store, metrics = door.records, door.parts.store, Metrics(CollectorRegistry())
         runner = Runner(
             records=records, store=store, handlers=build_handlers(store, metrics, now), engines=FixedEngine(engine),
             leases=Leases(records, LEASE, now, lambda _: None, metrics), lock=ExclusiveLock(lambda: False),

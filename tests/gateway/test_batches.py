@@ -127,9 +127,9 @@ def test_a_batch_over_what_may_wait_is_refused(open_door: Open, photo: bytes) ->
 def test_a_canceled_batch_ends_and_keeps_what_was_done(door: Door, photo: bytes) -> None:
     made = batch(door, [("source", photo)] + [("target", photo)] * 3).json()
     first = door.client.get(made["links"]["tasks"]).json()["tasks"][0]
-    claimed = door.parts.records.claim(first["task_id"], LEASE, {})
+    claimed = door.records.claim(first["task_id"], LEASE, {})
     assert claimed is not None
-    door.parts.records.succeed(claimed, "tenants/local/results/x/1", "image/jpeg", {})
+    door.records.succeed(claimed, "tenants/local/results/x/1", "image/jpeg", {})
     for _ in range(2):
         canceled = door.client.post(made["links"]["cancel"]).json()
         assert canceled["status"] == "canceled"
@@ -139,14 +139,14 @@ def test_a_canceled_batch_ends_and_keeps_what_was_done(door: Door, photo: bytes)
 def test_an_erased_batch_leaves_nothing_but_its_receipt(door: Door, work: Work, woman: bytes, admiral: bytes) -> None:
     made = batch(door, [("source", woman), ("target", admiral), ("target", admiral)]).json()
     first = door.client.get(made["links"]["tasks"]).json()["tasks"][0]
-    claimed = door.parts.records.claim(first["task_id"], LEASE, {})
+    claimed = door.records.claim(first["task_id"], LEASE, {})
     assert claimed is not None
     work(door)
     for _ in range(2):
         receipt = door.client.delete(made["links"]["self"]).json()
         assert (receipt["status"], receipt["erased_at"] is not None) == ("erased", True)
     assert door.kept() == []
-    assert not door.parts.records.succeed(claimed, "tenants/local/results/x/1", "image/jpeg", {})
+    assert not door.records.succeed(claimed, "tenants/local/results/x/1", "image/jpeg", {})
     assert door.client.get(made["links"]["self"]).json()["status"] == "canceled"
 
 

@@ -16,7 +16,7 @@ from facefleet.storage.keys import input_key, result_key
 from facefleet.storage.store import ObjectStore, Store
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.ids import new_id
-from facefleet.tasks.retention_records import Keeping
+from facefleet.tasks.retention_records import RetentionRecords
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Templates
 from facefleet.tasks.transitions import State
@@ -28,11 +28,11 @@ HOUR, WEEK, QUARTER = timedelta(hours=1), timedelta(days=7), timedelta(days=90)
 
 def submitted(door: Door) -> Task:
     task_id = door.submit(source=picture(seed=1), target=picture(seed=2)).json()["task_id"]
-    return door.parts.records.get("local", task_id)
+    return door.records.get("local", task_id)
 
 
 def claimed(door: Door) -> Task:
-    task = door.parts.records.claim(submitted(door).id, LEASE, {})
+    task = door.records.claim(submitted(door).id, LEASE, {})
     assert task is not None
     return task
 
@@ -41,8 +41,8 @@ def succeeded(door: Door) -> Task:
     task = claimed(door)
     key = result_key(task.tenant, task.id, task.fence)
     door.parts.store.put(key, b"a picture")
-    assert door.parts.records.succeed(task, key, "image/png", {})
-    return door.parts.records.get("local", task.id)
+    assert door.records.succeed(task, key, "image/png", {})
+    return door.records.get("local", task.id)
 
 
 def hold(door: Door, task: Task) -> None:
@@ -67,15 +67,15 @@ def test_a_waiting_task_that_is_erased_never_runs(door: Door) -> None:
     task = submitted(door)
     door.client.delete(f"/v1/tasks/{task.id}")
     assert door.kept() == []
-    assert door.parts.records.get("local", task.id).state is State.CANCELED
-    assert door.parts.records.claim(task.id, LEASE, {}) is None
+    assert door.records.get("local", task.id).state is State.CANCELED
+    assert door.records.claim(task.id, LEASE, {}) is None
 
 
 def test_a_running_worker_of_an_erased_task_cannot_name_its_late_result(door: Door) -> None:
     task = claimed(door)
     door.client.delete(f"/v1/tasks/{task.id}")
-    assert not door.parts.records.succeed(task, result_key(task.tenant, task.id, 1), "image/png", {})
-    assert door.parts.records.get("local", task.id).state is State.CANCELED
+    assert not door.records.succeed(task, result_key(task.tenant, task.id, 1), "image/png", {})
+    assert door.records.get("local", task.id).state is State.CANCELED
 
 
 def test_a_task_under_legal_hold_is_not_erased(door: Door) -> None:
@@ -110,9 +110,11 @@ def test_what_the_store_would_not_delete_is_deleted_later(open_door: Open) -> No
 
 def retention(door: Door, clock: FakeClock, store: Store | None = None) -> Retention:
     terms = Terms(HOUR, WEEK, QUARTER, HOUR)
-    keeping = Keeping(door.parts.database, clock)
+    kept = RetentionRecords(door.parts.database, clock)
     templates, batches = Templates(door.parts.database, clock), Batches(door.parts.database, clock)
-    return Retention(keeping, templates, batches, store or door.parts.store, Metrics(CollectorRegistry()), clock, terms)
+    return Retention(
+        retention_records, templates, batches, store or door.parts.store, Metrics(CollectorRegistry()), clock, terms
+    )
 
 
 def test_uploads_results_and_rows_go_when_their_time_is_over(door: Door) -> None:

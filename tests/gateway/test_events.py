@@ -19,6 +19,7 @@ import pytest
 import redis
 from tests.gateway.conftest import Door, Open, picture, served
 from tests.servers import ValkeyServer, wait_until
+from tests.tasks.fakes import AllRecords
 
 from facefleet.clock import now
 from facefleet.errors.input import FaceNotFound
@@ -27,7 +28,6 @@ from facefleet.gateway.app import create
 from facefleet.gateway.follow import changes as waiting
 from facefleet.gateway.routes import events
 from facefleet.queue.wakes import channel
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 LEASE = timedelta(minutes=1)
@@ -85,7 +85,7 @@ def submitted(door: Door) -> str:
 
 
 def claim(door: Door, task_id: str) -> Task:
-    task = door.parts.records.claim(task_id, LEASE, {})
+    task = door.records.claim(task_id, LEASE, {})
     assert task is not None
     return task
 
@@ -100,9 +100,9 @@ def test_a_reader_hears_of_each_change_as_it_happens_and_the_stream_ends_with_th
         wait_until(lambda: reader.names == ["queued"], "what is now comes at once")
         task = claim(door, task_id)
         wait_until(lambda: len(reader.events) == 2, "the claim is told", 1.5)
-        door.parts.records.advance(task, "warp", 0.5)
+        door.records.advance(task, "warp", 0.5)
         wait_until(lambda: len(reader.events) == 3, "the step is told", 1.5)
-        assert door.parts.records.succeed(task, "tenants/local/results/x/1", "image/jpeg", {})
+        assert door.records.succeed(task, "tenants/local/results/x/1", "image/jpeg", {})
     assert reader.names == ["queued", "running", "running", "succeeded"]
     assert reader.type.startswith("text/event-stream")
     assert [seen for seen, _, _ in reader.events] == [1, 2, 3, 4]
@@ -122,9 +122,9 @@ def test_a_gateway_listens_while_somebody_waits_and_no_longer(door: Door, monkey
     assert listeners() == 0
     with following(door, task.id) as reader:
         wait_until(lambda: listeners() == 1, "it listens")
-        assert door.parts.records.advance(task, "warp", 0.5)
+        assert door.records.advance(task, "warp", 0.5)
         wait_until(lambda: len(reader.events) == 2, "the step is told", 1.5)
-        assert door.parts.records.succeed(task, "tenants/local/results/x/1", "image/jpeg", {})
+        assert door.records.succeed(task, "tenants/local/results/x/1", "image/jpeg", {})
     claim(door, submitted(door))
     wait_until(lambda: listeners() == 0, "the next wake finds that nobody waits")
 
@@ -154,7 +154,7 @@ def test_who_comes_back_is_sent_only_what_it_has_not_seen(door: Door) -> None:
     task_id = submitted(door)
     task = claim(door, task_id)
     with following(door, task_id, Last_Event_ID="2") as reader:
-        door.parts.records.fail(task, FaceNotFound("No face was found."))
+        door.records.fail(task, FaceNotFound("No face was found."))
     assert [(seen, name) for seen, name, _ in reader.events] == [(3, "failed")]
     with following(door, task_id, "?last_event_id=2") as reader:
         pass
@@ -189,13 +189,13 @@ def test_while_the_broker_is_away_readers_are_told_all_the_same(open_door: Open,
             task = claim(door, task_id)
             wait_until(lambda: reader.names == ["queued", "running"], "the look finds it", 6.0)
             broker.start()
-            door.parts.records.fail(task, FaceNotFound("No face was found."))
+            door.records.fail(task, FaceNotFound("No face was found."))
         assert reader.names == ["queued", "running", "failed"]
 
 
 def test_a_change_that_nobody_told_of_is_found_by_a_look(door: Door) -> None:
     task_id = submitted(door)
-    untold = TaskRepository(door.parts.database, now)
+    untold = AllRecords(door.parts.database, now)
     with following(door, task_id) as reader:
         wait_until(lambda: reader.names == ["queued"], "what is")
         untold.cancel("local", task_id)
@@ -225,7 +225,7 @@ def test_a_stream_outlives_an_outage_of_the_records(door: Door, monkeypatch: pyt
     with following(door, task_id) as reader:
         wait_until(lambda: reader.names == ["queued"], "what is")
         with monkeypatch.context() as patch:
-            patch.setattr(TaskRepository, "of_ids", away)
+            patch.setattr(AllRecords, "of_ids", away)
             claim(door, task_id)
             wait_until(lambda: bool(met), "the reader met the outage")
         door.client.post(f"/v1/tasks/{task_id}/cancel")

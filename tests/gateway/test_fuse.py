@@ -10,13 +10,13 @@ import httpx
 import pytest
 from obstore.store import MemoryStore
 from tests.gateway.conftest import Door, Open, picture
+from tests.tasks.fakes import AllRecords
 
 from facefleet.config import load
 from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreUnavailable
 from facefleet.gateway.parts import Parts
 from facefleet.observability import logs
 from facefleet.storage.store import ObjectStore
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 
@@ -43,7 +43,7 @@ def test_a_task_is_stored_and_committed_before_the_answer(door: Door) -> None:
     body = answer.json()
     assert body["status"] == "queued"
     assert answer.headers["location"] == body["links"]["self"] == f"/v1/tasks/{body['task_id']}"
-    task = door.parts.records.get("local", body["task_id"])
+    task = door.records.get("local", body["task_id"])
     assert task.state is State.QUEUED
     assert task.options == {"strength": 0.5, "shape": 0.5, "source_face": None, "target_face": "all"}
     assert task.consent.subject == "local"
@@ -54,9 +54,9 @@ def test_a_task_is_stored_and_committed_before_the_answer(door: Door) -> None:
 
 def test_an_age_is_kept_only_where_one_was_chosen(door: Door, photo: bytes) -> None:
     chosen = door.submit({"age": -0.5}, source=photo, target=photo).json()
-    assert door.parts.records.get("local", chosen["task_id"]).options["age"] == -0.5
+    assert door.records.get("local", chosen["task_id"]).options["age"] == -0.5
     none = door.submit({"age": 0}, source=photo, target=photo).json()
-    assert "age" not in door.parts.records.get("local", none["task_id"]).options
+    assert "age" not in door.records.get("local", none["task_id"]).options
 
 
 def test_the_alias_does_the_same_and_stays_out_of_the_description(door: Door, photo: bytes) -> None:
@@ -79,9 +79,9 @@ def test_the_callers_trace_context_goes_with_the_task(door: Door, photo: bytes) 
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     body = form(("source", photo), ("target", photo), ("consent", b"true"))
     accepted = post(door, body, traceparent=trace).json()
-    assert door.parts.records.get("local", accepted["task_id"]).traceparent == trace
+    assert door.records.get("local", accepted["task_id"]).traceparent == trace
     accepted = post(door, body, traceparent="00-zz-nonsense").json()
-    assert door.parts.records.get("local", accepted["task_id"]).traceparent != "00-zz-nonsense"
+    assert door.records.get("local", accepted["task_id"]).traceparent != "00-zz-nonsense"
 
 
 REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
@@ -165,7 +165,7 @@ def test_a_202_does_not_depend_on_the_broker(open_door: Open, photo: bytes) -> N
     door = open_door(queue={"url": "redis://127.0.0.1:1/0"})
     answer = door.submit(source=photo, target=photo)
     assert answer.status_code == 202
-    assert [task.id for task in door.parts.records.unsent()] == [answer.json()["task_id"]]
+    assert [task.id for task in door.records.unsent()] == [answer.json()["task_id"]]
     ready = door.client.get("/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
     assert ready.json()["checks"]["queue"] == "queue_unavailable"
@@ -185,9 +185,9 @@ def test_where_nobody_knows_of_a_commit_the_uploads_stay_and_the_key_tells(
     door: Door, photo: bytes, monkeypatch: pytest.MonkeyPatch, committed: bool
 ) -> None:
     """The answer to a commit is lost; whoever repeats the request finds its task, or makes it, and its photos."""
-    add = TaskRepository.add
+    add = AllRecords.add
 
-    def lost(records: TaskRepository, task: Task) -> Task:
+    def lost(records: AllRecords, task: Task) -> Task:
         if committed:
             add(records, task)
         raise RecordsUncertain("The database went away while it wrote.")
@@ -198,7 +198,7 @@ def test_where_nobody_knows_of_a_commit_the_uploads_stay_and_the_key_tells(
         return door.client.post("/v1/fuse", files=files, data={"consent": "true"}, headers={"Idempotency-Key": "k"})
 
     with monkeypatch.context() as patch:
-        patch.setattr(TaskRepository, "add", lost)
+        patch.setattr(AllRecords, "add", lost)
         answer = post()
     assert (answer.status_code, answer.json()["code"]) == (503, "records_uncertain")
     again = post()

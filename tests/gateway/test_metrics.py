@@ -68,7 +68,7 @@ def test_waiting_running_and_the_age_of_the_oldest_are_the_records(door: Door, p
     assert value(door, f"facefusion_queue_oldest_seconds{{{lane}}}") == 0, "the records say that nothing waits"
     ids = [door.submit(source=photo, target=photo).json()["task_id"] for _ in range(3)]
     accepted = time.monotonic()
-    assert door.parts.records.claim(ids[2], timedelta(minutes=1), {}) is not None
+    assert door.records.claim(ids[2], timedelta(minutes=1), {}) is not None
     time.sleep(1.0)
     oldest = value(door, f"facefusion_queue_oldest_seconds{{{lane}}}")
     assert oldest is not None

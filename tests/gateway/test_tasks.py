@@ -20,7 +20,7 @@ def submitted(door: Door) -> str:
 
 
 def claimed(door: Door) -> Task:
-    task = door.parts.records.claim(submitted(door), LEASE, {"face_landmark": "1"})
+    task = door.records.claim(submitted(door), LEASE, {"face_landmark": "1"})
     assert task is not None
     return task
 
@@ -38,7 +38,7 @@ def test_a_finished_task_gives_its_picture_with_its_type(door: Door) -> None:
     task = claimed(door)
     key = result_key(task.tenant, task.id, task.fence)
     door.parts.store.put(key, b"a picture")
-    assert door.parts.records.succeed(task, key, "image/webp", {"fuse": 1.0})
+    assert door.records.succeed(task, key, "image/webp", {"fuse": 1.0})
     view = door.client.get(f"/v1/tasks/{task.id}").json()
     assert (view["status"], view["progress"], view["timings_ms"]) == ("succeeded", 1.0, {"fuse": 1.0})
     answer = door.client.get(view["links"]["result"])
@@ -52,7 +52,7 @@ def test_a_finished_task_gives_its_picture_with_its_type(door: Door) -> None:
 
 def test_a_failed_task_says_why(door: Door) -> None:
     task = claimed(door)
-    door.parts.records.fail(task, FaceNotFound("No face was found in the source.", field="source", number=1))
+    door.records.fail(task, FaceNotFound("No face was found in the source.", field="source", number=1))
     view = door.client.get(f"/v1/tasks/{task.id}").json()
     assert view["status"] == "failed"
     assert view["error"]["code"] == "face_not_found"
@@ -75,7 +75,7 @@ def test_a_task_that_has_not_ended_can_be_canceled_twice(door: Door) -> None:
 
 def test_a_task_that_has_ended_cannot_be_canceled(door: Door) -> None:
     task = claimed(door)
-    door.parts.records.fail(task, FaceNotFound("No face was found in the source."))
+    door.records.fail(task, FaceNotFound("No face was found in the source."))
     answer = door.client.post(f"/v1/tasks/{task.id}/cancel")
     assert (answer.status_code, answer.json()["code"]) == (409, "task_ended")
     assert door.client.post("/v1/tasks/0/cancel").status_code == 404

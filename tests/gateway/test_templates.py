@@ -40,7 +40,7 @@ def fuse(door: Door, source: bytes, template_id: str, options: Any = None) -> ht
 
 
 def task(door: Door, answer: Any) -> Task:
-    return door.parts.records.get("local", answer["task_id"])
+    return door.records.get("local", answer["task_id"])
 
 
 def test_a_template_is_registered_listed_shown_and_deleted(door: Door, work: Work, pair: bytes) -> None:
@@ -187,7 +187,7 @@ def test_another_gateway_sees_the_template_at_once(open_door: Open, work: Work, 
 def test_nothing_is_stuck_when_the_records_of_a_template_disagree(door: Door, photo: bytes) -> None:
     template = register(door, photo)
     templates = Templates(door.parts.database, now)
-    claimed = door.parts.records.claim(template["task_id"], LEASE, {})
+    claimed = door.records.claim(template["task_id"], LEASE, {})
     assert claimed is not None
     assert templates.get("local", template["template_id"]).state is TemplateState.PREPARING
     door.parts.records.cancel("local", template["task_id"])

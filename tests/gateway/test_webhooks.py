@@ -32,12 +32,12 @@ def submit(door: Door, **texts: str) -> httpx.Response:
 
 
 def finished(door: Door, answer: httpx.Response) -> Task:
-    task = door.parts.records.claim(answer.json()["task_id"], LEASE, {})
+    task = door.records.claim(answer.json()["task_id"], LEASE, {})
     assert task is not None
     key = result_key(task.tenant, task.id, task.fence)
     door.parts.store.put(key, b"a picture")
-    assert door.parts.records.succeed(task, key, "image/png", {})
-    return door.parts.records.get(task.tenant, task.id)
+    assert door.records.succeed(task, key, "image/png", {})
+    return door.records.get(task.tenant, task.id)
 
 
 def deliveries(door: Door, task_id: str) -> list[dict[str, Any]]:
@@ -227,7 +227,7 @@ def test_an_event_that_happened_while_no_gateway_ran_is_told_by_the_next(open_do
         assert deliveries(silent, task.id) == []
         next_one = open_door(webhooks=INTRANET)
         wait_until(lambda: bool(receiver.received), "the next gateway tells it")
-        assert next_one.parts.records.get("local", task.id) == task
+        assert next_one.records.get("local", task.id) == task
 
 
 def test_pending_deliveries_are_measured(intranet: Door) -> None:

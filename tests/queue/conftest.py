@@ -18,14 +18,13 @@ from celery import Celery
 from kombu import Consumer
 from prometheus_client import CollectorRegistry
 from tests.servers import ValkeyServer
-from tests.tasks.fakes import FakeClock, a_task
+from tests.tasks.fakes import AllRecords, FakeClock, a_task
 
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.app import build_app
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.routes import Route, list_name
 from facefleet.tasks.task import Task
 from facefleet.tasks.upgrade import upgrade
@@ -79,7 +78,7 @@ class Rig:
     prefix: str
     app: Celery
     client: Any
-    records: TaskRepository
+    records: AllRecords
     broker: Broker
     submitter: Submitter
     sweeper: Sweeper
@@ -92,7 +91,7 @@ class Rig:
         broker = Broker(self.url, prefix=self.prefix)
         self.stack.callback(broker.close)
         metrics = Metrics(CollectorRegistry())
-        return Sweeper(self.records, broker, Submitter(app), metrics, self.clock, GRACE)
+        return Sweeper(self.records, self.records, broker, Submitter(app), metrics, self.clock, GRACE)
 
     def accept(self, send: bool = True, **changes: Any) -> Task:
         """As the gateway does: commit as sent, then send; or die between the two."""
@@ -147,13 +146,13 @@ def build(tmp_path: Path) -> Iterator[Build]:
             stack.callback(database.close)
             upgrade(database)
             clock = FakeClock(datetime.now(UTC))  # the broker's own clock is the machine's
-            repository = TaskRepository(database, clock)
+            repository = AllRecords(database, clock)
             broker = Broker(server.url, prefix=prefix)
             stack.callback(broker.close)
             client = stack.enter_context(redis.Redis.from_url(server.url, decode_responses=True))
             app = stack.enter_context(_app(server.url, prefix, every))
             submitter = Submitter(app)
-            sweeper = Sweeper(repository, broker, submitter, Metrics(CollectorRegistry()), clock, GRACE)
+            sweeper = Sweeper(repository, repository, broker, submitter, Metrics(CollectorRegistry()), clock, GRACE)
             return Rig(server.url, prefix, app, client, repository, broker, submitter, sweeper, clock, stack)
 
         yield building

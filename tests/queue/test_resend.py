@@ -15,7 +15,7 @@ def handed_back(rig: Rig) -> Task:
     rig.hands().take_id()
     run = rig.records.claim(task.id, LEASE, {})
     assert run is not None
-    back = rig.records.release(run)
+    back = rig.records.hand_back(run)
     assert back is not None
     return back
 

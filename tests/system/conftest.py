@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from tests.servers import alive, wait_until
+from tests.tasks.fakes import AllRecords
 
 from facefleet.client import Client
 from facefleet.client import Task as Handle
@@ -20,7 +21,6 @@ from facefleet.clock import now
 from facefleet.config import Settings, load
 from facefleet.launcher.embedded import Addresses, Service
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 LEASE_SECONDS = 2.0
@@ -37,7 +37,7 @@ class Running:
         assert found is not None
         self.addresses: Addresses = found
         self.database = Database(self.settings.records_url)
-        self.records = TaskRepository(self.database, now)
+        self.records = AllRecords(self.database, now)
         self.http = httpx.Client(base_url=found.gateway, trust_env=False, timeout=30.0)
         self.client = Client(found.gateway, http=self.http)
         self._watch = Thread(target=self._service.run)

@@ -16,13 +16,13 @@ from uuid import uuid4
 import httpx
 import pytest
 from tests.servers import HOST, ValkeyServer, free_port
+from tests.tasks.fakes import AllRecords
 
 from facefleet.client import Client
 from facefleet.clock import now
 from facefleet.config import environment
 from facefleet.launcher.supervisor import Part, Supervisor
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.transitions import State
 from facefleet.tasks.upgrade import upgrade
 
@@ -124,7 +124,7 @@ def test_programs_are_replaced_one_by_one_and_no_task_fails(
         for task in accepted:
             assert task.wait(60).image()
     database = Database(f"sqlite:///{tmp_path / 'data' / 'records.db'}")
-    records = TaskRepository(database, now)
+    records = AllRecords(database, now)
     found = [records.get("local", task.id) for task in accepted]
     database.close()
     assert {(task.state, task.failures, task.lost) for task in found} == {(State.SUCCEEDED, 0, 0)}

@@ -1,14 +1,20 @@
-"""A clock that stands still until told, and task records to test with."""
+"""A clock that stands still until told, task records to test with, and what hears of their changes."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from facefleet.tasks.changes import Committed
+from facefleet.tasks.claims import Claims
+from facefleet.tasks.events import Wake
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
+from facefleet.tasks.losses import Losses
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.routes import Route, shard_of
 from facefleet.tasks.task import Consent, Task
+from facefleet.tasks.transitions import Change
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -26,6 +32,18 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
+
+
+class AllRecords(TaskRepository, Claims, Losses):
+    """The records as gateway, worker and sweeper see them, for a test that plays all three."""
+
+
+class WakesHeard(list[Wake]):
+    """A hook of the records that gathers what readers of changed records would be told."""
+
+    def __call__(self, committed: Committed) -> None:
+        if committed.change is not Change.ADD:
+            self.append(committed.wake)
 
 
 def a_task(now: datetime = START, /, **changes: Any) -> Task:

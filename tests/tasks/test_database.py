@@ -16,12 +16,11 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Connection, insert
 from sqlalchemy.exc import IntegrityError
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.input import ConfigInvalid
 from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks.database import Database, file_of
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.table import switches
 from facefleet.tasks.transitions import State
 from facefleet.tasks.upgrade import upgrade
@@ -31,9 +30,9 @@ _WRITER = """
 import sys
 from datetime import UTC, datetime
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
+from tests.tasks.fakes import AllRecords
 from tests.tasks.fakes import a_task
-records = TaskRepository(Database(sys.argv[1]), lambda: datetime.now(UTC))
+records = AllRecords(Database(sys.argv[1]), lambda: datetime.now(UTC))
 while True:
     task = a_task()
     records.add(task)
@@ -55,8 +54,8 @@ def database(file: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def records(database: Database) -> TaskRepository:
-    return TaskRepository(database, FakeClock())
+def records(database: Database) -> AllRecords:
+    return AllRecords(database, FakeClock())
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ def other(file: Path, database: Database) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def test_a_writer_held_up_for_too_long_is_an_outage(records: TaskRepository, other: sqlite3.Connection) -> None:
+def test_a_writer_held_up_for_too_long_is_an_outage(records: AllRecords, other: sqlite3.Connection) -> None:
     task = a_task()
     records.add(task)
     other.execute("BEGIN IMMEDIATE")
@@ -85,7 +84,7 @@ def test_a_writer_held_up_for_too_long_is_an_outage(records: TaskRepository, oth
     assert records.claim(task.id, LEASE, {}) is not None, "the connection is as good as new"
 
 
-def test_a_writer_does_not_hold_up_readers(records: TaskRepository, other: sqlite3.Connection) -> None:
+def test_a_writer_does_not_hold_up_readers(records: AllRecords, other: sqlite3.Connection) -> None:
     task = a_task()
     records.add(task)
     other.execute("BEGIN IMMEDIATE")
@@ -95,7 +94,7 @@ def test_a_writer_does_not_hold_up_readers(records: TaskRepository, other: sqlit
 
 def test_a_writer_waits_for_the_one_before_it(file: Path, database: Database, other: sqlite3.Connection) -> None:
     patient = Database(f"sqlite:///{file}", busy_timeout=10)
-    records = TaskRepository(patient, FakeClock())
+    records = AllRecords(patient, FakeClock())
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(1) as thread:
         adding = thread.submit(records.add, task := a_task())
@@ -107,7 +106,7 @@ def test_a_writer_waits_for_the_one_before_it(file: Path, database: Database, ot
     patient.close()
 
 
-def test_a_block_that_fails_writes_nothing(database: Database, records: TaskRepository) -> None:
+def test_a_block_that_fails_writes_nothing(database: Database, records: AllRecords) -> None:
     task = a_task()
     records.add(task)
 
@@ -125,7 +124,7 @@ def test_a_block_that_fails_writes_nothing(database: Database, records: TaskRepo
 def test_an_error_does_not_show_a_tenants_values(tmp_path: Path, url: str) -> None:
     opened = Database(url.format(folder=tmp_path))
     upgrade(opened)
-    records, task = TaskRepository(opened, FakeClock()), a_task(subject="alice@example.org")
+    records, task = AllRecords(opened, FakeClock()), a_task(subject="alice@example.org")
     records.add(task)
     with pytest.raises(IntegrityError) as caught:
         records.add(task)
@@ -194,7 +193,7 @@ def test_a_bad_url_does_not_show_its_password() -> None:
 def test_a_missing_table_is_an_outage_not_a_crash(tmp_path: Path) -> None:
     empty = Database(f"sqlite:///{tmp_path / 'empty.db'}")
     with pytest.raises(RecordsUnavailable):
-        TaskRepository(empty, FakeClock()).unsent()
+        AllRecords(empty, FakeClock()).unsent()
     empty.close()
 
 
@@ -202,17 +201,17 @@ def test_a_missing_table_is_an_outage_not_a_crash(tmp_path: Path) -> None:
 def test_a_database_in_memory_is_its_owners_alone_and_shared_by_threads(url: str) -> None:
     mine, another = Database(url), Database(url)
     upgrade(mine)
-    records = TaskRepository(mine, FakeClock())
+    records = AllRecords(mine, FakeClock())
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: records.add(a_task()), range(80)))
     assert len(records.unsent()) == 80
     with pytest.raises(RecordsUnavailable):
-        TaskRepository(another, FakeClock()).unsent()
+        AllRecords(another, FakeClock()).unsent()
     mine.close()
     another.close()
 
 
-def test_a_killed_writer_loses_nothing_it_had_committed(file: Path, records: TaskRepository) -> None:
+def test_a_killed_writer_loses_nothing_it_had_committed(file: Path, records: AllRecords) -> None:
     root = Path(__file__).parents[2]
     writer = subprocess.Popen(
         [sys.executable, "-c", _WRITER, f"sqlite:///{file}"], stdout=subprocess.PIPE, text=True, cwd=root
@@ -239,7 +238,7 @@ def test_a_file_that_is_no_database_is_an_outage(tmp_path: Path) -> None:
     (tmp_path / "records.db").write_bytes(b"no database " * 400)
     opened = Database(f"sqlite:///{tmp_path / 'records.db'}")
     with pytest.raises(RecordsUnavailable):
-        TaskRepository(opened, FakeClock()).unsent()
+        AllRecords(opened, FakeClock()).unsent()
     opened.close()
     assert (tmp_path / "records.db").read_bytes() == b"no database " * 400
 
@@ -247,7 +246,7 @@ def test_a_file_that_is_no_database_is_an_outage(tmp_path: Path) -> None:
 def test_every_outage_is_told_and_nothing_else(file: Path) -> None:
     told: list[int] = []
     opened = Database(f"sqlite:///{file}", busy_timeout=0.1, on_outage=lambda: told.append(1))
-    records = TaskRepository(opened, FakeClock())
+    records = AllRecords(opened, FakeClock())
     upgrade(opened)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -12,12 +12,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 from tests.races import upgrade_twice_at_once
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks import schema
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.table import metadata, tasks
 from facefleet.tasks.upgrade import configuration, upgrade
 
@@ -80,7 +79,7 @@ def test_a_program_works_on_the_schema_of_a_later_release(database: Database) ->
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     schema.require_current(database)
     upgrade(database)
-    records = TaskRepository(database, FakeClock())
+    records = AllRecords(database, FakeClock())
     task = records.add(a_task())
     assert records.get(task.tenant, task.id) == task
     run = records.claim(task.id, LEASE, {})

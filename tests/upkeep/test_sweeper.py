@@ -17,7 +17,7 @@ from tests.servers import ValkeyServer
 from tests.tasks.fakes import LEASE, a_task
 
 from facefleet.errors.outage import QueueUnavailable, StoreUnavailable
-from facefleet.tasks.repository import BATCH
+from facefleet.tasks.chunks import CHUNK
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 from facefleet.upkeep.sweeper import MAX_LOST
@@ -265,7 +265,7 @@ def test_a_message_in_a_dead_workers_hands_is_sent_again_after_the_grace(rig: Ri
 
 
 def test_a_long_backlog_in_one_list_does_not_hide_what_another_lost(rig: Rig) -> None:
-    flood = [rig.accept(tenant="acme", send=False) for _ in range(BATCH + 1)]
+    flood = [rig.accept(tenant="acme", send=False) for _ in range(CHUNK + 1)]
     rig.submitter.send(flood[0])
     lost = rig.accept(tenant="f", send=False)
     rig.clock.advance(6)

@@ -18,7 +18,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 from tests.servers import wait_until
-from tests.tasks.fakes import FakeClock, a_task
+from tests.tasks.fakes import AllRecords, FakeClock, a_task
 from tests.webhooks.receivers import Received, Receiver, Reply
 from tests.webhooks.test_sign import SECRET
 
@@ -26,8 +26,7 @@ from facefleet.errors.outage import RecordsUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries, Delivery, DeliveryState
-from facefleet.tasks.repository import TaskRepository
-from facefleet.tasks.retention_records import Keeping
+from facefleet.tasks.retention_records import RetentionRecords
 from facefleet.tasks.task import Task, Webhook
 from facefleet.tasks.upgrade import upgrade
 from facefleet.webhooks.address import Policy
@@ -47,7 +46,7 @@ class Post:
         self.clock = FakeClock()
         self.database = Database(f"sqlite:///{folder / 'records.db'}")
         upgrade(self.database)
-        self.records = TaskRepository(self.database, self.clock)
+        self.records = AllRecords(self.database, self.clock)
         self.deliveries = Deliveries(self.database, self.clock)
         self.metrics = Metrics(CollectorRegistry())
         self.resolver = Resolver(Policy(http=True, private=True))
@@ -190,7 +189,7 @@ def test_what_an_erased_task_was_is_told_to_nobody(office: Post) -> None:
     with Receiver() as receiver:
         task = office.ended(receiver.url())
         office.deliveries.announce()
-        Keeping(office.database, office.clock).erase(task)
+        RetentionRecords(office.database, office.clock).erase(task)
         office.look()
     assert receiver.received == []
 
@@ -200,7 +199,7 @@ def test_erased_between_claim_and_sending_it_is_told_to_nobody_either(office: Po
         task = office.ended(receiver.url())
         office.deliveries.announce()
         (claimed,) = office.deliveries.claim(office.deliveries.due(1, []), LEASE)
-        Keeping(office.database, office.clock).erase(task)
+        RetentionRecords(office.database, office.clock).erase(task)
         asyncio.run(office.deliverer()._attempt(claimed))
     assert receiver.received == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 from prometheus_client import CollectorRegistry
-from tests.tasks.fakes import LEASE, FakeClock
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock
 
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.engine.build import build_engine
@@ -24,7 +24,6 @@ from facefleet.storage.store import ObjectStore
 from facefleet.tasks.database import Database
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.routes import choose_route
 from facefleet.tasks.task import Consent, Task
 from facefleet.tasks.upgrade import upgrade
@@ -40,7 +39,7 @@ class Bench:
     """A runner and what is around it."""
 
     runner: Runner
-    records: TaskRepository
+    records: AllRecords
     store: ObjectStore
     clock: FakeClock
     metrics: Metrics
@@ -97,7 +96,7 @@ def build(engine: Engine) -> Iterator[Build]:
         databases.append(database)
         upgrade(database)
         clock, kept = FakeClock(), store or ObjectStore(MemoryStore())
-        records, metrics = TaskRepository(database, clock), Metrics(CollectorRegistry())
+        records, metrics = AllRecords(database, clock), Metrics(CollectorRegistry())
         runner = Runner(
             records=records, store=kept, handlers=build_handlers(kept, metrics, clock),
             engines=engines or FixedEngine(engine), leases=Leases(records, LEASE, clock, lambda _: None, metrics),

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from obstore.store import MemoryStore
 from tests.servers import wait_until
+from tests.tasks.fakes import AllRecords
 from tests.worker.conftest import Bench, Build
 
 from facefleet.engine.build import build_engine
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import ModelFiles
 from facefleet.storage.store import ObjectStore
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 from facefleet.worker.engines import EngineLease
@@ -96,13 +96,13 @@ def test_swapped_between_lease_and_claim_the_leased_engine_runs_and_is_pinned(
     build: Build, engines: SwappableEngines, engine: Engine, newer: Engine, ran: list[Engine],
     photos: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    bench, claim = build(engines=engines), TaskRepository.claim
+    bench, claim = build(engines=engines), AllRecords.claim
 
-    def swap_and_claim(self: TaskRepository, *arguments: Any, **options: Any) -> Task | None:
+    def swap_and_claim(self: AllRecords, *arguments: Any, **options: Any) -> Task | None:
         engines.current = newer
         return claim(self, *arguments, **options)
 
-    monkeypatch.setattr(TaskRepository, "claim", swap_and_claim)
+    monkeypatch.setattr(AllRecords, "claim", swap_and_claim)
     first, second = bench.queue(*photos), bench.queue(*photos)
     for task in (first, second):
         bench.runner(task.id)

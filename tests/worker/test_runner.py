@@ -15,7 +15,7 @@ import pytest
 from obstore.store import MemoryStore
 from tests.engine.pictures import under_blue_light
 from tests.servers import wait_until
-from tests.tasks.fakes import LEASE, a_task
+from tests.tasks.fakes import LEASE, AllRecords, a_task
 from tests.worker.conftest import Bench, Build
 
 from facefleet.engine.fusion import Engine
@@ -27,7 +27,6 @@ from facefleet.observability import logs
 from facefleet.safety.marking import read_mark
 from facefleet.storage.store import ObjectStore
 from facefleet.tasks.kinds import KINDS, Kind, Result
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 from facefleet.worker import leases
@@ -271,7 +270,7 @@ def test_an_outcome_is_told_again_when_the_records_are_back(
 ) -> None:
     """Even where the first telling was heard and only its answer lost."""
     task, outages = bench.queue(*photos), iter([RecordsUncertain("The database went away while it wrote.")])
-    succeed = TaskRepository.succeed
+    succeed = AllRecords.succeed
 
     def away(*arguments: Any, **cost: Any) -> bool:
         outage = next(outages, None)
@@ -281,7 +280,7 @@ def test_an_outcome_is_told_again_when_the_records_are_back(
             raise outage
         return heard
 
-    monkeypatch.setattr(TaskRepository, "succeed", away)
+    monkeypatch.setattr(AllRecords, "succeed", away)
     bench.runner(task.id)
     done = bench.read(task)
     assert (done.state, done.fence) == (State.SUCCEEDED, 1)

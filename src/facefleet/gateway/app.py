@@ -56,7 +56,8 @@ from facefleet.tasks.backlog import Backlog
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.listing import Listing
-from facefleet.tasks.retention_records import Keeping
+from facefleet.tasks.losses import Losses
+from facefleet.tasks.retention_records import RetentionRecords
 from facefleet.tasks.switches import CachedSwitches, Switches
 from facefleet.tasks.templates import Templates
 from facefleet.tasks.usage import Usage
@@ -104,23 +105,24 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
 
     # What the records hold beside the tasks.
     templates = Templates(parts.database, now)
-    batches = Batches(parts.database, now, parts.waker)
+    batches = Batches(parts.database, now, parts.waker.on_commit)
     deliveries = Deliveries(parts.database, now)
-    control = Control(parts.database, now, parts.waker)
+    control = Control(parts.database, now, parts.waker.on_commit)
 
     # What works beside the requests.
     retention = _retention(settings, parts, templates, batches)
     resolver = resolver_of(settings.webhooks)
     deliverer = deliverer_of(settings, deliveries, resolver, parts.metrics, now)
     grace = timedelta(seconds=settings.sweeper.grace)
-    sweeper = Sweeper(parts.records, parts.broker, parts.submitter, parts.metrics, now, grace)
+    losses = Losses(parts.database, now, parts.waker.on_commit)
+    sweeper = Sweeper(parts.records, losses, parts.broker, parts.submitter, parts.metrics, now, grace)
     changes = _changes(settings, parts)
     background = Background(settings, sweeper, retention, deliverer, resolver, changes)
     gauges.watch(parts.metrics, parts.broker, control, deliveries, now)
 
     # How work comes in.
     admission = Admission(
-        CachedSwitches(Switches(parts.database, now).all), Backlog(control.tasks, settings.tasks.max_backlog, now)
+        CachedSwitches(Switches(parts.database, now).all), Backlog(control.lane_counts, settings.tasks.max_backlog, now)
     )
     deadline = timedelta(seconds=settings.tasks.deadline)
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
@@ -137,7 +139,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     )  # fmt: skip
     problems.install(app)
     openapi.describe(app)
-    queue_position = QueuePosition(control.tasks, now)
+    queue_position = QueuePosition(control.lane_counts, now)
     app.include_router(fuse_routes(reception))
     app.include_router(batch_routes(batch_intake, batches, parts.store, retention))
     app.include_router(faces_routes(reception))
@@ -187,8 +189,8 @@ def _allowances(settings: Settings, limits: Limits) -> dict[Body, Allowance]:
 def _retention(settings: Settings, parts: Parts, templates: Templates, batches: Batches) -> Retention:
     kept = settings.retention
     terms = Terms(*(timedelta(seconds=s) for s in (kept.inputs, kept.results, kept.rows, kept.orphans)))
-    keeping = Keeping(parts.database, now, parts.waker)
-    return Retention(keeping, templates, batches, parts.store, parts.metrics, now, terms)
+    retention_records = RetentionRecords(parts.database, now, parts.waker.on_commit)
+    return Retention(retention_records, templates, batches, parts.store, parts.metrics, now, terms)
 
 
 def _changes(settings: Settings, parts: Parts) -> Changes:

@@ -56,7 +56,7 @@ class Parts:
         waker = Waker(url, prefix=queue.prefix, metrics=metrics)
         return cls(
             database=database,
-            records=TaskRepository(database, now, waker),
+            records=TaskRepository(database, now, waker.on_commit),
             store=open_store(settings.objects_url, settings.objects, on_outage=metrics.on_outage("store")),
             broker=Broker(url, prefix=queue.prefix, on_outage=broker_away),
             submitter=Submitter(celery, on_outage=broker_away),

@@ -19,7 +19,9 @@ from redis.retry import Retry
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.submit import AWAY_SECONDS
+from facefleet.tasks.changes import Committed
 from facefleet.tasks.events import CHANNEL, Wake
+from facefleet.tasks.transitions import Change
 
 _CONNECT_SECONDS = 2.0
 _HEALTH_SECONDS = 10  # between signs of life asked of a silent subscription
@@ -57,6 +59,11 @@ class Waker:
         told = self._clock() >= self._away_until and self._publish(wake)
         (self._told if told else self._untold).inc()
         return told
+
+    def on_commit(self, committed: Committed) -> None:
+        """Wake the readers of a changed record; the hook of the records. A new record has no reader yet."""
+        if committed.change is not Change.ADD:
+            self(committed.wake)
 
     def _publish(self, wake: Wake) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""How much may wait: a lane that is full takes nothing more, and says when it will."""
+"""Limits how many tasks may wait in a lane; a full lane refuses new ones and says when it will have room."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from threading import Lock
 
 from facefleet.clock import Clock
 from facefleet.errors.outage import Overloaded
-from facefleet.tasks.operations import Operations
+from facefleet.tasks.lane_counts import LaneCounts
 from facefleet.tasks.routes import Route
 
 FRESH_SECONDS = 1.0  # how long a count holds
@@ -39,16 +39,16 @@ class Backlog:
     """The limit of each lane, for one process.
 
     Args:
-        operations: The records.
+        lane_counts: Counts the records.
         limit: Queued tasks of one lane.
         clock: UTC.
         monotonic: s.
     """
 
     def __init__(
-        self, operations: Operations, limit: int, clock: Clock, monotonic: Callable[[], float] = time.monotonic
+        self, lane_counts: LaneCounts, limit: int, clock: Clock, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        self._operations = operations
+        self._lane_counts = lane_counts
         self._limit = limit
         self._clock = clock
         self._monotonic = monotonic
@@ -75,14 +75,14 @@ class Backlog:
 
     def _count(self, track: str, lane: str) -> _Count:
         with self._lock:  # whoever comes while one counts needs the same answer
-            found = self._counts.get((track, lane))
-            if found is None or self._monotonic() - found.at >= FRESH_SECONDS:
-                found = self._counts[track, lane] = self._measure(track, lane)
-            return found
+            count = self._counts.get((track, lane))
+            if count is None or self._monotonic() - count.at >= FRESH_SECONDS:
+                count = self._counts[track, lane] = self._measure(track, lane)
+            return count
 
     def _measure(self, track: str, lane: str) -> _Count:
-        queued = self._operations.queued(track, lane)
+        queued = self._lane_counts.queued(track, lane)
         started = 0
         if queued >= self._limit:  # else nobody asks
-            started = self._operations.started(track, lane, self._clock() - WINDOW)
+            started = self._lane_counts.started(track, lane, self._clock() - WINDOW)
         return _Count(self._monotonic(), queued, started / WINDOW.total_seconds())

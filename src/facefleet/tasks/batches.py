@@ -1,4 +1,4 @@
-"""Many tasks that were asked for at once: how they stand together, and what they share.
+"""Keeps the batches: many tasks that were asked for at once, how they stand together, and what they share.
 
 A batch has no state of its own but that it was canceled or erased: the rest follows from its items, the task records.
 """
@@ -17,19 +17,23 @@ from sqlalchemy.exc import IntegrityError
 from facefleet.clock import Clock
 from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.lookup import BatchNotFound
+from facefleet.tasks.changes import ENDED, OnCommit, RecordWriter, ignore_commit, param, statement
+from facefleet.tasks.chunks import CHUNK
 from facefleet.tasks.database import Database
-from facefleet.tasks.events import Tell, Wake, nobody
 from facefleet.tasks.ids import is_id
 from facefleet.tasks.pages import Page, before, page_of
-from facefleet.tasks.table import batches, deliveries, row_of, task_of, tasks
+from facefleet.tasks.retention_records import erasure
+from facefleet.tasks.table import batches, deliveries, task_of, tasks
 from facefleet.tasks.task import Json, Task
-from facefleet.tasks.transitions import State
+from facefleet.tasks.transitions import UNFINISHED, Actor, Change, State
 
 MAX_ITEMS = 1000
 PAGE = 100  # items read at once
-_ROUND = 500  # records one round of the deleter looks at
-_OPEN = (State.QUEUED, State.RUNNING)
 Counts = Mapping[State, int]
+
+_ITEMS = (tasks.c.batch == param("batch"), tasks.c.tenant == param("tenant"))
+_CANCEL_ITEMS = statement(Change.CANCEL, Actor.GATEWAY, *_ITEMS, **ENDED, step=None)
+_ERASE_ITEMS = erasure(*_ITEMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +70,17 @@ class Batches:
     Every method raises ``RecordsUnavailable`` when the database does not answer.
     """
 
-    def __init__(self, database: Database, clock: Clock, tell: Tell = nobody) -> None:
+    def __init__(self, database: Database, clock: Clock, on_commit: OnCommit = ignore_commit) -> None:
         self._database = database
         self._clock = clock
-        self._tell = tell
+        self._writer = RecordWriter(database, on_commit)
 
     def add(self, batch: Batch, items: Sequence[Task]) -> Batch:
         """Commit a batch with all its items, or nothing; its twin where the idempotency key is taken."""
         try:
-            with self._database.write() as connection:
-                connection.execute(insert(batches), _row_of(batch))
-                connection.execute(insert(tasks), [row_of(task) for task in items])
+            with self._writer.transaction() as transaction:
+                transaction.connection.execute(insert(batches), _row_of(batch))
+                transaction.add(Actor.GATEWAY, items)
         except IntegrityError:
             twin = self.of_key(batch.tenant, batch.idempotency_key) if batch.idempotency_key else None
             if twin is None:
@@ -129,48 +133,29 @@ class Batches:
             BatchNotFound: None of this id for this tenant.
         """
         batch, now = self.get(tenant, batch_id), self._clock()
-        with self._database.write() as connection:
-            ended = connection.execute(
-                update(tasks).where(_items(batch), tasks.c.state.in_(_OPEN)).values(
-                    state=State.CANCELED, finished_at=now, lease_until=None, step=None, version=tasks.c.version + 1
-                ).returning(tasks.c.id, tasks.c.version)
-            ).all()  # fmt: skip
-            if ended:
+        with self._writer.transaction() as transaction:
+            if transaction.change(_CANCEL_ITEMS, batch=batch.id, tenant=batch.tenant, now=now):
                 never = and_(_of(tenant, batch_id), batches.c.canceled_at.is_(None))
-                connection.execute(update(batches).where(never).values(canceled_at=now))
-        self._wake(ended)
+                transaction.connection.execute(update(batches).where(never).values(canceled_at=now))
         return self.get(tenant, batch_id)
 
     # ── the deleter ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def erase(self, batch: Batch, forgotten: Mapping[str, Any]) -> None:
+    def erase(self, batch: Batch) -> None:
         """Make the records of a batch and of its items the receipts of an erasure.
-
-        Args:
-            batch: Which.
-            forgotten: The columns of an erased task.
 
         Raises:
             TaskHeld: An item is under legal hold; nothing is changed.
         """
-        now, mine = self._clock(), _of(batch.tenant, batch.id)
-        with self._database.write() as connection:
+        now, mine = self._clock(), and_(_of(batch.tenant, batch.id), batches.c.erased_at.is_(None))
+        with self._writer.transaction() as transaction:
+            connection = transaction.connection
             if held := connection.execute(select(tasks.c.id).where(_items(batch), tasks.c.hold == true())).scalar():
                 raise TaskHeld("An item of the batch is under legal hold; ask the operator.", task_id=held)
-            connection.execute(
-                update(tasks).where(_items(batch), tasks.c.state.in_(_OPEN), tasks.c.erased_at.is_(None))
-                .values(state=State.CANCELED, finished_at=now)
-            )  # fmt: skip
-            done = connection.execute(
-                update(tasks).where(_items(batch), tasks.c.erased_at.is_(None))
-                .values(erased_at=now, **forgotten).returning(tasks.c.id, tasks.c.version)
-            ).all()  # fmt: skip
+            transaction.change(_ERASE_ITEMS, batch=batch.id, tenant=batch.tenant, now=now)
             items = select(tasks.c.id).where(_items(batch))
             connection.execute(delete(deliveries).where(deliveries.c.task.in_(items)))
-            connection.execute(
-                update(batches).where(mine, batches.c.erased_at.is_(None)).values(erased_at=now, options={})
-            )
-        self._wake(done)
+            connection.execute(update(batches).where(mine).values(erased_at=now, options={}))
 
     def all_deleted(self, batch: Batch) -> None:
         """Uploads and results of every item are gone from the store."""
@@ -181,9 +166,9 @@ class Batches:
 
     def with_old_inputs(self, age: timedelta) -> list[Batch]:
         """Batches all of whose items ended so long ago, none of them held."""
-        needs = or_(tasks.c.state.in_(_OPEN), tasks.c.hold == true(), tasks.c.finished_at >= self._clock() - age)
+        needs = or_(tasks.c.state.in_(UNFINISHED), tasks.c.hold == true(), tasks.c.finished_at >= self._clock() - age)
         needed = exists(select(tasks.c.id).where(tasks.c.batch == batches.c.id, needs).correlate(batches))
-        return self._select(and_(batches.c.inputs_kept == true(), ~needed), limit=_ROUND)
+        return self._select(and_(batches.c.inputs_kept == true(), ~needed), limit=CHUNK)
 
     def inputs_deleted(self, batch: Batch) -> None:
         """The uploads are gone from the store."""
@@ -194,7 +179,7 @@ class Batches:
         """Delete old batches none of whose items has a record any more; how many."""
         items = exists(select(tasks.c.id).where(tasks.c.batch == batches.c.id).correlate(batches))
         old = and_(batches.c.created_at < self._clock() - age, ~batches.c.inputs_kept, ~items)
-        some = select(batches.c.id).where(old).limit(_ROUND)
+        some = select(batches.c.id).where(old).limit(CHUNK)
         with self._database.write() as connection:
             return connection.execute(delete(batches).where(batches.c.id.in_(some))).rowcount
 
@@ -203,10 +188,6 @@ class Batches:
         with self._database.read() as connection:
             stays = and_(batches.c.id.in_(batch_ids), batches.c.inputs_kept == true())
             return {row.id: row.tenant for row in connection.execute(select(batches).where(stays))}
-
-    def _wake(self, changed: Sequence[Any]) -> None:
-        for task_id, version in changed:
-            self._tell(Wake(task_id, version))
 
     def _select(self, condition: ColumnElement[bool], *, limit: int) -> list[Batch]:
         newest_first = select(batches).where(condition).order_by(batches.c.id.desc()).limit(limit)

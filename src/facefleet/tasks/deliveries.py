@@ -1,8 +1,8 @@
-"""Deliveries: one row for each event of a task that somebody wants to hear of, made from the record, never beside it.
+"""Keeps the deliveries: one row for each event of a task that its webhook asked for, made from the record alone.
 
-A record's ``told`` is the state that deliveries were last made for, so whoever died between a change and its telling,
-the next look finds it. A delivery is claimed by one conditional UPDATE that counts the attempt and moves ``next_at``
-past the attempt's longest time; the count is the fence of whoever writes the outcome.
+A record's ``announced_state`` is the state that deliveries were last made for, so a change whose gateway died before it
+made them is found at the next look. A delivery is claimed by one conditional UPDATE that counts the attempt and moves
+``next_at`` past the attempt's longest time; the count is the fence of whoever writes the outcome.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, update
+from sqlalchemy import RowMapping, and_, func, insert, select, update
 
 from facefleet.clock import Clock
 from facefleet.errors.lookup import DeliveryNotFound
+from facefleet.tasks.changes import param, params
+from facefleet.tasks.chunks import CHUNK
 from facefleet.tasks.database import Database
 from facefleet.tasks.ids import new_id
-from facefleet.tasks.repository import BATCH
 from facefleet.tasks.table import deliveries, task_of, tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 
 LOG_LENGTH = 30  # attempts that are remembered: a day of retries, and replays
 
-_UNTOLD = and_(tasks.c.webhook_url.is_not(None), tasks.c.told != tasks.c.state)
+_UNANNOUNCED = and_(tasks.c.webhook_url.is_not(None), tasks.c.announced_state != tasks.c.state)
 # In an order that no other index has: PostgreSQL, which cannot know how rare these are, would read the whole table.
-_LOOK = select(tasks.c.id).where(_UNTOLD).order_by(tasks.c.told, tasks.c.id).limit(1)
-# A record that another gateway tells of, or that a worker changes, is left for the next look: nobody waits for a lock.
-_TO_TELL = (
-    select(tasks).where(_UNTOLD).order_by(tasks.c.told, tasks.c.id).limit(BATCH).with_for_update(skip_locked=True)
-)
-_TELL = update(tasks).where(tasks.c.id == bindparam("task_id")).values(told=bindparam("told_state"))
+_IN_ORDER = (tasks.c.announced_state, tasks.c.id)
+_ANY_UNANNOUNCED = select(tasks.c.id).where(_UNANNOUNCED).order_by(*_IN_ORDER).limit(1)
+# A record that another gateway announces, or that a worker changes, is left for the next look: nobody waits for a lock.
+_TO_ANNOUNCE = select(tasks).where(_UNANNOUNCED).order_by(*_IN_ORDER).limit(CHUNK).with_for_update(skip_locked=True)
+_MARK_ANNOUNCED = update(tasks).where(tasks.c.id == param("task_id")).values(announced_state=param("state"))
 
 
 class DeliveryState(StrEnum):
@@ -121,13 +121,13 @@ class Deliveries:
     def announce(self) -> int:
         """Make the deliveries of what has changed since the last look, of whichever gateway; how many."""
         with self._database.read() as connection:  # a look takes no lock when there is nothing to do
-            if connection.execute(_LOOK).first() is None:
+            if connection.execute(_ANY_UNANNOUNCED).first() is None:
                 return 0
         with self._database.write() as connection:
-            changed = [task_of(row) for row in connection.execute(_TO_TELL).mappings()]
+            changed = [task_of(row) for row in connection.execute(_TO_ANNOUNCE).mappings()]
             made = [row for task in changed if (row := self._row_of(task)) is not None]
             if changed:
-                connection.execute(_TELL, [{"task_id": task.id, "told_state": task.state} for task in changed])
+                connection.execute(_MARK_ANNOUNCED, [params(task_id=task.id, state=task.state) for task in changed])
             if made:
                 connection.execute(insert(deliveries), made)
         return len(made)

@@ -6,7 +6,6 @@ waits for a change; a wake that is lost costs time and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from facefleet.tasks.task import Task
@@ -50,10 +49,3 @@ class Event:
     def of(cls, task: Task) -> Event:
         """The event that a record is."""
         return cls(task.version, task.state.value, task.state.terminal)
-
-
-Tell = Callable[[Wake], object]
-
-
-def nobody(_: Wake) -> None:
-    """For records whose changes nobody waits for."""

@@ -1,4 +1,4 @@
-"""The table of tasks: columns, indexes, and how a row becomes a ``Task``."""
+"""Defines the tables of the records, and turns a row into a ``Task`` and back."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from facefleet.tasks.transitions import State
 
 metadata = MetaData()
 
-# Whose state has changed since somebody was told, if there is somebody: few, however many have ended.
-_UNTOLD = text("webhook_url IS NOT NULL AND told <> state")
+# The tasks with a webhook whose state has changed since deliveries were made for it: few, however many have ended.
+_UNANNOUNCED = text("webhook_url IS NOT NULL AND told <> state")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -107,9 +107,8 @@ tasks = Table(
     Column("bytes_in", BigInteger, nullable=False, server_default="0"),
     Column("bytes_out", BigInteger, nullable=False, server_default="0"),
     Column("seconds", Float, nullable=False, server_default="0"),
-    Column(
-        "told", String(16), nullable=False, server_default=text("''")
-    ),  # the state that deliveries were last made for
+    # The state that deliveries were last made for; the column keeps the name of its first release.
+    Column("told", String(16), key="announced_state", nullable=False, server_default=text("''")),
     UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
     Index("ix_tasks_tenant", "tenant", "id"),
     Index("ix_tasks_state_lease", "state", "lease_until"),
@@ -119,7 +118,7 @@ tasks = Table(
     Index("ix_tasks_tenant_created", "tenant", "created_at"),
     Index("ix_tasks_lane_started", "lane", "started_at"),
     Index("ix_tasks_state_sent", "state", "track", "lane", "shard", "sent_at"),
-    Index("ix_tasks_untold", "told", "id", sqlite_where=_UNTOLD, postgresql_where=_UNTOLD),
+    Index("ix_tasks_untold", "announced_state", "id", sqlite_where=_UNANNOUNCED, postgresql_where=_UNANNOUNCED),
 )
 
 # What operators switched off or on; the name says what (``maintenance``, ``pause:<track>.<lane>``).

@@ -16,14 +16,13 @@ from sqlalchemy.sql.dml import Insert
 
 from facefleet.clock import Clock
 from facefleet.errors.lookup import TemplateNotFound
+from facefleet.tasks.chunks import CHUNK
 from facefleet.tasks.database import Database
 from facefleet.tasks.ids import is_id
 from facefleet.tasks.pages import Page, before, page_of
 from facefleet.tasks.table import tasks, templates
 from facefleet.tasks.task import Consent, Failure, Json, Task
-from facefleet.tasks.transitions import State
-
-_ROUND = 500  # records one round of the deleter looks at
+from facefleet.tasks.transitions import UNFINISHED, State
 
 
 class TemplateState(StrEnum):
@@ -151,7 +150,7 @@ class Templates:
     def settle(self) -> None:
         """Write down what is only read from tasks so far, before their records go."""
         ended = and_(templates.c.state == TemplateState.PREPARING.value, or_(tasks.c.id.is_(None), _over()))
-        for template in self._select(ended, limit=_ROUND):
+        for template in self._select(ended, limit=CHUNK):
             failure = template.failure
             if failure is not None:
                 self._set(
@@ -163,7 +162,7 @@ class Templates:
         """Templates whose photo is of no use any more: deleted, or failed so long ago."""
         failed = and_(templates.c.state == TemplateState.FAILED.value, ~_retryable(self._clock() - age))
         gone = or_(templates.c.deleted_at.is_not(None), failed)
-        return self._select(and_(templates.c.object != "", gone), limit=_ROUND)
+        return self._select(and_(templates.c.object != "", gone), limit=CHUNK)
 
     def object_deleted(self, template: Template) -> None:
         """The photo is gone from the store."""
@@ -172,7 +171,7 @@ class Templates:
     def delete_rows(self, age: timedelta) -> int:
         """Delete the receipts of deletions that have outlived their time; how many."""
         old = and_(templates.c.deleted_at < self._clock() - age, templates.c.object == "")
-        some = select(templates.c.id).where(old).limit(_ROUND)
+        some = select(templates.c.id).where(old).limit(CHUNK)
         with self._database.write() as connection:
             return connection.execute(delete(templates).where(templates.c.id.in_(some))).rowcount
 
@@ -203,7 +202,7 @@ def _joined(condition: ColumnElement[bool]) -> Select[Any]:
 
 
 def _over() -> ColumnElement[bool]:
-    return tasks.c.state.in_((State.FAILED, State.CANCELED, State.SUCCEEDED))
+    return tasks.c.state.not_in(UNFINISHED)
 
 
 def _retryable(since: datetime) -> ColumnElement[bool]:
@@ -238,7 +237,7 @@ def _derived(template: Template, row: RowMapping) -> Template:
     if template.state is TemplateState.READY:
         return template
     state = row["task_state"]
-    if state in (State.QUEUED, State.RUNNING):  # for the first time, or again by an operator's hand
+    if state in UNFINISHED:  # for the first time, or again by an operator's hand
         return replace(template, state=TemplateState.PREPARING, failure=None)
     if template.state is TemplateState.FAILED:
         return template

@@ -1,4 +1,4 @@
-"""The hands of an operator, for command line and API alike: look at lanes, pause them, close the door, end a task."""
+"""Does what operators ask for, for command line and API: show lanes, pause them, begin maintenance, end a task."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from datetime import datetime
 
 from facefleet.clock import Clock
 from facefleet.errors.input import OptionInvalid
+from facefleet.tasks.changes import OnCommit, ignore_commit
 from facefleet.tasks.database import Database
-from facefleet.tasks.events import Tell, nobody
+from facefleet.tasks.lane_counts import LaneCount, LaneCounts
 from facefleet.tasks.lanes import Lane
-from facefleet.tasks.operations import LaneCount, Operations
+from facefleet.tasks.operator_records import OperatorRecords
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.routes import STABLE
 from facefleet.tasks.switches import MAINTENANCE, Switch, Switches, pause_of
 from facefleet.tasks.task import Task
+from facefleet.tasks.transitions import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,10 @@ class Control:
     Every method raises ``RecordsUnavailable`` when the database does not answer.
     """
 
-    def __init__(self, database: Database, clock: Clock, tell: Tell = nobody) -> None:
-        self.tasks = Operations(database, clock, tell)
-        self._records = TaskRepository(database, clock, tell)
+    def __init__(self, database: Database, clock: Clock, on_commit: OnCommit = ignore_commit) -> None:
+        self.tasks = OperatorRecords(database, clock, on_commit)
+        self.lane_counts = LaneCounts(database, clock)
+        self._records = TaskRepository(database, clock, on_commit)
         self._switches = Switches(database, clock)
         self._clock = clock
 
@@ -55,11 +58,11 @@ class Control:
             TaskNotFound: There is none of this id.
             TaskEnded: It has succeeded or failed.
         """
-        return self._records.cancel(self.tasks.get(task_id).tenant, task_id)
+        return self._records.cancel(self.tasks.get(task_id).tenant, task_id, by=Actor.OPERATOR)
 
     def lanes(self) -> list[LaneStatus]:
         """Every lane of the stable track, and what else has unfinished tasks or is paused."""
-        counts = {(count.track, count.lane): count for count in self.tasks.lanes()}
+        counts = {(count.track, count.lane): count for count in self.lane_counts.all()}
         switches, now = self._switches.all(), self._clock()
         known = [(STABLE, lane.value) for lane in Lane]
         known += sorted(counts.keys() - set(known))

@@ -5,10 +5,9 @@ Part of the sweeper, and so run in every gateway; a deletion done twice does no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from uuid import UUID
 
 from facefleet.clock import Clock
@@ -18,8 +17,8 @@ from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, task_prefixes
 from facefleet.storage.store import Store
 from facefleet.tasks.batches import Batch, Batches
-from facefleet.tasks.repository import BATCH
-from facefleet.tasks.retention_records import FORGOTTEN, Keeping
+from facefleet.tasks.chunks import chunks
+from facefleet.tasks.retention_records import RetentionRecords
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Template, Templates
 
@@ -40,7 +39,7 @@ class Terms:
 class Retention:
     """The deleter."""
 
-    keeping: Keeping
+    records: RetentionRecords
     templates: Templates
     batches: Batches
     store: Store
@@ -71,15 +70,15 @@ class Retention:
         self.templates.settle()
         for template in self.templates.discarded(self.terms.inputs):
             self.delete_template(template)
-        for task in self.keeping.with_old_inputs(self.terms.inputs):
+        for task in self.records.with_old_inputs(self.terms.inputs):
             self.delete_inputs(task)
         for batch in self.batches.with_old_inputs(self.terms.inputs):
             self._delete_shared(batch)
             self.batches.inputs_deleted(batch)
-        for task in self.keeping.with_old_results(self.terms.results):
+        for task in self.records.with_old_results(self.terms.results):
             self.delete_results(task)
         rows = self.terms.rows
-        self._count("row", self.keeping.delete_rows(rows))
+        self._count("row", self.records.delete_rows(rows))
         self._count("row", self.batches.delete_rows(rows) + self.templates.delete_rows(rows))
 
     def erase(self, task: Task) -> None:
@@ -89,14 +88,14 @@ class Retention:
             TaskHeld: It is under legal hold.
             StoreUnavailable: The record is erased, its objects go in the next round.
         """
-        self.keeping.erase(task)
+        self.records.erase(task)
         self.delete_inputs(task)
         self.delete_results(task)
         _log.info("task.erased", task_id=task.id, tenant=task.tenant)
 
     def erase_batch(self, batch: Batch) -> None:
         """Erase all items of a batch for their owner; errors are those of ``erase``."""
-        self.batches.erase(batch, FORGOTTEN)
+        self.batches.erase(batch)
         self._delete_shared(batch)
         for task in self.batches.items(batch):
             _, results = task_prefixes(task.tenant, task.id)
@@ -116,13 +115,13 @@ class Retention:
         if task.batch is not None:
             shared = self.batches.get(task.tenant, task.batch).inputs.values()
             self._count("input", self._delete(key for key in task.inputs.values() if key not in shared))
-        self.keeping.inputs_deleted(task)
+        self.records.inputs_deleted(task)
 
     def delete_results(self, task: Task) -> None:
         """Delete the results of all runs of a task."""
         _, results = task_prefixes(task.tenant, task.id)
         self._count("result", self._delete(self.store.list(results)))
-        self.keeping.results_deleted(task)
+        self.records.results_deleted(task)
 
     def delete_orphans(self) -> int:
         """Look through the whole store for objects that no record names; how many were deleted.
@@ -134,15 +133,15 @@ class Retention:
         found = self.store.delete_unfinished(before)
         places = (place for key in self.store.list(ALL_TENANTS) if (place := place_of(key)) is not None)
         old = (place for place in places if _born(place.owner) < before)
-        for some in _batches(old):
-            found += self._delete(self._orphans(some))
+        for chunk in chunks(old):
+            found += self._delete(self._orphans(chunk))
         self._count("orphan", found)
         return found
 
     def _orphans(self, places: list[Place]) -> list[str]:
         owners = {place.owner for place in places}
         kept = {Part.TEMPLATES: self.templates.kept(owners), Part.INPUTS: self.batches.kept(owners)}
-        known = self.keeping.known(owners)
+        known = self.records.known(owners)
         orphans = []
         for place in places:
             named = kept.get(place.part, {}).get(place.owner) == place.tenant
@@ -180,8 +179,3 @@ def _is_orphan(place: Place, task: Task | None) -> bool:
 def _born(task_id: str) -> datetime:
     """A UUIDv7 opens with its time, 48 bits of milliseconds (RFC 9562)."""
     return datetime.fromtimestamp((UUID(task_id).int >> 80) / 1000, UTC)
-
-
-def _batches(places: Iterator[Place]) -> Iterator[list[Place]]:
-    while some := list(islice(places, BATCH)):
-        yield some

@@ -19,6 +19,7 @@ from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import trace_id_of
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
+from facefleet.tasks.losses import Losses
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
@@ -32,6 +33,7 @@ class Sweeper:
     """One round after another, each complete in itself."""
 
     records: TaskRepository
+    losses: Losses
     broker: Broker
     submitter: Submitter
     metrics: Metrics
@@ -60,35 +62,35 @@ class Sweeper:
         self._fail_overdue()
         epoch = self.broker.epoch()
         self.submitter.seen(epoch)
-        self._send("epoch", self.records.sent_under_another_epoch(epoch))
-        self._send("due", self.records.unsent())
-        self._send("overtaken", self.records.overtaken(self.grace))
+        self._send("epoch", self.losses.sent_under_another_epoch(epoch))
+        self._send("due", self.losses.unsent())
+        self._send("overtaken", self.losses.overtaken(self.grace))
         self._send("vanished", self._vanished())
 
     def _give_back_expired(self) -> None:
-        for task in self.records.expired():
+        for task in self.losses.expired():
             if task.lost + 1 >= MAX_LOST:
                 lost = WorkerLost(
                     f"The worker was lost {MAX_LOST} times while it ran this task.", lost=MAX_LOST
                 )  # fmt: skip
-                self._count("worker_lost", self.records.fail_overdue(task, lost), task)
+                self._count("worker_lost", self.losses.fail_lost(task, lost), task)
             else:
-                self._count("lease_expired", self.records.requeue_lost(task), task)
+                self._count("lease_expired", self.losses.requeue_lost(task), task)
 
     def _fail_overdue(self) -> None:
-        for task in self.records.overdue():
+        for task in self.losses.overdue():
             seconds = (task.deadline_at - task.created_at).total_seconds()
             met = {"cause": task.failure.code} if task.failure else {}
             late = DeadlineExceeded(f"The task did not finish within {seconds:.0f} s.", deadline_seconds=seconds, **met)
-            self._count("deadline", self.records.fail_overdue(task, late), task)
+            self._count("deadline", self.losses.fail_overdue(task, late), task)
 
     def _vanished(self) -> list[Task]:
         """Old records of an empty list, unless a worker took the message just now."""
-        empty = [route for route in self.records.old_lists(self.grace) if self.broker.waiting(route) == 0]
+        empty = [route for route in self.losses.old_lists(self.grace) if self.broker.waiting(route) == 0]
         if not empty:
             return []
         in_hand = self.broker.in_hand((self.clock() - self.grace).timestamp())
-        old = [task for route in empty for task in self.records.older_than(self.grace, route)]
+        old = [task for route in empty for task in self.losses.older_than(self.grace, route)]
         return [task for task in old if task.id not in in_hand]
 
     def _send(self, action: str, found: Iterable[Task]) -> None:

@@ -13,7 +13,7 @@ from facefleet.errors.outage import OutageError
 from facefleet.errors.task import DeadlineExceeded
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.claims import Claims
 from facefleet.tasks.task import Task
 
 PROGRESS_SECONDS = 0.2  # a run writes its progress, and notices a cancel, at most this often
@@ -42,7 +42,7 @@ class Hold:
         clock: UTC.
     """
 
-    def __init__(self, task: Task, records: TaskRepository, leaving: Event, clock: Clock) -> None:
+    def __init__(self, task: Task, records: Claims, leaving: Event, clock: Clock) -> None:
         self._task = task
         self._records = records
         self._leaving = leaving
@@ -114,7 +114,7 @@ class Leases:
     """
 
     def __init__(
-        self, records: TaskRepository, lease: timedelta, clock: Clock, resend: Callable[[Task], None], metrics: Metrics
+        self, records: Claims, lease: timedelta, clock: Clock, resend: Callable[[Task], None], metrics: Metrics
     ) -> None:
         self.lease = lease
         self.hand_back = Event()
@@ -153,7 +153,7 @@ class Leases:
         Raises:
             RecordsUnavailable: The database does not answer; the lease expires instead.
         """
-        queued = self._records.release(task)
+        queued = self._records.hand_back(task)
         _log.info("task.handed_back", task_id=task.id, fence=task.fence, kept=queued is not None)
         if queued is not None:
             self._metrics.handed_back.labels(task.kind.value).inc()

@@ -32,6 +32,7 @@ from facefleet.queue.submit import Submitter
 from facefleet.queue.wakes import Waker
 from facefleet.storage.opening import open_store
 from facefleet.tasks import schema
+from facefleet.tasks.claims import Claims
 from facefleet.tasks.database import Database
 from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.routes import STABLE
@@ -76,11 +77,11 @@ def run(settings: Settings) -> int:
         stack.callback(broker.close)
         waker = Waker(url, prefix=prefix, metrics=metrics)
         stack.callback(waker.close)
-        records = TaskRepository(database, now, waker)
+        claims = Claims(database, now, waker.on_commit)
         switches = CachedSwitches(Switches(database, now).all)
         app = _build_app(settings, lambda: lifecycle.may_poll(), switches.paused)  # asked only once it consumes
-        resend = Resend(records, broker, Submitter(app, on_outage=on_outage))
-        leases = Leases(records, timedelta(seconds=settings.worker.lease), now, resend, metrics)
+        resend = Resend(TaskRepository(database, now), broker, Submitter(app, on_outage=on_outage))
+        leases = Leases(claims, timedelta(seconds=settings.worker.lease), now, resend, metrics)
         lock = ExclusiveLock(leaving=lambda: lifecycle.leaving.is_set())
         lifecycle = Lifecycle(
             leases, slots=settings.worker.threads, grace=settings.worker.grace, stop=_stop_celery,
@@ -95,7 +96,7 @@ def run(settings: Settings) -> int:
             stack.callback(probe.stop)
         leases.start()
         stack.callback(leases.stop)
-        return _consume(settings, app, _build_runner(settings, records, leases, lock, metrics, tracer), lifecycle)
+        return _consume(settings, app, _build_runner(settings, claims, leases, lock, metrics, tracer), lifecycle)
 
 
 def _build_app(settings: Settings, may_poll: Callable[[], bool], paused: Callable[[], Collection[str]]) -> Celery:
@@ -110,13 +111,13 @@ def _build_app(settings: Settings, may_poll: Callable[[], bool], paused: Callabl
 
 
 def _build_runner(
-    settings: Settings, records: TaskRepository, leases: Leases, lock: ExclusiveLock, metrics: Metrics, tracer: Tracer
+    settings: Settings, claims: Claims, leases: Leases, lock: ExclusiveLock, metrics: Metrics, tracer: Tracer
 ) -> Runner:
     engine = build_engine(settings, interpreters=settings.worker.threads)
     engine.warm()
     store = open_store(settings.objects_url, settings.objects, on_outage=metrics.on_outage("store"))
     return Runner(
-        records=records,
+        records=claims,
         store=store,
         handlers=build_handlers(store, metrics, now),
         engines=FixedEngine(engine),

@@ -17,8 +17,8 @@ from facefleet.observability.tracing import NoTracer, SpanKind, Tracer, current,
 from facefleet.queue.retries import RetryPolicy
 from facefleet.safety.marking import MarkedPicture, mark
 from facefleet.storage.store import Store
+from facefleet.tasks.claims import Claims
 from facefleet.tasks.kinds import KINDS, Kind, Uploads
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.worker.engines import EngineProvider
 from facefleet.worker.exclusive import ExclusiveLock
@@ -43,7 +43,7 @@ class Runner:
         jitter: Spreads the delays of retries.
     """
 
-    records: TaskRepository
+    records: Claims
     store: Store
     handlers: Mapping[Kind, Handler]
     engines: EngineProvider
@@ -82,7 +82,7 @@ class Runner:
         with self.lock.shared():
             if self._run_claimed(task_id, suspect=False):
                 return
-        if not self.records.suspect(task_id):
+        if not self.records.is_suspect(task_id):
             current().event("duplicate")
             _log.info("task.duplicate")
             return

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Run
-from tests.tasks.fakes import LEASE, a_task
+from tests.tasks.fakes import LEASE, AllRecords, a_task
 
 from facefleet.errors.input import FaceNotFound
 from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 from facefleet.tasks.upgrade import upgrade
@@ -35,7 +34,7 @@ def tasks(data: Path) -> list[Task]:
     """A failed one, a queued one, and one that is running."""
     database = Database(f"sqlite:///{data / 'records.db'}")
     upgrade(database)
-    records = TaskRepository(database, now)
+    records = AllRecords(database, now)
     made = [records.add(a_task(now())) for _ in range(3)]
     failed, _ = (records.claim(made[number].id, LEASE, {}) for number in (0, 2))
     assert failed is not None
@@ -49,7 +48,7 @@ def state_of(data: Path) -> Callable[[Task], State]:
     def read(task: Task) -> State:
         database = Database(f"sqlite:///{data / 'records.db'}")
         try:
-            return TaskRepository(database, now).get(task.tenant, task.id).state
+            return AllRecords(database, now).get(task.tenant, task.id).state
         finally:
             database.close()
 

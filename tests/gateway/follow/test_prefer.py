@@ -69,7 +69,7 @@ def test_a_task_that_does_not_is_accepted_as_ever(door: Door) -> None:
     assert (answer.status_code, answer.json()["status"]) == (202, "queued")
     assert answer.headers["preference-applied"] == "wait=1"
     here = answer.headers["location"]
-    assert door.parts.records.claim(answer.json()["task_id"], LEASE, {}) is not None
+    assert door.records.claim(answer.json()["task_id"], LEASE, {}) is not None
     began = time.monotonic()
     waited = door.client.get(here, headers={"Prefer": "wait=1"})
     assert 0.9 < time.monotonic() - began < 5

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from tests.tasks.fakes import LEASE, FakeClock, a_task
+from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.gateway.follow.queue_position import Place, QueuePosition
 from facefleet.tasks.database import Database
-from facefleet.tasks.operations import Operations
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.lane_counts import LaneCounts
 from facefleet.tasks.task import Task
 from facefleet.tasks.upgrade import upgrade
 
@@ -26,8 +25,8 @@ class Rig:
     def __init__(self, database: Database) -> None:
         self.clock = FakeClock()
         self.seconds = 0.0
-        self.records = TaskRepository(database, self.clock)
-        self.queue_position = QueuePosition(Operations(database, self.clock), self.clock, lambda: self.seconds)
+        self.records = AllRecords(database, self.clock)
+        self.queue_position = QueuePosition(LaneCounts(database, self.clock), self.clock, lambda: self.seconds)
 
     def queue(self, count: int) -> list[Task]:
         made = []

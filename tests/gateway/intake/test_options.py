@@ -22,7 +22,7 @@ def send(door: Door, options: Any, sources: int, key: str | None = None, seed: i
 def test_each_source_is_stored_under_its_own_role(door: Door) -> None:
     answer = send(door, {"faces": BOTH, "tiles": True}, sources=2)
     assert answer.status_code == 202, answer.text
-    task = door.parts.records.get("local", answer.json()["task_id"])
+    task = door.records.get("local", answer.json()["task_id"])
     assert list(task.inputs) == ["source", "source-1", "target"]
     assert [door.parts.store.get(key) for key in task.inputs.values()] == [
         picture(seed=0), picture(seed=1), picture(seed=99)
@@ -35,7 +35,7 @@ def test_each_source_is_stored_under_its_own_role(door: Door) -> None:
 
 
 def test_a_record_without_newer_options_is_that_of_the_release_before(door: Door) -> None:
-    task = door.parts.records.get(
+    task = door.records.get(
         "local", send(door, {"tiles": False, "faces": [], "age": 0, "min_strength": None}, 1).json()["task_id"]
     )
     assert task.options == {"strength": 1.0, "shape": 0.5, "source_face": None, "target_face": None}
@@ -45,7 +45,7 @@ def test_a_record_without_newer_options_is_that_of_the_release_before(door: Door
 @pytest.mark.parametrize("weakest", [0, 0.5])
 def test_the_weakest_blend_is_kept_where_it_is_given_be_it_none_at_all(door: Door, weakest: float) -> None:
     answer = send(door, {"strength": 0.5, "min_strength": weakest}, 1)
-    assert door.parts.records.get("local", answer.json()["task_id"]).options["min_strength"] == weakest
+    assert door.records.get("local", answer.json()["task_id"]).options["min_strength"] == weakest
 
 
 def test_a_weakest_blend_stronger_than_the_one_asked_for_is_refused_by_name(door: Door) -> None:

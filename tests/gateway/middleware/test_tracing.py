@@ -80,7 +80,7 @@ def lose_messages(door: Door) -> None:
 
 
 def status(door: Door, task_id: str) -> str:
-    return door.parts.records.get("local", task_id).state.value
+    return door.records.get("local", task_id).state.value
 
 
 def parents(receiver: Receiver, name: str, by_id: Mapping[str, Received]) -> set[str]:
@@ -113,7 +113,7 @@ def check_worker(receiver: Receiver, by_id: Mapping[str, Received]) -> None:
 def test_a_message_that_is_sent_again_keeps_the_trace(open_door: Open, receiver: Receiver) -> None:
     door = open_door(tracing={"endpoint": receiver.endpoint})
     task_id = door.submit(source=picture(), target=picture()).json()["task_id"]
-    task = door.parts.records.get("local", task_id)
+    task = door.records.get("local", task_id)
     wait_until(lambda: bool(receiver.named("POST /v1/fuse")), "the spans arrive")
     (root,) = receiver.named("POST /v1/fuse")
     assert task.traceparent == f"00-{root.trace}-{root.id}-01", "what the sweeper sends is this"
@@ -125,7 +125,7 @@ def test_without_spans_the_id_is_in_the_problem_and_the_task_all_the_same(door: 
     assert len(door.client.get("/v1/tasks/nobody").json()["trace_id"]) == 32
     task_id = door.submit(source=picture(), target=picture()).json()["task_id"]
     shown = door.client.get(f"/v1/tasks/{task_id}").json()["trace_id"]
-    assert shown == (door.parts.records.get("local", task_id).traceparent or "")[3:35]
+    assert shown == (door.records.get("local", task_id).traceparent or "")[3:35]
 
 
 def test_a_refusal_is_in_its_span_and_probes_have_none(open_door: Open, receiver: Receiver) -> None:

@@ -11,17 +11,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
-from itertools import islice
 
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors.outage import OutageError, Overloaded, QueueUnavailable
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
+from facefleet.tasks.chunks import chunks
 from facefleet.tasks.events import Wake
-from facefleet.tasks.repository import BATCH, TaskRepository
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 LOOK_SECONDS = 5.0  # between looks at everything, while wakes arrive
@@ -229,12 +229,6 @@ class Changes:
 def _newer(records: TaskRepository, marked: set[str], seen: Mapping[str, int]) -> list[Task]:
     """Read the marked records, and of those that readers have seen the ones with a higher version now."""
     wanted = set(marked)
-    for ids in _chunks(seen):
+    for ids in chunks(seen):
         wanted |= {task_id for task_id, version in records.versions(ids).items() if version > seen[task_id]}
-    return [task for ids in _chunks(wanted) for task in records.of_ids(ids)]
-
-
-def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(ids)
-    while chunk := list(islice(rest, BATCH)):
-        yield chunk
+    return [task for ids in chunks(wanted) for task in records.of_ids(ids)]

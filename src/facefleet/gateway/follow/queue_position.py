@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from facefleet.clock import Clock
 from facefleet.errors.outage import OutageError
 from facefleet.tasks.backlog import FRESH_SECONDS, WINDOW
-from facefleet.tasks.operations import Operations, Turn
+from facefleet.tasks.lane_counts import LaneCounts, Turn
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 
@@ -48,13 +48,13 @@ class QueuePosition:
     """Knows the place of every queued task of the lanes that somebody asks about.
 
     Args:
-        operations: The records.
+        lane_counts: Counts the records.
         clock: UTC.
         monotonic: s.
     """
 
-    def __init__(self, operations: Operations, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._operations = operations
+    def __init__(self, lane_counts: LaneCounts, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._lane_counts = lane_counts
         self._clock = clock
         self._monotonic = monotonic
         self._lanes: dict[tuple[str, str], _Lane] = {}
@@ -76,8 +76,8 @@ class QueuePosition:
 
     def _read(self, track: str, lane: str) -> _Lane:
         now = self._clock()
-        turns = self._operations.turns(track, lane, MOST_AHEAD)
-        started = self._operations.started(track, lane, now - WINDOW) if turns else 0
+        turns = self._lane_counts.turns(track, lane, MOST_AHEAD)
+        started = self._lane_counts.started(track, lane, now - WINDOW) if turns else 0
         return _Lane(self._monotonic(), turns, started / WINDOW.total_seconds())
 
     def _place(self, task: Task, lane: _Lane) -> Place:

@@ -1,0 +1,154 @@
+"""Keeps the task records as a worker uses them: claim a task, hold it, and write down how its run ended.
+
+A worker holds a task by its ``fence``: ``claim`` raises it, and every later change names it. A change that finds
+another fence changes nothing and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, true, update
+from sqlalchemy.sql.dml import Update
+
+from facefleet.errors.base import FacefleetError
+from facefleet.tasks.changes import BACK_IN_QUEUE, ENDED, ERROR, HELD, Statement, error_values, param, params, statement
+from facefleet.tasks.kinds import Kind
+from facefleet.tasks.records import Records
+from facefleet.tasks.table import task_of, tasks
+from facefleet.tasks.task import SUSPECT_LOST, Json, Task
+from facefleet.tasks.transitions import Actor, Change, State
+
+_SUSPECT = tasks.c.lost >= SUSPECT_LOST
+
+
+def _worker(change: Change, *where: ColumnElement[bool], whole: bool = False, **values: Any) -> Statement:
+    return statement(change, Actor.WORKER, *where, whole=whole, **values)
+
+
+def _claim(suspect: ColumnElement[bool]) -> Statement:
+    known = tasks.c.kind.in_(bindparam("param_kinds", expanding=True))
+    return _worker(
+        Change.CLAIM, tasks.c.id == param("task_id"), tasks.c.run_at <= param("now"), suspect, known,
+        whole=True, fence=tasks.c.fence + 1, lease_until=param("until"), models=param("models"),
+        started_at=func.coalesce(tasks.c.started_at, param("now")), progress=0.0, step=None,
+    )  # fmt: skip
+
+
+_CLAIMS = {suspect: _claim(only) for suspect, only in ((None, true()), (True, _SUSPECT), (False, ~_SUSPECT))}
+_RENEW = update(tasks).where(*HELD, tasks.c.state == State.RUNNING).values(lease_until=param("until"))
+_ADVANCE = _worker(Change.ADVANCE, *HELD, step=param("step"), progress=param("progress"))
+_HAND_BACK = _worker(Change.HAND_BACK, *HELD, whole=True, **BACK_IN_QUEUE)
+_SUCCEED = _worker(
+    Change.SUCCEED, *HELD, **ENDED, progress=1.0, step=None, result=param("result"), result_type=param("result_type"),
+    timings_ms=param("timings_ms"), bytes_out=param("bytes_out"), seconds=param("seconds"), output=param("output"),
+)  # fmt: skip
+_FAIL = _worker(Change.FAIL, *HELD, **ENDED, **ERROR)
+_RETRY = _worker(Change.RETRY, *HELD, **BACK_IN_QUEUE, **ERROR, failures=tasks.c.failures + param("spent"))
+
+
+class Claims(Records):
+    """The records for a worker."""
+
+    def claim(
+        self, task_id: str, lease: timedelta, models: Mapping[str, str], *,
+        suspect: bool | None = None, kinds: Collection[Kind] = tuple(Kind),
+    ) -> Task | None:  # fmt: skip
+        """Take a queued task whose time has come.
+
+        Args:
+            task_id: Which.
+            lease: How long the claim holds without a heartbeat.
+            models: Name → version of what this run will use.
+            suspect: Only one that has, or has not, lost ``SUSPECT_LOST`` workers; any where not given.
+            kinds: What this worker knows how to do; the rest is left to others.
+
+        Returns:
+            The record under its new fence; none when it is not there, not queued or not due (a duplicate message), or
+            not of the kind asked for.
+        """
+        now = self._clock()
+        row = self._writer.change(
+            _CLAIMS[suspect], undoable=True,
+            task_id=task_id, now=now, until=now + lease, models=dict(models), kinds=list(kinds),
+        )  # fmt: skip
+        return None if row is None else task_of(row)
+
+    def is_suspect(self, task_id: str) -> bool:
+        """Whether this task waits to run and has lost so many workers that it must run alone."""
+        return bool(self._select(and_(tasks.c.id == task_id, tasks.c.state == State.QUEUED, _SUSPECT)))
+
+    def renew(self, held: Mapping[str, int], lease: timedelta) -> set[str]:
+        """Heartbeat for all tasks of a process in one transaction.
+
+        Args:
+            held: Task id → fence.
+            lease: From now.
+
+        Returns:
+            The ids still held; the others were taken away.
+        """
+        until, kept = self._clock() + lease, set()
+        with self._database.write(undoable=True) as connection:
+            for task_id, fence in held.items():
+                if connection.execute(_RENEW, params(task_id=task_id, fence=fence, until=until)).rowcount:
+                    kept.add(task_id)
+        return kept
+
+    def advance(self, task: Task, step: str, progress: float) -> bool:
+        """Write down how far this run is; false when it no longer holds the task."""
+        return self._change_held(_ADVANCE, task, step=step, progress=progress)
+
+    def hand_back(self, task: Task) -> Task | None:
+        """Give a task back to the queue that this run will not finish; no budget is spent.
+
+        Returns:
+            The queued record, its message not sent; none when this run no longer holds it.
+        """
+        row = self._writer.change(_HAND_BACK, task_id=task.id, fence=task.fence, run_at=self._clock())
+        return None if row is None else task_of(row)
+
+    def succeed(
+        self, task: Task, result: str | None, result_type: str | None, timings_ms: Mapping[str, float], *,
+        bytes_out: int = 0, seconds: float = 0.0, output: Json | None = None, beside: Sequence[Update] = (),
+    ) -> bool:  # fmt: skip
+        """Name this run the winner; false when it no longer holds the task. To say it twice is to say it once.
+
+        Args:
+            task: As claimed.
+            result: Object key; none of a kind whose outcome is words.
+            result_type: Media type.
+            timings_ms: Step → ms.
+            bytes_out: Of the result.
+            seconds: s that this run took.
+            output: The words.
+            beside: What becomes true with the success, in the same commit.
+        """
+        with self._writer.transaction() as transaction:
+            won = transaction.change(
+                _SUCCEED, task_id=task.id, fence=task.fence, now=self._clock(),
+                result=result, result_type=result_type, timings_ms=dict(timings_ms),
+                bytes_out=bytes_out, seconds=seconds, output=output,
+            )  # fmt: skip
+            for update_beside in beside if won else ():
+                transaction.connection.execute(update_beside)
+        if won:
+            return True
+        same_run = tasks.c.fence == task.fence if result is None else tasks.c.result == result
+        return bool(self._select(and_(tasks.c.id == task.id, tasks.c.state == State.SUCCEEDED, same_run)))
+
+    def fail(self, task: Task, error: FacefleetError) -> bool:
+        """End the task with an error; false when this run no longer holds it."""
+        return self._change_held(_FAIL, task, now=self._clock(), **error_values(error))
+
+    def retry(self, task: Task, error: FacefleetError, run_at: datetime, *, spend: bool = True) -> bool:
+        """Queue the task for later, and unless told not to spend one failure; false when this run no longer holds it.
+
+        The message is sent by the sweeper when ``run_at`` has come.
+        """
+        return self._change_held(_RETRY, task, run_at=run_at, spent=int(spend), **error_values(error))
+
+    def _change_held(self, wanted: Statement, task: Task, **values: Any) -> bool:
+        return self._writer.change(wanted, task_id=task.id, fence=task.fence, **values) is not None
