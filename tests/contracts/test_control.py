@@ -109,7 +109,7 @@ def test_any_tenants_task_can_be_ended_once(control: Control, records: AllRecord
 def test_a_hold_stops_erasure_until_it_ends(
     control: Control, records: AllRecords, clock: FakeClock, database: Database
 ) -> None:
-    task, keeping = failed(records, clock), RetentionRecords(database, clock)
+    task, retention_records = failed(records, clock), RetentionRecords(database, clock)
     before = records.get(task.tenant, task.id).version
     assert control.tasks.hold(task.id, on=True).hold
     assert control.tasks.hold(task.id, on=True).version == before + 1, "twice is once"

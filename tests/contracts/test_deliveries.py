@@ -282,7 +282,7 @@ def test_a_held_task_keeps_its_deliveries(
 def test_rows_go_with_their_task_and_no_sooner(
     records: AllRecords, deliveries: Deliveries, database: Database, clock: FakeClock
 ) -> None:
-    old, keeping = ended(records), RetentionRecords(database, clock)
+    old, retention_records = ended(records), RetentionRecords(database, clock)
     clock.advance(60)
     young = records.add(a_task(clock(), webhook=Webhook("https://example.com", ENDS)))
     young = records.cancel(young.tenant, young.id)

@@ -110,7 +110,7 @@ def test_what_the_store_would_not_delete_is_deleted_later(open_door: Open) -> No
 
 def retention(door: Door, clock: FakeClock, store: Store | None = None) -> Retention:
     terms = Terms(HOUR, WEEK, QUARTER, HOUR)
-    kept = RetentionRecords(door.parts.database, clock)
+    retention_records = RetentionRecords(door.parts.database, clock)
     templates, batches = Templates(door.parts.database, clock), Batches(door.parts.database, clock)
     return Retention(
         retention_records, templates, batches, store or door.parts.store, Metrics(CollectorRegistry()), clock, terms
