@@ -65,10 +65,11 @@ def test_a_body_that_drips_is_refused_too(open_door: Open) -> None:
 
 def test_an_answer_may_take_longer_than_an_upload(open_door: Open, photo: bytes) -> None:
     """A client that waits for what it asked is not one that does not send."""
-    door = open_door(gateway={"upload_timeout": 0.2})
+    door = open_door(gateway={"upload_timeout": 2.0})
     task = door.submit(source=photo, target=photo).json()
-    for _ in range(3):
-        assert door.client.get(task["links"]["self"]).status_code == 200
+    for seconds in (0, 0, 3):
+        answer = door.client.get(task["links"]["self"], headers={"Prefer": f"wait={seconds}"})
+        assert (answer.status_code, answer.json()["status"]) == (200, "queued")
 
 
 def test_no_more_bodies_are_held_than_there_is_room_for(open_door: Open, photo: bytes) -> None:

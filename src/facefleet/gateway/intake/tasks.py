@@ -44,7 +44,7 @@ class TaskRequest:
         options: Checked, with their defaults.
         name: Of the template to be registered; empty for other kinds.
         template: The target of a fusion, where it is a registered one.
-        webhook: Who is told of the task.
+        webhook: Where events of the task are sent.
         idempotency_key: The same key makes nothing a second time.
         traceparent: The trace that the task goes on with.
     """
