@@ -106,17 +106,17 @@ def same_people(before: Faces, after: Faces) -> bool:
 
 
 @pytest.mark.parametrize("name", ["friends", "grace_hopper", "turned_man", "portrait_man"])
-def test_a_glance_at_a_large_photo_tells_what_a_whole_look_does(
+def test_a_large_photo_at_reduced_size_gives_the_faces_of_its_full_size(
     engine: Engine, photo: Photo, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = decode(photo(name)).pixels
     scale = 4100 / max(pixels.shape[:2])
     large = jpeg(np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8), 80)
-    glanced = engine.faces(large)
+    reduced = engine.faces(large)
     monkeypatch.setattr("facefleet.engine.photos.decode_reduced", lambda *_: None)
-    whole = engine.faces(large)
-    assert (glanced.width, glanced.height) == (whole.width, whole.height)
-    assert same_people(whole, glanced)
-    for one, other in zip(glanced.faces, whole.faces, strict=True):
+    full = engine.faces(large)
+    assert (reduced.width, reduced.height) == (full.width, full.height)
+    assert same_people(full, reduced)
+    for one, other in zip(reduced.faces, full.faces, strict=True):
         error = np.linalg.norm(one.landmarks[:, :2] - other.landmarks[:, :2], axis=1).mean()
         assert error < 0.02 * other.box.width

@@ -1,6 +1,6 @@
-"""Defines who looks at photos before they are used, and at results before they are encoded, and may refuse them.
+"""Defines the inspector, which is shown photos before they are used and results before they are encoded.
 
-The engine comes with an inspector that looks at nothing.
+It may refuse them. The built-in one is shown everything and refuses nothing.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class Inspector(Protocol):
 
 
 class NoInspection:
-    """Passes everything without a look."""
+    """Refuses nothing."""
 
     steps = ()
 
     def inspect(self, pixels: Pixels, role: Inspected) -> None:
-        """Nothing is refused."""
+        """See ``Inspector``."""
 
     def warm(self) -> None:
         """Nothing to do."""

@@ -30,7 +30,7 @@ class Stopwatch:
         return dict(self._timings_ms)
 
     def expect(self, laps: int) -> None:
-        """So many laps lie ahead. A guess may be corrected at any time; the share that is told never falls."""
+        """State how many laps are still to come; may be corrected at any time, and the reported share never falls."""
         self._ahead = laps
 
     def lap(self, step: str) -> None:
@@ -38,7 +38,7 @@ class Stopwatch:
         self._timings_ms[step] = self._timings_ms.get(step, 0.0) + (self._clock() - self._last) * 1000
         self._done, self._ahead = self._done + 1, max(0, self._ahead - 1)
         if self._checkpoint is not None:
-            # One more than expected: whoever asked for the work has something left to do with it.
+            # One more than expected: the caller still has something to do with the result.
             self._share = max(self._share, self._done / (self._done + self._ahead + 1))
             self._checkpoint(step, self._share)
         self._last = self._clock()

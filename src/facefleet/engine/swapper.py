@@ -58,10 +58,10 @@ class Swapper(Protocol[SourceType, TargetType]):
         """Names of the steps of ``swap``, in their order."""
 
     def prepare_source(self, portrait: Portrait) -> SourceType:
-        """All that a source photo tells by itself, such as the identity or the texture of its face."""
+        """All that depends on the source photo alone, such as the identity or the texture of its face."""
 
     def prepare_target(self, portrait: Portrait) -> TargetType:
-        """All that a target photo tells by itself, what stays in front of its face included."""
+        """All that depends on the target photo alone, what stays in front of its face included."""
 
     def swap(self, source: SourceType, target: TargetType, options: FuseOptions, lap: Lap) -> Layer:
         """The source's face as a layer over the target.

@@ -159,11 +159,11 @@ def _from_jpeg(data: bytes) -> bytes | None:
 
 def _from_png(data: bytes) -> bytes | None:
     """``iCCP`` wins over ``sRGB``, that over ``gAMA`` and ``cHRM`` (PNG, third edition, section 4.3)."""
-    found = {name: data[start : start + length] for name, start, length in png_chunks(data) if name in _PNG_CHUNKS}
-    if b"iCCP" in found:
-        _, _, packed = found[b"iCCP"].partition(b"\0")
+    chunks = {name: data[start : start + length] for name, start, length in png_chunks(data) if name in _PNG_CHUNKS}
+    if b"iCCP" in chunks:
+        _, _, packed = chunks[b"iCCP"].partition(b"\0")
         return _unpacked(packed[1:])
-    return None if b"sRGB" in found else png_space(found.get(b"gAMA"), found.get(b"cHRM"))
+    return None if b"sRGB" in chunks else png_space(chunks.get(b"gAMA"), chunks.get(b"cHRM"))
 
 
 _PNG_CHUNKS = frozenset({b"iCCP", b"sRGB", b"gAMA", b"cHRM"})

@@ -25,7 +25,7 @@ _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)  # b
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """The look of a photo, apart from what it shows.
+    """Sharpness and noise of a photo.
 
     Attributes:
         softness: Standard deviation of the blur of the sharpest edges, px.

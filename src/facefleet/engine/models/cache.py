@@ -39,7 +39,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One look at one file.
+    """The result of checking one file.
 
     Attributes:
         path: Where it is or would be.

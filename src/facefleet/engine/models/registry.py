@@ -156,14 +156,14 @@ class Registry:
         return [file for file in wanted if self._cache.check(file.path, file.pinned).state is not State.OK]
 
 
-def _pick(known: Mapping[str, Entry], names: Iterable[str] | None, what: str) -> tuple[Entry, ...]:
+def _pick(entries: Mapping[str, Entry], names: Iterable[str] | None, what: str) -> tuple[Entry, ...]:
     if names is None:
-        return tuple(known.values())
+        return tuple(entries.values())
     picked = []
     for name in names:
-        if name not in known:
+        if name not in entries:
             raise ModelUnknown(
-                f"There is no {what} {name!r}; there are {', '.join(known)}.", name=name, known=list(known)
+                f"There is no {what} {name!r}; there are {', '.join(entries)}.", name=name, known=list(entries)
             )
-        picked.append(known[name])
+        picked.append(entries[name])
     return tuple(picked)
