@@ -92,7 +92,7 @@ class Landmarker:
         return mesh if mesh.presence >= MIN_PRESENCE else None
 
     def _infer_either_way_up(self, image: Pixels, square: Square) -> Mesh:
-        """The mesh of a crop, also tried upside down where the model is not certain: the detector misses such a turn."""
+        """The mesh of a crop, also tried upside down where the model is in doubt: the detector misses such a turn."""
         upright = self.infer(image, square)
         if upright.presence >= CERTAIN_PRESENCE:
             return upright
