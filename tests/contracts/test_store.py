@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import pytest
 
 from facefleet.errors.task import ObjectMissing
+from facefleet.storage.keys import part_key, place_of, result_key, run_prefix, task_prefixes
 from facefleet.storage.store import Store
+from facefleet.tasks.ids import new_id
 
 KEY = "tenants/acme/inputs/t1/source"
 
@@ -159,3 +164,51 @@ def test_a_link_is_followed_by_anybody_and_says_what_the_object_is(store: Store)
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["content-disposition"] == 'inline; filename="t1.jpg"'
     assert answer.headers["cache-control"] == "private, no-store"
+
+
+# ── files and streams ────────────────────────────────────────────────────────────────────────────────────────────────
+
+PIECE = bytes(range(256)) * 4096  # 1 MiB
+
+
+@pytest.mark.parametrize("kind", ["file", "generator", "list"])
+def test_a_file_or_a_stream_is_kept_like_bytes(store: Store, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "upload").write_bytes(PIECE * 7)
+    with (tmp_path / "upload").open("rb") as file:
+        contents: dict[str, BinaryIO | Iterable[bytes]] = {
+            "file": file, "generator": (PIECE for _ in range(7)), "list": [PIECE] * 7,
+        }  # fmt: skip
+        store.put(KEY, contents[kind])
+    assert store.get(KEY) == PIECE * 7
+    store.put(KEY, iter([b"short"]))
+    assert store.get(KEY) == b"short"
+    store.put(KEY, iter(()))
+    assert store.get(KEY) == b""
+
+
+@pytest.mark.parametrize("count", [0, 1, 12])
+def test_a_stream_that_stumbles_keeps_nothing_and_says_why(store: Store, count: int) -> None:
+    def stumbling() -> Iterator[bytes]:
+        for _ in range(count):
+            yield PIECE
+        raise KeyError("a bug")
+
+    with pytest.raises(KeyError, match="a bug"):
+        store.put(KEY, stumbling())
+    with pytest.raises(ObjectMissing):
+        store.get(KEY)
+
+
+def test_keys_below_the_fence_are_listed_and_deleted_with_their_task(store: Store) -> None:
+    task = new_id()
+    parts = [part_key("acme", task, 3, f"{number:04d}") for number in range(3)]
+    for part in parts:
+        store.put(part, [b"a part"])
+    _, results = task_prefixes("acme", task)
+    assert sorted(store.list(results)) == parts
+    assert {(place.owner, run_prefix(place.key)) for key in parts if (place := place_of(key))} == {
+        (task, result_key("acme", task, 3))
+    }
+    for key in list(store.list(results)):
+        store.delete(key)
+    assert list(store.list(results)) == []

@@ -12,7 +12,7 @@ from tests.tasks.fakes import FakeClock
 
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.observability.metrics import Metrics
-from facefleet.storage.keys import input_key, result_key
+from facefleet.storage.keys import input_key, part_key, result_key
 from facefleet.storage.store import ObjectStore, Store
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.ids import new_id
@@ -156,8 +156,13 @@ def test_objects_that_no_record_names_go_when_they_are_old(door: Door) -> None:
     orphans = [
         input_key("local", fresh, "source"),  # a gateway died before its commit
         result_key("local", task.id, 7),  # a worker died after it had lost
+        part_key("local", task.id, 8, "0001"),  # and another in the middle of its parts
     ]
-    others = [result_key("local", running.id, 1), "tenants/local/templates/spring"]
+    others = [
+        result_key("local", running.id, 1),
+        part_key("local", running.id, 2, "0001"),
+        "tenants/local/templates/spring",
+    ]
     for key in orphans + others:
         door.parts.store.put(key, b"x")
     before = door.kept()
@@ -167,7 +172,7 @@ def test_objects_that_no_record_names_go_when_they_are_old(door: Door) -> None:
     deleter = retention(door, clock)
     assert deleter.delete_orphans() == 0, "what is young may be an upload under way"
     clock.advance(HOUR.total_seconds() + 60)
-    assert deleter.delete_orphans() == 3
+    assert deleter.delete_orphans() == 4
     assert not half.exists()
     assert door.kept() == sorted(set(before) - set(orphans))
 

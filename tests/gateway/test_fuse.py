@@ -16,7 +16,7 @@ from facefleet.config import load
 from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreUnavailable
 from facefleet.gateway.parts import Parts
 from facefleet.observability import logs
-from facefleet.storage.store import ObjectStore
+from facefleet.storage.store import Content, ObjectStore
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 
@@ -211,10 +211,10 @@ def test_where_nobody_knows_of_a_commit_the_uploads_stay_and_the_key_tells(
 class FullStore(ObjectStore):
     """A store on a disk that has room for one object."""
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, content: Content) -> None:
         if key.endswith("target"):
             raise StoreUnavailable("The object store did not answer; try again.", cause="OSError")
-        super().put(key, data)
+        super().put(key, content)
 
 
 def test_an_upload_that_the_store_takes_by_half_is_not_half_kept(open_door: Open, photo: bytes) -> None:

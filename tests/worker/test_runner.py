@@ -25,7 +25,7 @@ from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreU
 from facefleet.media.sniff import ImageType, sniff
 from facefleet.observability import logs
 from facefleet.safety.marking import read_mark
-from facefleet.storage.store import ObjectStore
+from facefleet.storage.store import Content, ObjectStore
 from facefleet.tasks.kinds import KINDS, Kind, Result
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
@@ -151,11 +151,11 @@ class Outages(ObjectStore):
         super().__init__(MemoryStore())
         self.refusals = refusals
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, content: Content) -> None:
         if "/results/" in key and self.refusals:
             self.refusals -= 1
             raise StoreUnavailable("The object store did not answer; try again.")
-        super().put(key, data)
+        super().put(key, content)
 
 
 def test_an_outage_is_tried_again_after_a_growing_delay(build: Build, photos: tuple[bytes, bytes]) -> None:
@@ -216,8 +216,8 @@ class Slow(ObjectStore):
 
     bench: Bench
 
-    def put(self, key: str, data: bytes) -> None:
-        super().put(key, data)
+    def put(self, key: str, content: Content) -> None:
+        super().put(key, content)
         if key.endswith("/1"):
             self.bench.clock.advance(2 * LEASE.total_seconds())
             lost = self.bench.records.expired()

@@ -1,4 +1,4 @@
-"""The store in a local folder: an object is a file, its key the path below the folder."""
+"""Keeps objects in a local folder: an object is a file, its key the path below the folder."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.errors.task import ObjectMissing
 from facefleet.observability.metrics import ignore_outage
-from facefleet.storage.store import CHUNK_BYTES, Download
+from facefleet.storage.store import CHUNK_BYTES, Content, Download, pieces_of
 
-_PUT_TRIES = 5
 _UNFINISHED = "#"  # in the name of a file that is still being written; no key of ours has it
 
 
@@ -37,13 +37,22 @@ class FolderStore:
         self._folder = folder
         self._on_outage = on_outage
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, content: Content) -> None:
         """Keep the bytes; readers see all of them or none."""
         path = self._folder / key
         unfinished = f"{path}{_UNFINISHED}{uuid4().hex}"
         with self._outages():
-            self._write(unfinished, data)
-            os.replace(unfinished, path)  # noqa: PTH105 - paths are as slow to make as to write
+            file = self._create(unfinished)
+        try:
+            with file:
+                for piece in pieces_of(content):
+                    with self._outages():
+                        file.write(piece)
+            with self._outages():
+                os.replace(unfinished, path)  # noqa: PTH105 - paths are as slow to make as to write
+        except BaseException:
+            Path(unfinished).unlink(missing_ok=True)
+            raise
 
     def get(self, key: str) -> bytes:
         """The bytes of the object."""
@@ -68,12 +77,8 @@ class FolderStore:
 
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""
-        path = self._folder / key
         with suppress(ObjectMissing), self._outages(key):
-            path.unlink()
-        # The folder of a task goes with its last object. Those above stay: a put may be just making its own there.
-        with suppress(OSError):
-            path.parent.rmdir()
+            (self._folder / key).unlink()
 
     def list(self, prefix: str) -> Iterator[str]:
         """The keys under a prefix."""
@@ -83,13 +88,17 @@ class FolderStore:
                 below = Path(folder).relative_to(self._folder).as_posix()
                 yield from (f"{below}/{name}" for name in names if _UNFINISHED not in name)
 
-    def delete_unfinished(self, before: datetime) -> int:
-        """Remove what killed writers left behind and no list shows; how many there were."""
+    def tidy(self, before: datetime) -> int:
+        """Remove unfinished files of killed writers, and folders that have been empty since before this time."""
         self.check()
         with self._outages():
             halves = [path for path in self._folder.rglob(f"*{_UNFINISHED}*") if _changed(path) < before]
             for path in halves:
                 path.unlink(missing_ok=True)
+            for folder, _, _ in os.walk(self._folder, topdown=False, onerror=_unless_gone):
+                if Path(folder) != self._folder and _changed(Path(folder)) < before:
+                    with suppress(OSError):  # it is not empty
+                        Path(folder).rmdir()
             return len(halves)
 
     def check(self) -> None:
@@ -97,21 +106,20 @@ class FolderStore:
         with self._outages():
             os.scandir(self._folder).close()
 
-    def _write(self, path: str, data: bytes) -> None:
-        """A new file; its folder is made where it is the first, and again where a neighbour's delete just took it."""
-        for again in reversed(range(_PUT_TRIES)):
+    def _create(self, path: str) -> BinaryIO:
+        """A new file, open for writing; once it is there, nobody can remove its folder.
+
+        Its folder is made where it is the first, and again however often a neighbour removes it before the file is
+        there: ``tidy`` takes old folders only, so one that was just made stays.
+        """
+        while True:
             try:
-                with open(path, "xb") as file:  # noqa: PTH123
-                    file.write(data)
+                return open(path, "xb")  # noqa: PTH123 - the caller closes it
             except FileNotFoundError:
-                if not again or not self._folder.is_dir():
+                if not self._folder.is_dir():
                     raise
+            with suppress(FileNotFoundError):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-            except OSError:
-                Path(path).unlink(missing_ok=True)
-                raise
-            else:
-                return
 
     @contextmanager
     def _outages(self, absent: str | None = None) -> Iterator[None]:

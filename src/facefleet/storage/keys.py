@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ALL_TENANTS = "tenants/"
-_PLACE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>inputs|results)/(?P<owner>[0-9a-f-]{36})/[^/]+")
+_PLACE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>inputs|results)/(?P<owner>[0-9a-f-]{36})/[^/]+(/[^/]+)?")
 _TEMPLATE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>templates)/(?P<owner>[0-9a-f-]{36})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -20,6 +20,19 @@ def input_key(tenant: str, task_id: str, role: str) -> str:
 def result_key(tenant: str, task_id: str, fence: int) -> str:
     """What the run with this fence made: ``tenants/<tenant>/results/<task>/<fence>``."""
     return f"{tenant_prefix(tenant)}results/{_name(task_id)}/{fence:d}"
+
+
+def part_key(tenant: str, task_id: str, fence: int, part: str) -> str:
+    """A part of what the run with this fence makes: ``tenants/<tenant>/results/<task>/<fence>/<part>``.
+
+    A run stores either one object at ``result_key`` or parts below it: in a folder, a name is a file or a folder.
+    """
+    return f"{result_key(tenant, task_id, fence)}/{_name(part)}"
+
+
+def run_prefix(key: str) -> str:
+    """What the keys of all results of one run begin with: ``tenants/<tenant>/results/<task>/<fence>``."""
+    return "/".join(key.split("/")[:5])
 
 
 def batch_key(tenant: str, batch_id: str, field: str, number: int) -> str:

@@ -1,12 +1,12 @@
-"""The object store: photos in, results out; over obstore in memory, on S3, GCS and Azure."""
+"""Defines the object store, and keeps objects in memory, on S3, GCS and Azure through obstore."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -14,6 +14,7 @@ from obstore.store import S3Store
 
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.errors.task import ObjectMissing
+from facefleet.media.sniff import HEAD_BYTES
 from facefleet.observability.metrics import ignore_outage
 from facefleet.storage.remote import attributes
 
@@ -34,11 +35,58 @@ class Download:
     chunks: Iterator[bytes]
 
 
+Content = bytes | BinaryIO | Iterable[bytes]
+
+
+def pieces_of(content: Content) -> Iterator[bytes]:
+    """The bytes of an object to be, piece by piece."""
+    if isinstance(content, bytes):
+        yield content
+    elif (read := getattr(content, "read", None)) is not None:  # by itself a file comes line by line
+        while piece := read(CHUNK_BYTES):
+            yield piece
+    else:
+        yield from content
+
+
+class _Source:
+    """The pieces of an upload, the first bytes of which are looked at before it begins.
+
+    Attributes:
+        error: What the pieces raised.
+    """
+
+    def __init__(self, content: Content) -> None:
+        self._pieces = pieces_of(content)
+        self._first = b""
+        self.error: Exception | None = None
+
+    def head(self, count: int) -> bytes:
+        """At least so many of the first bytes, where there are so many."""
+        while len(self._first) < count and (piece := next(self._pieces, None)) is not None:
+            self._first += piece
+        return self._first
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield self._first
+            yield from self._pieces
+        except Exception as error:
+            self.error = error
+            raise
+
+
 class Store(Protocol):
     """Objects by key. Every method raises ``StoreUnavailable`` when the store does not answer."""
 
-    def put(self, key: str, data: bytes) -> None:
-        """Keep the bytes; readers see all of them or none."""
+    def put(self, key: str, content: Content) -> None:
+        """Keep the bytes; readers see all of them or none.
+
+        Args:
+            key: Of the object; what it held before is replaced.
+            content: All bytes at once, or a file or pieces that are never all in memory. What those raise comes out
+                as it is, and nothing is kept.
+        """
         ...
 
     def get(self, key: str) -> bytes:
@@ -73,8 +121,12 @@ class Store(Protocol):
         """The keys under a prefix that ends with ``/``."""
         ...
 
-    def delete_unfinished(self, before: datetime) -> int:
-        """Remove what killed writers left behind and no list shows; how many there were."""
+    def tidy(self, before: datetime) -> int:
+        """Remove what no list shows and nobody has touched since ``before``.
+
+        Returns:
+            How many unfinished objects of killed writers there were; empty folders are not counted.
+        """
         ...
 
     def check(self) -> None:
@@ -99,11 +151,24 @@ class ObjectStore:
         self._signer = signer
         self._on_outage = on_outage
 
-    def put(self, key: str, data: bytes) -> None:
+    def put(self, key: str, content: Content) -> None:
         """Keep the bytes; readers see all of them or none."""
-        said = attributes(key, data) if isinstance(self._backend, S3Store) else None
-        with self._outages():
-            obstore.put(self._backend, key, data, use_multipart=False, attributes=said)
+        if isinstance(content, bytes):
+            with self._outages():
+                obstore.put(self._backend, key, content, use_multipart=False, attributes=self._attributes(key, content))
+            return
+        source = _Source(content)
+        head = source.head(HEAD_BYTES)
+        try:
+            with self._outages():
+                obstore.put(self._backend, key, source, use_multipart=True, attributes=self._attributes(key, head))
+        except Exception:
+            if source.error is not None:  # the store only passes it on, in words of its own
+                raise source.error from None
+            raise
+
+    def _attributes(self, key: str, head: bytes) -> dict[str, str] | None:
+        return attributes(key, head) if isinstance(self._backend, S3Store) else None
 
     def get(self, key: str) -> bytes:
         """The bytes of the object."""
@@ -138,8 +203,8 @@ class ObjectStore:
             for page in obstore.list(self._backend, prefix=prefix):
                 yield from (entry["path"] for entry in page)
 
-    def delete_unfinished(self, before: datetime) -> int:  # noqa: ARG002
-        """None: an object is there when all of it has arrived."""
+    def tidy(self, before: datetime) -> int:  # noqa: ARG002
+        """Nothing: an object is there when all of it has arrived, and there are no folders."""
         return 0
 
     def check(self) -> None:

@@ -14,7 +14,7 @@ from facefleet.clock import Clock
 from facefleet.errors.base import FacefleetError
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
-from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, task_prefixes
+from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, run_prefix, task_prefixes
 from facefleet.storage.store import Store
 from facefleet.tasks.batches import Batch, Batches
 from facefleet.tasks.chunks import chunks
@@ -130,7 +130,7 @@ class Retention:
         died between storing a result and naming it.
         """
         before = self.clock() - self.terms.orphans
-        found = self.store.delete_unfinished(before)
+        found = self.store.tidy(before)
         places = (place for key in self.store.list(ALL_TENANTS) if (place := place_of(key)) is not None)
         old = (place for place in places if _born(place.owner) < before)
         for chunk in chunks(old):
@@ -172,7 +172,7 @@ def _is_orphan(place: Place, task: Task | None) -> bool:
     if not task.state.terminal or task.hold:
         return False
     if place.part is Part.RESULTS:
-        return place.key != task.result
+        return task.result is None or run_prefix(place.key) != run_prefix(task.result)
     return not task.inputs_kept
 
 
