@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from facefleet.client import FaceAssignment
-from facefleet.client.requests import Ask, Webhook, faces, fuse_options, fusion, of_batch, preference, task, template
+from facefleet.client.requests import (
+    ApiRequest,
+    Webhook,
+    faces,
+    fuse_options,
+    fusion,
+    of_batch,
+    preference,
+    task,
+    template,
+)
 from facefleet.errors.input import ConsentRequired, UploadMissing
 
 NONE: Any = {
@@ -17,7 +27,7 @@ NONE: Any = {
 }  # fmt: skip
 
 
-def asked(consent: Any = True, wait: float | None = None, key: str | None = None, **options: Any) -> Ask:
+def asked(consent: Any = True, wait: float | None = None, key: str | None = None, **options: Any) -> ApiRequest:
     photos = {"source": [b"a"], "target": [b"b"]}
     return fusion(photos, fuse_options(NONE | options), Webhook(), consent=consent, wait=wait, key=key)
 

@@ -15,7 +15,7 @@ from facefleet.client.blocking.client import Client
 from facefleet.client.blocking.task import Task
 from facefleet.client.blocking.template import Template
 from facefleet.client.faces import Box, Face, Pose
-from facefleet.client.patience import Patience
+from facefleet.client.retry_policy import Patience
 from facefleet.client.templates import TemplateReceipt, TemplateView
 from facefleet.client.views import DayUsage, Event, Problem, Receipt, TaskView, Usage
 from facefleet.options import FuseChoices

@@ -1,4 +1,4 @@
-"""What a caller gives beside photos: what can be no such argument is refused in our words, before anything is sent."""
+"""Checks a caller's arguments other than photos before anything is sent, so that errors name the argument."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def server_url(url: str) -> str:
         OptionInvalid: It is none; what may be a password in it is not told.
     """
     try:
-        found = httpx.URL(url)
-        good = found.scheme in ("http", "https") and bool(found.host) and (found.port or 1) < 1 << 16
-        good = good and not (found.query or found.fragment)
+        parsed = httpx.URL(url)
+        valid = parsed.scheme in ("http", "https") and bool(parsed.host) and (parsed.port or 1) < 1 << 16
+        valid = valid and not (parsed.query or parsed.fragment)
     except (httpx.InvalidURL, TypeError):
-        good = False
-    if not good:
+        valid = False
+    if not valid:
         shown = _shown(str(url).rpartition("@")[2])
         raise OptionInvalid(f"The address of a server is like http://127.0.0.1:8080; {shown} is not.", option="url")
     return url.rstrip("/")

@@ -1,4 +1,4 @@
-"""What a server shows of a batch."""
+"""Holds the state of a batch as a server reports it: frozen values made of JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from facefleet.client.answers import Document
-from facefleet.client.values import value
+from facefleet.client.parsing import parse
+from facefleet.client.responses import Document
 from facefleet.client.views import ENDED
 
 
@@ -72,9 +72,9 @@ def batch_view(document: Document) -> BatchView:
     Raises:
         ServerUnreachable: It is none; whatever answered is no gateway.
     """
-    return value(BatchView, document)
+    return parse(BatchView, document)
 
 
 def batch_receipt(document: Document) -> BatchReceipt:
     """A receipt out of its JSON."""
-    return value(BatchReceipt, document)
+    return parse(BatchReceipt, document)

@@ -1,4 +1,4 @@
-"""The faces of a photo, as a server finds them."""
+"""Holds the faces of a photo as a server reports them: frozen values made of JSON."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, TypeAlias
 
-from facefleet.client.answers import Document
-from facefleet.client.values import strange, value
+from facefleet.client.parsing import malformed_response, parse
+from facefleet.client.responses import Document
 
 Point: TypeAlias = "tuple[float, float]"
 
@@ -73,12 +73,12 @@ def faces(documents: Sequence[Document]) -> list[Face]:
     try:
         return [_face(one) for one in documents]
     except (KeyError, TypeError, ValueError) as error:
-        raise strange(error) from None
+        raise malformed_response(error) from None
 
 
 def _face(document: Document) -> Face:
     box, pose = document["box"], document["pose"]
-    return value(
+    return parse(
         Face, document,
         box=Box(x=box["x"], y=box["y"], width=box["width"], height=box["height"]),
         pose=Pose(yaw=pose["yaw"], pitch=pose["pitch"], roll=pose["roll"]),

@@ -1,4 +1,4 @@
-"""Photos as callers have them (bytes, a path, an open file), as parts of a request that may be sent again."""
+"""Turns photos (bytes, a path, an open file) into parts of a form that can be sent more than once."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Files: TypeAlias = "list[tuple[str, tuple[str, Upload]]]"
 
 
 def uploads(photos: Mapping[str, Iterable[Photo]]) -> Files:
-    """The file parts of a form, in order; they are named by their field, as names on a disk are nobody's business.
+    """The file parts of a form, in order, named by their field: the server need not know names on this disk.
 
     Args:
         photos: Field → its photos.
 
     Raises:
         FileUnreadable: A path that is no readable file, or a stream that gives no bytes.
-        OptionInvalid: What is given is no photo.
+        OptionInvalid: One is neither bytes, nor a path, nor a file.
     """
     return [(field, (field, _upload(field, photo))) for field, several in photos.items() for photo in several]
 
@@ -50,7 +50,7 @@ def _upload(field: str, photo: Photo) -> Upload:
 
 
 class _FileOnDisk(io.RawIOBase):
-    """Open only while it is read: a thousand of them may be parts of one request."""
+    """A file that is open only while it is read, since a request may have a thousand of them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class _FileOnDisk(io.RawIOBase):
         self._position = 0
         self._open: BinaryIO | None = None
         try:
-            with path.open("rb") as stream:  # what cannot be read is told before anything is sent
+            with path.open("rb") as stream:  # an unreadable file is reported before anything is sent
                 self._size = os.fstat(stream.fileno()).st_size
         except OSError as error:
             raise self._unreadable(error) from None
@@ -75,8 +75,8 @@ class _FileOnDisk(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Takes effect with the next read."""
-        self._shut()
+        """Set the position of the next read."""
+        self._close_stream()
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         self._position = base + offset
         return self._position
@@ -92,14 +92,14 @@ class _FileOnDisk(io.RawIOBase):
             raise self._unreadable(error) from None
         self._position += count
         if count == 0:
-            self._shut()
+            self._close_stream()
         return count
 
     def close(self) -> None:
-        self._shut()
+        self._close_stream()
         super().close()
 
-    def _shut(self) -> None:
+    def _close_stream(self) -> None:
         stream, self._open = getattr(self, "_open", None), None
         if stream is not None:
             stream.close()

@@ -1,4 +1,4 @@
-"""What a client asks for: each request of the API as a value, without any sending."""
+"""Builds each request of the API as an `ApiRequest`, which the transport sends."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A request that may be sent again: it changes nothing, or it carries a key by which the server knows it.
+class ApiRequest:
+    """A request that may be sent again: it changes nothing, or it carries an idempotency key.
 
     Attributes:
         method: ``GET``, ``POST`` or ``DELETE``.
         path: Below the address of the server.
-        silence: s more than usual that the server may stay silent.
-        follow: Whether the answer may be at another place, as the link of a store is.
+        extra_read_timeout: s beyond the client's timeout to wait for bytes of the response.
+        follow: Whether to follow a redirect, as to the link of a store.
     """
 
     method: str
@@ -42,17 +42,17 @@ class Ask:
     headers: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     files: Files = field(default_factory=list)
-    silence: float = 0.0
+    extra_read_timeout: float = 0.0
     follow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """Where a server tells of a task.
+    """The webhook of a task: where the server reports its changes.
 
     Attributes:
-        url: Of the receiver; none tells nobody.
-        events: States to tell of; the server's default where not given: the terminal ones.
+        url: Of the receiver; None for no webhook.
+        events: States to report; the server's default where not given: the terminal ones.
     """
 
     url: str | None = None
@@ -60,32 +60,32 @@ class Webhook:
 
     def fields(self) -> dict[str, str]:
         """As fields of a form."""
-        found = {} if self.url is None else {"webhook_url": arguments.text("webhook_url", self.url)}
+        url = {} if self.url is None else {"webhook_url": arguments.text("webhook_url", self.url)}
         if self.events is None:
-            return found
-        return found | {"webhook_events": json.dumps(arguments.several("webhook_events", self.events))}
+            return url
+        return url | {"webhook_events": json.dumps(arguments.several("webhook_events", self.events))}
 
 
 def fusion(
     photos: Mapping[str, Sequence[Photo]], options: Mapping[str, object], webhook: Webhook, *,
     consent: bool, wait: float | None, key: str | None, template_id: str | None = None,
-) -> Ask:  # fmt: skip
+) -> ApiRequest:  # fmt: skip
     """``POST /v1/fuse``.
 
     Args:
         photos: Field → its photos.
-        options: Those that are given; none for the server's default.
-        webhook: Whom to tell.
+        options: Those that are given, as JSON.
+        webhook: Where to report the task.
         consent: Whether the people shown agree.
-        wait: s that the answer may wait for the end of the task.
-        key: By which the server knows the request again; made where not given.
+        wait: s that the response may wait for the end of the task.
+        key: Idempotency key; made where not given.
         template_id: The target, where it is a registered one.
 
     Raises:
-        ConsentRequired: They do not; nothing is sent.
+        ConsentRequired: They did not; nothing is sent.
         UploadMissing: There is no target.
         RequestError: There are both a target and a template.
-        OptionInvalid: An argument is none that could be sent.
+        OptionInvalid: An argument cannot be sent.
     """
     _require_consent(consent=consent)
     _check_targets(photos["target"], [template_id] if template_id is not None else [])
@@ -98,14 +98,14 @@ def fusion(
 def batch(
     photos: Mapping[str, Sequence[Photo]], template_ids: Sequence[str], options: Mapping[str, object], *,
     consent: bool, key: str | None,
-) -> Ask:  # fmt: skip
+) -> ApiRequest:  # fmt: skip
     """``POST /v1/batches``.
 
     Raises:
         ConsentRequired: The people shown do not agree; nothing is sent.
         UploadMissing: There is no source, or nothing to fuse into.
         RequestError: There are both targets and templates, or several sources and several of those.
-        OptionInvalid: An argument is none that could be sent.
+        OptionInvalid: An argument cannot be sent.
     """
     _require_consent(consent=consent)
     if not photos["source"]:
@@ -115,42 +115,42 @@ def batch(
         raise RequestError("A batch is one source for many targets, or one target for many sources.")
     ids = [arguments.text("template", one) for one in template_ids]
     data = {"consent": "true", "options": _json(options), "template_id": ids}
-    return _submission("/v1/batches", photos, data, key=key, silence=_COMMIT_SECONDS)
+    return _submission("/v1/batches", photos, data, key=key, extra_read_timeout=_COMMIT_SECONDS)
 
 
-def registration(image: Photo, *, consent: bool, name: str | None, wait: float | None, key: str | None) -> Ask:
+def registration(image: Photo, *, consent: bool, name: str | None, wait: float | None, key: str | None) -> ApiRequest:
     """``POST /v1/templates``.
 
     Raises:
         ConsentRequired: The people shown do not agree; nothing is sent.
-        OptionInvalid: An argument is none that could be sent.
+        OptionInvalid: An argument cannot be sent.
     """
     _require_consent(consent=consent)
     data = {"consent": "true"} if name is None else {"consent": "true", "name": arguments.text("name", name)}
     return _submission("/v1/templates", {"image": [image]}, data, wait=wait, key=key)
 
 
-def faces(image: Photo, *, tiles: bool, timeout: float) -> Ask:
-    """``POST /v1/faces``; a server that is not told how long to wait for the end waits longer than some callers."""
+def faces(image: Photo, *, tiles: bool, timeout: float) -> ApiRequest:
+    """``POST /v1/faces``, always with a preference: without one, the server waits longer than some callers."""
     headers = preference(timeout) or {"Prefer": "wait=0"}
-    ask = _submission(
+    request = _submission(
         "/v1/faces", {"image": [image]}, {"options": _json({"tiles": tiles} if tiles else {})}, wait=timeout
     )
-    return replace(ask, headers={**ask.headers, **headers})
+    return replace(request, headers={**request.headers, **headers})
 
 
 def several(name: str, one: T | None, many: Iterable[T]) -> list[T]:
-    """What is given by one argument or by its plural.
+    """The values given by an argument or by its plural, such as ``source`` or ``sources``.
 
     Raises:
-        RequestError: By both, or the plural is a single photo or name: most of these could be gone through by letters.
+        RequestError: Both are given, or the plural is a single photo or name, whose letters would be taken for values.
     """
     if isinstance(many, (str, bytes, bytearray, memoryview, os.PathLike)):
         raise RequestError(f"{name}s is a list; give a single one as {name}.", field=name)
-    found = arguments.several(f"{name}s", many)
+    values = arguments.several(f"{name}s", many)
     if one is None:
-        return found
-    if found:
+        return values
+    if values:
         raise RequestError(f"Give either {name} or {name}s, not both.", field=name)
     return [one]
 
@@ -171,57 +171,59 @@ def fuse_options(choices: FuseChoices) -> dict[str, object]:
     return FuseOptions.jsonable({**given, "faces": tuple(assignments)})
 
 
-def task(task_id: str, part: str = "", method: str = "GET", **more: Any) -> Ask:
+def task(task_id: str, part: str = "", method: str = "GET", **more: Any) -> ApiRequest:
     """A request about one task."""
-    return Ask(method, f"/v1/tasks/{_in_path('task_id', task_id)}{part}", **more)
+    return ApiRequest(method, f"/v1/tasks/{_in_path('task_id', task_id)}{part}", **more)
 
 
-def template(template_id: str, part: str = "", method: str = "GET", **more: Any) -> Ask:
+def template(template_id: str, part: str = "", method: str = "GET", **more: Any) -> ApiRequest:
     """A request about one template."""
-    return Ask(method, f"/v1/templates/{_in_path('template_id', template_id)}{part}", **more)
+    return ApiRequest(method, f"/v1/templates/{_in_path('template_id', template_id)}{part}", **more)
 
 
-def of_batch(batch_id: str, part: str = "", method: str = "GET", **more: Any) -> Ask:
+def of_batch(batch_id: str, part: str = "", method: str = "GET", **more: Any) -> ApiRequest:
     """A request about one batch."""
-    return Ask(method, f"/v1/batches/{_in_path('batch_id', batch_id)}{part}", **more)
+    return ApiRequest(method, f"/v1/batches/{_in_path('batch_id', batch_id)}{part}", **more)
 
 
-def tasks(**wanted: str | datetime | None) -> Ask:
+def tasks(**wanted: str | datetime | None) -> ApiRequest:
     """The first page of ``GET /v1/tasks``."""
     given = {name: value for name, value in wanted.items() if value is not None}
     texts = {
         name: value.isoformat() if isinstance(value, datetime) else arguments.text(name, value)
         for name, value in given.items()
     }
-    return newest("tasks", **texts)
+    return first_page("tasks", **texts)
 
 
-def newest(what: str, **wanted: str) -> Ask:
+def first_page(name: str, **wanted: str) -> ApiRequest:
     """The first page of a list."""
-    return Ask("GET", f"/v1/{what}", params={**wanted, "limit": str(_PAGE)})
+    return ApiRequest("GET", f"/v1/{name}", params={**wanted, "limit": str(_PAGE)})
 
 
-def usage(first: date | None, last: date | None) -> Ask:
+def usage(first: date | None, last: date | None) -> ApiRequest:
     """``GET /v1/usage``."""
     given = {name: day for name, day in {"from": first, "to": last}.items() if day is not None}
-    return Ask("GET", "/v1/usage", params={name: arguments.day(name, day) for name, day in given.items()})
+    return ApiRequest("GET", "/v1/usage", params={name: arguments.day(name, day) for name, day in given.items()})
 
 
 def preference(wait: float | None) -> dict[str, str]:
-    """The header that asks a server to answer when a task has ended, or after so many s."""
+    """The header by which the response waits until a task has ended, or that many s."""
     whole = 0 if wait is None else int(min(LONGEST_WAIT_SECONDS, wait))
     return {"Prefer": f"wait={whole}"} if whole > 0 else {}
 
 
 def _submission(
     path: str, photos: Mapping[str, Sequence[Photo]], data: Mapping[str, Any], *,
-    wait: float | None = None, key: str | None = None, silence: float = 0.0,
-) -> Ask:  # fmt: skip
-    """With a key by which the server knows it again, so that it may be sent again."""
-    known_by = uuid4().hex if key is None else arguments.idempotency_key(key)
+    wait: float | None = None, key: str | None = None, extra_read_timeout: float = 0.0,
+) -> ApiRequest:  # fmt: skip
+    """A form with an idempotency key, so that it may be sent again."""
+    idempotency_key = uuid4().hex if key is None else arguments.idempotency_key(key)
     waited = 0.0 if wait is None else arguments.seconds("wait", wait)
-    headers = {"Idempotency-Key": known_by} | preference(wait)
-    return Ask("POST", path, headers=headers, data=data, files=uploads(photos), silence=silence + waited)
+    headers = {"Idempotency-Key": idempotency_key} | preference(wait)
+    return ApiRequest(
+        "POST", path, headers=headers, data=data, files=uploads(photos), extra_read_timeout=extra_read_timeout + waited
+    )
 
 
 def _json(options: Mapping[str, object]) -> str:
@@ -233,7 +235,7 @@ def _unsendable(value: object) -> None:
 
 
 def _in_path(name: str, given_id: str) -> str:
-    """An id that leads nowhere else."""
+    """An id quoted so that it cannot lead to another path."""
     if not arguments.text(name, given_id):
         raise OptionInvalid(f"{name} is empty.", option=name)
     return quote(given_id, safe="")

@@ -1,4 +1,4 @@
-"""Server-sent events out of bytes (WHATWG HTML 9.2.6), without any reading of its own."""
+"""Parses server-sent events (WHATWG HTML 9.2.6) from bytes that the caller has read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server shows of a registered target."""
+"""Holds the state of a registered target as a server reports it: frozen values made of JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from facefleet.client.answers import Document
 from facefleet.client.faces import Face, faces
-from facefleet.client.values import value
+from facefleet.client.parsing import parse
+from facefleet.client.responses import Document
 from facefleet.client.views import Problem, problem
 
 READY, FAILED = "ready", "failed"
@@ -79,10 +79,10 @@ def template_view(document: Document) -> TemplateView:
     Raises:
         ServerUnreachable: It is none; whatever answered is no gateway.
     """
-    found = tuple(faces(document.get("faces") or ()))
-    return value(TemplateView, document, faces=found, error=problem(document.get("error")))
+    its_faces = tuple(faces(document.get("faces") or ()))
+    return parse(TemplateView, document, faces=its_faces, error=problem(document.get("error")))
 
 
 def template_receipt(document: Document) -> TemplateReceipt:
     """A receipt out of its JSON."""
-    return value(TemplateReceipt, document)
+    return parse(TemplateReceipt, document)

@@ -1,4 +1,4 @@
-"""What a server shows of a task, as values that cannot change.
+"""Holds the state of a task, its events, receipts and usage as a server reports them: frozen values made of JSON.
 
 A field that an older server does not give has its default. What a newer one adds is in ``raw``, and so are words this
 release does not know: a state, a kind or an event is a text.
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, ClassVar
 
-from facefleet.client.answers import Document
-from facefleet.client.values import day, value
+from facefleet.client.parsing import parse, parse_day
+from facefleet.client.responses import Document
 
 SUCCEEDED, FAILED, CANCELED = "succeeded", "failed", "canceled"
 ENDED = frozenset({SUCCEEDED, FAILED, CANCELED})
@@ -53,7 +53,7 @@ class TaskView:
         timings_ms: Step → ms, of the run that succeeded.
         erased_at: When photos and result were erased on request.
         error: Of a failed task, or of the run before the next.
-        output: What it found, where its outcome is no picture.
+        output: The outcome besides the picture, such as the faces that were detected.
         template_id: The registered target it uses, or registers.
         batch_id: The batch it is part of.
         item: Its place in the batch, from 0.
@@ -167,7 +167,7 @@ def task_view(document: Document) -> TaskView:
     Raises:
         ServerUnreachable: It is no task; whatever answered is no gateway.
     """
-    return value(TaskView, document, error=problem(document.get("error")))
+    return parse(TaskView, document, error=problem(document.get("error")))
 
 
 def event(name: str, document: Document) -> Event:
@@ -178,13 +178,13 @@ def event(name: str, document: Document) -> Event:
 
 def receipt(document: Document) -> Receipt:
     """A receipt out of its JSON."""
-    return value(Receipt, document)
+    return parse(Receipt, document)
 
 
 def usage(document: Document) -> Usage:
     """Usage out of its JSON."""
-    with_days = (value(DayUsage, one, date=day(one, "date")) for one in document.get("days", ()))
-    return Usage(first=day(document, "from"), last=day(document, "to"), days=tuple(with_days), raw=document)
+    with_days = (parse(DayUsage, one, date=parse_day(one, "date")) for one in document.get("days", ()))
+    return Usage(first=parse_day(document, "from"), last=parse_day(document, "to"), days=tuple(with_days), raw=document)
 
 
 def problem(document: Document | None) -> Problem | None:

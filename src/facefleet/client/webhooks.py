@@ -1,4 +1,4 @@
-"""What a server tells a receiver: whether it is from the server and fresh, and what it says (Standard Webhooks).
+"""Verifies and reads the messages of a server's webhooks, for the program that receives them (Standard Webhooks).
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -44,7 +44,7 @@ def verify(
     headers: Mapping[str, str], body: bytes, secret: str, *,
     tolerance: float = TOLERANCE_SECONDS, clock: Callable[[], float] = time.time,
 ) -> Notice:  # fmt: skip
-    """Read a message, once it is known to be from the server and fresh.
+    """Check that a message is from the server and fresh, and read it.
 
     Args:
         headers: Of the request; how their names are written does not matter.
@@ -54,15 +54,15 @@ def verify(
         clock: s since 1970.
 
     Raises:
-        SignatureInvalid: It is not signed by a secret of these, or not fresh. Answer 401 and believe nothing of it.
+        SignatureInvalid: It is not signed with any of these secrets, or not fresh. Answer 401 and ignore it.
         RequestError: It is signed, and no message of a task.
     """
     named = {name.lower(): value for name, value in headers.items()}
     message_id = check_signature(named, body, secret, tolerance=tolerance, clock=clock)
     try:
-        said = json.loads(body)
-        timestamp = datetime.fromisoformat(said["timestamp"])
-        return Notice(id=message_id, type=str(said["type"]), timestamp=timestamp, task=task_view(said["data"]))
+        document = json.loads(body)
+        timestamp = datetime.fromisoformat(document["timestamp"])
+        return Notice(id=message_id, type=str(document["type"]), timestamp=timestamp, task=task_view(document["data"]))
     except (ValueError, KeyError, TypeError, AttributeError, ServerUnreachable):
         raise RequestError("The message is signed, but it tells of no task.") from None
 
@@ -70,7 +70,7 @@ def verify(
 def check_signature(
     headers: Mapping[str, str], body: bytes, secret: str, *, tolerance: float, clock: Callable[[], float]
 ) -> str:
-    """The id of a message that is signed and fresh; ``headers`` by their names in small letters.
+    """The id of a message that is signed and fresh; the names of ``headers`` are in lower case.
 
     Raises:
         SignatureInvalid: It is not.

@@ -1,4 +1,4 @@
-"""A batch at a server, as its caller holds it."""
+"""Represents a batch at a server: waits for it, reads its items, saves its results, cancels and erases it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from facefleet.client import arguments, requests
 from facefleet.client.aio.task import AsyncTask
 from facefleet.client.aio.transport import AsyncTransport
 from facefleet.client.batches import BatchReceipt, BatchView, batch_receipt, batch_view
-from facefleet.client.patience import now
+from facefleet.client.retry_policy import now
 from facefleet.client.views import task_view
 from facefleet.errors.client import WaitTimeout
 from facefleet.files import check_output
@@ -22,7 +22,7 @@ _LONGEST_PAUSE_SECONDS = 2.0
 
 
 class AsyncBatch:
-    """One batch. ``view`` is what was seen of it last.
+    """One batch; ``view`` is its state as last fetched.
 
     Every method raises ``ServerUnreachable`` when the server does not answer, and its own error when it refuses.
     """
@@ -41,30 +41,30 @@ class AsyncBatch:
 
     @property
     def status(self) -> str:
-        """``queued``, ``running``, ``ended`` or ``canceled``, when it was seen last."""
+        """``queued``, ``running``, ``ended`` or ``canceled``, as last fetched."""
         return self._view.status
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """State of an item → how many were in it, when it was seen last."""
+        """State of an item → how many were in it, as last fetched."""
         return self._view.counts
 
     @property
     def view(self) -> BatchView:
-        """Everything that was seen last."""
+        """Everything last fetched."""
         return self._view
 
     async def refresh(self) -> AsyncBatch:
-        """Look at it anew."""
+        """Fetch its state."""
         self._view = batch_view(await self._transport.document(requests.of_batch(self.id)))
         return self
 
     async def wait(self, timeout: float = 3600.0, progress: Callable[[BatchView], object] | None = None) -> AsyncBatch:
-        """Wait until every item has ended. Items that failed are no error here: ``counts`` and ``tasks`` tell of them.
+        """Wait until every item has ended. Items that failed are no error here: ``counts`` and ``tasks`` show them.
 
         Args:
             timeout: s to wait at most.
-            progress: Called with each change that is seen meanwhile.
+            progress: Called with each change that is fetched meanwhile.
 
         Raises:
             WaitTimeout: Some have not ended by then; they go on at the server.
@@ -80,17 +80,17 @@ class AsyncBatch:
                 )
             await asyncio.sleep(min(pause, left))
             pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
-            seen = batch_view(await self._transport.document(requests.of_batch(self.id), until))
-            if progress is not None and seen != self._view:
-                progress(seen)
-            self._view = seen
+            view = batch_view(await self._transport.document(requests.of_batch(self.id), until))
+            if progress is not None and view != self._view:
+                progress(view)
+            self._view = view
         return self
 
     async def tasks(self) -> AsyncGenerator[AsyncTask, None]:
         """Its items, in their order, page by page as they are asked for."""
-        async with aclosing(self._transport.pages(requests.tasks(batch=self.id), "tasks")) as found:
-            async for one in found:
-                yield AsyncTask(self._transport, task_view(one))
+        async with aclosing(self._transport.pages(requests.tasks(batch=self.id), "tasks")) as documents:
+            async for document in documents:
+                yield AsyncTask(self._transport, task_view(document))
 
     async def save_results(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write what has succeeded so far to a ZIP file as it comes, whole or not at all.

@@ -1,4 +1,4 @@
-"""The client: photos in; tasks, templates and batches out."""
+"""Offers the API of a server as methods: photos go in; tasks, templates and batches come out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from facefleet.client.aio.batch import AsyncBatch
 from facefleet.client.aio.task import AsyncTask
 from facefleet.client.aio.template import AsyncTemplate
 from facefleet.client.aio.transport import AsyncTransport
-from facefleet.client.answers import Document
 from facefleet.client.batches import batch_view
 from facefleet.client.faces import Face, faces
-from facefleet.client.patience import Patience, now
 from facefleet.client.photos import Photo
 from facefleet.client.requests import Webhook
+from facefleet.client.responses import Document
+from facefleet.client.retry_policy import Patience, now
 from facefleet.client.templates import template_view
 from facefleet.client.views import Usage
 from facefleet.errors.input import OptionInvalid
@@ -31,17 +31,17 @@ class AsyncClient:
     """Talks to one facefleet server.
 
     Every method raises ``ServerUnreachable`` when nothing that is a gateway answers, and the server's own error, a
-    class of ``facefleet.errors``, when it refuses. What is passing is tried again; that never makes anything twice.
+    class of ``facefleet.errors``, when it refuses. What may pass is tried again; that never makes anything twice.
 
     Args:
         url: Of the server, such as ``http://127.0.0.1:8080``.
         api_key: Sent as a bearer token, to this server only.
-        timeout: s that the server may stay silent.
+        timeout: s for connecting, and for each wait for bytes of a response.
         patience: How long to try again while the server is away or refuses for the moment.
         http: A client of your own, for proxies or certificates; you close it.
 
     Raises:
-        OptionInvalid: An argument is none that a client could work with.
+        OptionInvalid: An argument has the wrong type or form.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class AsyncClient:
         patience: Patience | None = None, http: httpx.AsyncClient | None = None,
     ) -> None:  # fmt: skip
         address, authorization = arguments.server_url(url), arguments.authorization(api_key)
-        silence = arguments.seconds("timeout", timeout)
+        read_timeout = arguments.seconds("timeout", timeout)
         if http is not None and not isinstance(http, httpx.AsyncClient):
             raise OptionInvalid("http must be an httpx.AsyncClient.", option="http")
         self._http = httpx.AsyncClient() if http is None else http
         self._owns_http = http is None
-        self._transport = AsyncTransport(address, authorization, self._http, silence, patience or Patience())
+        self._transport = AsyncTransport(address, authorization, self._http, read_timeout, patience or Patience())
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -83,10 +83,10 @@ class AsyncClient:
             consent: You attest that the people shown in the photos agree; the server keeps it. There is no default.
             template: A registered target that is ready, or its id, instead of ``target``.
             more_sources: Sources 1, 2, …; ``source`` is number 0.
-            wait: s that the answer may wait for the end of the task, at most 30; none answers at once.
+            wait: s that the response may wait for the end of the task, at most 30; none by default.
             idempotency_key: A request with the same key and the same content finds the task it has made before.
-            webhook_url: Where the server tells of the task; ``webhooks.verify`` reads what it tells.
-            webhook_events: States to tell of; the terminal ones where not given.
+            webhook_url: Where the server reports the task; ``webhooks.verify`` reads its messages.
+            webhook_events: States to report; the terminal ones where not given.
             options: How to fuse, as `FuseChoices` lists it; the server's defaults where not given.
 
         Returns:
@@ -95,7 +95,7 @@ class AsyncClient:
         Raises:
             ConsentRequired: ``consent`` is not True; nothing was sent.
             FileUnreadable: A path that is no readable file.
-            OptionInvalid: An argument is none that could be sent; nothing was.
+            OptionInvalid: An argument cannot be sent; nothing was.
             FacefleetError: The server refuses.
         """
         chosen = requests.fuse_options(options)
@@ -103,11 +103,11 @@ class AsyncClient:
             "source": [source, *arguments.several("more_sources", more_sources)],
             "target": [] if target is None else [target],
         }
-        ask = requests.fusion(
+        request = requests.fusion(
             photos, chosen, Webhook(url=webhook_url, events=webhook_events), consent=consent, wait=wait,
             key=idempotency_key, template_id=None if template is None else _id_of(template),
         )  # fmt: skip
-        return self._task(await self._transport.document(ask))
+        return self._task(await self._transport.document(request))
 
     async def task(self, task_id: str) -> AsyncTask:
         """A task by its id.
@@ -130,12 +130,12 @@ class AsyncClient:
             created_before: With its time zone.
             batch: Only the items of this batch, in their order.
         """
-        ask = requests.tasks(
+        request = requests.tasks(
             state=state, kind=kind, created_after=created_after, created_before=created_before, batch=batch
         )
-        async with aclosing(self._transport.pages(ask, "tasks")) as found:
-            async for one in found:
-                yield self._task(one)
+        async with aclosing(self._transport.pages(request, "tasks")) as documents:
+            async for document in documents:
+                yield self._task(document)
 
     async def faces(self, image: Photo, *, tiles: bool = False, timeout: float = 60.0) -> list[Face]:
         """The faces of a photo, the largest first; none is an empty list. Nothing of the photo is kept.
@@ -150,8 +150,8 @@ class AsyncClient:
             FacefleetError: The server refuses, or the photo cannot be read.
         """
         until = now() + arguments.seconds("timeout", timeout)
-        ask = requests.faces(image, tiles=tiles, timeout=timeout)
-        task = await self._task(await self._transport.document(ask, until)).wait(max(0.0, until - now()))
+        request = requests.faces(image, tiles=tiles, timeout=timeout)
+        task = await self._task(await self._transport.document(request, until)).wait(max(0.0, until - now()))
         return faces((task.view.output or {}).get("faces", ()))
 
     async def register(
@@ -175,8 +175,8 @@ class AsyncClient:
             FileUnreadable: A path that is no readable file.
             FacefleetError: The server refuses.
         """
-        ask = requests.registration(image, consent=consent, name=name, wait=wait, key=idempotency_key)
-        return self._template(await self._transport.document(ask))
+        request = requests.registration(image, consent=consent, name=name, wait=wait, key=idempotency_key)
+        return self._template(await self._transport.document(request))
 
     async def template(self, template_id: str) -> AsyncTemplate:
         """A template by its id.
@@ -188,9 +188,9 @@ class AsyncClient:
 
     async def templates(self) -> AsyncGenerator[AsyncTemplate, None]:
         """Your templates, the newest first, page by page as they are asked for."""
-        async with aclosing(self._transport.pages(requests.newest("templates"), "templates")) as found:
-            async for one in found:
-                yield self._template(one)
+        async with aclosing(self._transport.pages(requests.first_page("templates"), "templates")) as documents:
+            async for document in documents:
+                yield self._template(document)
 
     async def batch(
         self, *, consent: bool, source: Photo | None = None, sources: Iterable[Photo] = (),
@@ -229,8 +229,8 @@ class AsyncClient:
             "target": requests.several("target", target, targets),
         }
         template_ids = [_id_of(one) for one in requests.several("template", template, templates)]
-        ask = requests.batch(photos, template_ids, chosen, consent=consent, key=idempotency_key)
-        return self._batch(await self._transport.document(ask))
+        request = requests.batch(photos, template_ids, chosen, consent=consent, key=idempotency_key)
+        return self._batch(await self._transport.document(request))
 
     async def get_batch(self, batch_id: str) -> AsyncBatch:
         """A batch by its id.
@@ -242,9 +242,9 @@ class AsyncClient:
 
     async def batches(self) -> AsyncGenerator[AsyncBatch, None]:
         """Your batches, the newest first, page by page as they are asked for."""
-        async with aclosing(self._transport.pages(requests.newest("batches"), "batches")) as found:
-            async for one in found:
-                yield self._batch(one)
+        async with aclosing(self._transport.pages(requests.first_page("batches"), "batches")) as documents:
+            async for document in documents:
+                yield self._batch(document)
 
     async def usage(self, first: date | None = None, last: date | None = None) -> Usage:
         """What you have used, by day and kind.

@@ -1,4 +1,4 @@
-"""A task at a server, as its caller holds it."""
+"""Represents a task at a server: waits for it, follows its events, saves its result, cancels and erases it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from contextlib import aclosing
 from pathlib import Path
 
 from facefleet.client import arguments, requests
-from facefleet.client.aio.following import AsyncFollowing
+from facefleet.client.aio.task_events import AsyncTaskEvents
 from facefleet.client.aio.transport import AsyncTransport
-from facefleet.client.answers import failure
-from facefleet.client.patience import now
+from facefleet.client.responses import failure
+from facefleet.client.retry_policy import now
 from facefleet.client.views import CANCELED, SUCCEEDED, Event, Problem, Receipt, TaskView, receipt, task_view
 from facefleet.errors.client import WaitTimeout
 from facefleet.files import check_output, write_file
 
 
 class AsyncTask:
-    """One task. ``view`` is what was seen of it last.
+    """One task; ``view`` is its state as last fetched.
 
     Every method raises ``ServerUnreachable`` when the server does not answer, and its own error when it refuses.
     """
@@ -38,16 +38,16 @@ class AsyncTask:
 
     @property
     def status(self) -> str:
-        """``queued``, ``running``, ``succeeded``, ``failed`` or ``canceled``, when it was seen last."""
+        """``queued``, ``running``, ``succeeded``, ``failed`` or ``canceled``, as last fetched."""
         return self._view.status
 
     @property
     def view(self) -> TaskView:
-        """Everything that was seen last."""
+        """Everything last fetched."""
         return self._view
 
     async def refresh(self) -> AsyncTask:
-        """Look at it anew."""
+        """Fetch its state."""
         self._view = task_view(await self._transport.document(requests.task(self.id)))
         return self
 
@@ -56,7 +56,7 @@ class AsyncTask:
 
         Args:
             timeout: s to wait at most.
-            progress: Called with each change that is seen meanwhile.
+            progress: Called with each change that is fetched meanwhile.
 
         Raises:
             WaitTimeout: It has not ended by then; it goes on at the server.
@@ -64,10 +64,10 @@ class AsyncTask:
         """
         until = now() + arguments.seconds("timeout", timeout, endless=True)
         if not self._view.ended:
-            async with aclosing(self._followed(until)) as events:
-                async for one in events:
+            async with aclosing(self._follow(until)) as events:
+                async for event in events:
                     if progress is not None:
-                        progress(one.task)
+                        progress(event.task)
         if not self._view.ended:
             raise WaitTimeout(
                 f"The task {self.id} is still {self.status} after {timeout:g} s; it goes on.", task_id=self.id
@@ -76,12 +76,12 @@ class AsyncTask:
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """What happens to it, as it happens, until it ends; first how it stands. A failure is an event, no error."""
-        self._view = await self._whole()
+        self._view = await self._complete_view()
         yield Event(id=self._view.version, name=self.status, task=self._view)
         if not self._view.ended:
-            async with aclosing(self._followed(math.inf)) as events:
-                async for one in events:
-                    yield one
+            async with aclosing(self._follow(math.inf)) as events:
+                async for event in events:
+                    yield event
 
     async def image(self) -> bytes:
         """The result.
@@ -90,7 +90,7 @@ class AsyncTask:
             ResultNotReady: It has not ended.
             ResultUnavailable: It has ended without a result, or the result was deleted.
         """
-        return (await self._transport.answer(requests.task(self.id, "/result", follow=True))).content
+        return (await self._transport.send(requests.task(self.id, "/result", follow=True))).content
 
     async def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the result to a file, whole or not at all.
@@ -98,7 +98,7 @@ class AsyncTask:
         Raises:
             FileExists: There is one already and ``overwrite`` is not given.
             FileUnwritable: The folder is missing or read-only, or the disk is full.
-            FacefleetError: There is no result, as ``image`` tells.
+            FacefleetError: There is no result; see ``image``.
         """
         place = Path(path)
         check_output(place, overwrite=overwrite)
@@ -118,18 +118,18 @@ class AsyncTask:
         """Have the server delete its photos and its result now; a record without them stays."""
         return receipt(await self._transport.document(requests.task(self.id, method="DELETE")))
 
-    async def _followed(self, until: float) -> AsyncGenerator[Event, None]:
-        async with aclosing(AsyncFollowing(self._transport, self.id, self._view.version, until).events()) as events:
-            async for one in events:
-                self._view = one.task
-                yield one
+    async def _follow(self, until: float) -> AsyncGenerator[Event, None]:
+        async with aclosing(AsyncTaskEvents(self._transport, self.id, self._view.version, until).events()) as events:
+            async for event in events:
+                self._view = event.task
+                yield event
 
-    async def _whole(self) -> TaskView:
-        """What was seen last; the answer to a submission says little more than where to look."""
+    async def _complete_view(self) -> TaskView:
+        """The state last fetched, fetched now where only the short response to a submission is known."""
         return self._view if self._view.version else (await self.refresh()).view
 
     async def _succeeded(self) -> AsyncTask:
-        view = await self._whole()
+        view = await self._complete_view()
         if view.status == SUCCEEDED:
             return self
         error = view.error or Problem(code=CANCELED, message="The task was canceled.")

@@ -1,15 +1,15 @@
-"""A registered target at a server, as its caller holds it."""
+"""Represents a registered target at a server: waits until it is ready, reads and deletes it."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
 
 from facefleet.client import arguments, requests
-from facefleet.client.aio.following import AsyncFollowing
+from facefleet.client.aio.task_events import AsyncTaskEvents
 from facefleet.client.aio.transport import AsyncTransport
-from facefleet.client.answers import failure
 from facefleet.client.faces import Face
-from facefleet.client.patience import now
+from facefleet.client.responses import failure
+from facefleet.client.retry_policy import now
 from facefleet.client.templates import READY, TemplateReceipt, TemplateView, template_receipt, template_view
 from facefleet.client.views import Problem
 from facefleet.errors.client import WaitTimeout
@@ -17,7 +17,7 @@ from facefleet.errors.conflict import TemplateFailed
 
 
 class AsyncTemplate:
-    """One template. ``view`` is what was seen of it last.
+    """One template; ``view`` is its state as last fetched.
 
     Every method raises ``ServerUnreachable`` when the server does not answer, and its own error when it refuses:
     ``TemplateNotFound`` where it was deleted.
@@ -37,7 +37,7 @@ class AsyncTemplate:
 
     @property
     def status(self) -> str:
-        """``preparing``, ``ready`` or ``failed``, when it was seen last."""
+        """``preparing``, ``ready`` or ``failed``, as last fetched."""
         return self._view.status
 
     @property
@@ -52,11 +52,11 @@ class AsyncTemplate:
 
     @property
     def view(self) -> TemplateView:
-        """Everything that was seen last."""
+        """Everything last fetched."""
         return self._view
 
     async def refresh(self) -> AsyncTemplate:
-        """Look at it anew."""
+        """Fetch its state."""
         self._view = template_view(await self._transport.document(requests.template(self.id)))
         return self
 
@@ -72,8 +72,8 @@ class AsyncTemplate:
         """
         until = now() + arguments.seconds("timeout", timeout, endless=True)
         if not self._view.prepared:
-            task = AsyncFollowing(self._transport, self._view.task_id, 0, until)
-            async with aclosing(task.events()) as events:
+            changes = AsyncTaskEvents(self._transport, self._view.task_id, 0, until)
+            async with aclosing(changes.events()) as events:
                 async for _ in events:
                     pass
             await self.refresh()
@@ -88,7 +88,7 @@ class AsyncTemplate:
 
     async def image(self) -> bytes:
         """The photo, as it was registered."""
-        return (await self._transport.answer(requests.template(self.id, "/image", follow=True))).content
+        return (await self._transport.send(requests.template(self.id, "/image", follow=True))).content
 
     async def delete(self) -> TemplateReceipt:
         """Have the server delete it and its photo now; tasks that still want to use it fail."""

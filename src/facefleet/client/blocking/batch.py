@@ -1,5 +1,5 @@
 # Derived from aio/batch.py by tools/derive_client.py: change it there.
-"""A batch at a server, as its caller holds it."""
+"""Represents a batch at a server: waits for it, reads its items, saves its results, cancels and erases it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facefleet.client import arguments, requests
 from facefleet.client.batches import BatchReceipt, BatchView, batch_receipt, batch_view
 from facefleet.client.blocking.task import Task
 from facefleet.client.blocking.transport import Transport
-from facefleet.client.patience import now
+from facefleet.client.retry_policy import now
 from facefleet.client.views import task_view
 from facefleet.errors.client import WaitTimeout
 from facefleet.files import check_output
@@ -23,7 +23,7 @@ _LONGEST_PAUSE_SECONDS = 2.0
 
 
 class Batch:
-    """One batch. ``view`` is what was seen of it last.
+    """One batch; ``view`` is its state as last fetched.
 
     Every method raises ``ServerUnreachable`` when the server does not answer, and its own error when it refuses.
     """
@@ -42,30 +42,30 @@ class Batch:
 
     @property
     def status(self) -> str:
-        """``queued``, ``running``, ``ended`` or ``canceled``, when it was seen last."""
+        """``queued``, ``running``, ``ended`` or ``canceled``, as last fetched."""
         return self._view.status
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """State of an item → how many were in it, when it was seen last."""
+        """State of an item → how many were in it, as last fetched."""
         return self._view.counts
 
     @property
     def view(self) -> BatchView:
-        """Everything that was seen last."""
+        """Everything last fetched."""
         return self._view
 
     def refresh(self) -> Batch:
-        """Look at it anew."""
+        """Fetch its state."""
         self._view = batch_view(self._transport.document(requests.of_batch(self.id)))
         return self
 
     def wait(self, timeout: float = 3600.0, progress: Callable[[BatchView], object] | None = None) -> Batch:
-        """Wait until every item has ended. Items that failed are no error here: ``counts`` and ``tasks`` tell of them.
+        """Wait until every item has ended. Items that failed are no error here: ``counts`` and ``tasks`` show them.
 
         Args:
             timeout: s to wait at most.
-            progress: Called with each change that is seen meanwhile.
+            progress: Called with each change that is fetched meanwhile.
 
         Raises:
             WaitTimeout: Some have not ended by then; they go on at the server.
@@ -81,17 +81,17 @@ class Batch:
                 )
             time.sleep(min(pause, left))
             pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.5)
-            seen = batch_view(self._transport.document(requests.of_batch(self.id), until))
-            if progress is not None and seen != self._view:
-                progress(seen)
-            self._view = seen
+            view = batch_view(self._transport.document(requests.of_batch(self.id), until))
+            if progress is not None and view != self._view:
+                progress(view)
+            self._view = view
         return self
 
     def tasks(self) -> Generator[Task, None, None]:
         """Its items, in their order, page by page as they are asked for."""
-        with closing(self._transport.pages(requests.tasks(batch=self.id), "tasks")) as found:
-            for one in found:
-                yield Task(self._transport, task_view(one))
+        with closing(self._transport.pages(requests.tasks(batch=self.id), "tasks")) as documents:
+            for document in documents:
+                yield Task(self._transport, task_view(document))
 
     def save_results(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write what has succeeded so far to a ZIP file as it comes, whole or not at all.

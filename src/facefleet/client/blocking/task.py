@@ -1,5 +1,5 @@
 # Derived from aio/task.py by tools/derive_client.py: change it there.
-"""A task at a server, as its caller holds it."""
+"""Represents a task at a server: waits for it, follows its events, saves its result, cancels and erases it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from contextlib import closing
 from pathlib import Path
 
 from facefleet.client import arguments, requests
-from facefleet.client.answers import failure
-from facefleet.client.blocking.following import Following
+from facefleet.client.blocking.task_events import TaskEvents
 from facefleet.client.blocking.transport import Transport
-from facefleet.client.patience import now
+from facefleet.client.responses import failure
+from facefleet.client.retry_policy import now
 from facefleet.client.views import CANCELED, SUCCEEDED, Event, Problem, Receipt, TaskView, receipt, task_view
 from facefleet.errors.client import WaitTimeout
 from facefleet.files import check_output, write_file
 
 
 class Task:
-    """One task. ``view`` is what was seen of it last.
+    """One task; ``view`` is its state as last fetched.
 
     Every method raises ``ServerUnreachable`` when the server does not answer, and its own error when it refuses.
     """
@@ -39,16 +39,16 @@ class Task:
 
     @property
     def status(self) -> str:
-        """``queued``, ``running``, ``succeeded``, ``failed`` or ``canceled``, when it was seen last."""
+        """``queued``, ``running``, ``succeeded``, ``failed`` or ``canceled``, as last fetched."""
         return self._view.status
 
     @property
     def view(self) -> TaskView:
-        """Everything that was seen last."""
+        """Everything last fetched."""
         return self._view
 
     def refresh(self) -> Task:
-        """Look at it anew."""
+        """Fetch its state."""
         self._view = task_view(self._transport.document(requests.task(self.id)))
         return self
 
@@ -57,7 +57,7 @@ class Task:
 
         Args:
             timeout: s to wait at most.
-            progress: Called with each change that is seen meanwhile.
+            progress: Called with each change that is fetched meanwhile.
 
         Raises:
             WaitTimeout: It has not ended by then; it goes on at the server.
@@ -65,10 +65,10 @@ class Task:
         """
         until = now() + arguments.seconds("timeout", timeout, endless=True)
         if not self._view.ended:
-            with closing(self._followed(until)) as events:
-                for one in events:
+            with closing(self._follow(until)) as events:
+                for event in events:
                     if progress is not None:
-                        progress(one.task)
+                        progress(event.task)
         if not self._view.ended:
             raise WaitTimeout(
                 f"The task {self.id} is still {self.status} after {timeout:g} s; it goes on.", task_id=self.id
@@ -77,12 +77,12 @@ class Task:
 
     def events(self) -> Generator[Event, None, None]:
         """What happens to it, as it happens, until it ends; first how it stands. A failure is an event, no error."""
-        self._view = self._whole()
+        self._view = self._complete_view()
         yield Event(id=self._view.version, name=self.status, task=self._view)
         if not self._view.ended:
-            with closing(self._followed(math.inf)) as events:
-                for one in events:
-                    yield one
+            with closing(self._follow(math.inf)) as events:
+                for event in events:
+                    yield event
 
     def image(self) -> bytes:
         """The result.
@@ -91,7 +91,7 @@ class Task:
             ResultNotReady: It has not ended.
             ResultUnavailable: It has ended without a result, or the result was deleted.
         """
-        return (self._transport.answer(requests.task(self.id, "/result", follow=True))).content
+        return (self._transport.send(requests.task(self.id, "/result", follow=True))).content
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the result to a file, whole or not at all.
@@ -99,7 +99,7 @@ class Task:
         Raises:
             FileExists: There is one already and ``overwrite`` is not given.
             FileUnwritable: The folder is missing or read-only, or the disk is full.
-            FacefleetError: There is no result, as ``image`` tells.
+            FacefleetError: There is no result; see ``image``.
         """
         place = Path(path)
         check_output(place, overwrite=overwrite)
@@ -119,18 +119,18 @@ class Task:
         """Have the server delete its photos and its result now; a record without them stays."""
         return receipt(self._transport.document(requests.task(self.id, method="DELETE")))
 
-    def _followed(self, until: float) -> Generator[Event, None, None]:
-        with closing(Following(self._transport, self.id, self._view.version, until).events()) as events:
-            for one in events:
-                self._view = one.task
-                yield one
+    def _follow(self, until: float) -> Generator[Event, None, None]:
+        with closing(TaskEvents(self._transport, self.id, self._view.version, until).events()) as events:
+            for event in events:
+                self._view = event.task
+                yield event
 
-    def _whole(self) -> TaskView:
-        """What was seen last; the answer to a submission says little more than where to look."""
+    def _complete_view(self) -> TaskView:
+        """The state last fetched, fetched now where only the short response to a submission is known."""
         return self._view if self._view.version else (self.refresh()).view
 
     def _succeeded(self) -> Task:
-        view = self._whole()
+        view = self._complete_view()
         if view.status == SUCCEEDED:
             return self
         error = view.error or Problem(code=CANCELED, message="The task was canceled.")

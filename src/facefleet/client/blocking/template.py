@@ -1,16 +1,16 @@
 # Derived from aio/template.py by tools/derive_client.py: change it there.
-"""A registered target at a server, as its caller holds it."""
+"""Represents a registered target at a server: waits until it is ready, reads and deletes it."""
 
 from __future__ import annotations
 
 from contextlib import closing
 
 from facefleet.client import arguments, requests
-from facefleet.client.answers import failure
-from facefleet.client.blocking.following import Following
+from facefleet.client.blocking.task_events import TaskEvents
 from facefleet.client.blocking.transport import Transport
 from facefleet.client.faces import Face
-from facefleet.client.patience import now
+from facefleet.client.responses import failure
+from facefleet.client.retry_policy import now
 from facefleet.client.templates import READY, TemplateReceipt, TemplateView, template_receipt, template_view
 from facefleet.client.views import Problem
 from facefleet.errors.client import WaitTimeout
@@ -18,7 +18,7 @@ from facefleet.errors.conflict import TemplateFailed
 
 
 class Template:
-    """One template. ``view`` is what was seen of it last.
+    """One template; ``view`` is its state as last fetched.
 
     Every method raises ``ServerUnreachable`` when the server does not answer, and its own error when it refuses:
     ``TemplateNotFound`` where it was deleted.
@@ -38,7 +38,7 @@ class Template:
 
     @property
     def status(self) -> str:
-        """``preparing``, ``ready`` or ``failed``, when it was seen last."""
+        """``preparing``, ``ready`` or ``failed``, as last fetched."""
         return self._view.status
 
     @property
@@ -53,11 +53,11 @@ class Template:
 
     @property
     def view(self) -> TemplateView:
-        """Everything that was seen last."""
+        """Everything last fetched."""
         return self._view
 
     def refresh(self) -> Template:
-        """Look at it anew."""
+        """Fetch its state."""
         self._view = template_view(self._transport.document(requests.template(self.id)))
         return self
 
@@ -73,8 +73,8 @@ class Template:
         """
         until = now() + arguments.seconds("timeout", timeout, endless=True)
         if not self._view.prepared:
-            task = Following(self._transport, self._view.task_id, 0, until)
-            with closing(task.events()) as events:
+            changes = TaskEvents(self._transport, self._view.task_id, 0, until)
+            with closing(changes.events()) as events:
                 for _ in events:
                     pass
             self.refresh()
@@ -89,7 +89,7 @@ class Template:
 
     def image(self) -> bytes:
         """The photo, as it was registered."""
-        return (self._transport.answer(requests.template(self.id, "/image", follow=True))).content
+        return (self._transport.send(requests.template(self.id, "/image", follow=True))).content
 
     def delete(self) -> TemplateReceipt:
         """Have the server delete it and its photo now; tasks that still want to use it fail."""

@@ -1,5 +1,5 @@
 # Derived from aio/transport.py by tools/derive_client.py: change it there.
-"""One server as a client reaches it: every request passes here, is sent again where that helps, or ends as an error."""
+"""Sends the client's requests to one server: sends them again where that helps, and turns refusals into errors."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from typing import TypeVar
 
 import httpx
 
-from facefleet.client.answers import Document, document, outage, passes, refusal
-from facefleet.client.patience import Attempts, Patience, now
-from facefleet.client.requests import Ask
-from facefleet.client.values import page
+from facefleet.client.parsing import parse_page
+from facefleet.client.requests import ApiRequest
+from facefleet.client.responses import Document, document, is_transient, no_response, refusal
+from facefleet.client.retry_policy import Attempts, Patience, now
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import RequestError
 from facefleet.files import whole_file
 
-_LOST = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError)
-_GRACE_SECONDS = 1.0  # an answer that its caller gives up waiting for may be on its way
+_CONNECTION_LOST = (httpx.ReadError, httpx.ReadTimeout, httpx.WriteError, httpx.WriteTimeout, httpx.RemoteProtocolError)
+_GRACE_SECONDS = 1.0  # a response that its caller gives up waiting for may be on its way
 
 T = TypeVar("T")
 
 
 class Transport:
-    """Sends what a client asks for.
+    """Sends requests to one server.
 
     Args:
         url: Of the server, without a slash at its end; may have a path.
         authorization: Value of the header, or none. A redirect to another host goes without it.
         http: Sends requests; closed by whoever opened it.
-        timeout: s that the server may stay silent.
+        timeout: s for connecting, and for each wait for bytes.
         patience: How long to try again.
     """
 
@@ -46,17 +46,17 @@ class Transport:
         self._http = http
         self._timeout = timeout
         self._patience = patience
-        self._was_there = False
+        self._has_answered = False
 
-    def document(self, ask: Ask, until: float = math.inf) -> Document:
-        """The JSON object that is the answer; raises as ``answer`` does."""
-        return document(self.answer(ask, until))
+    def document(self, request: ApiRequest, until: float = math.inf) -> Document:
+        """The JSON object of the response; raises as ``send`` does."""
+        return document(self.send(request, until))
 
-    def answer(self, ask: Ask, until: float = math.inf) -> httpx.Response:
-        """The answer, whole.
+    def send(self, request: ApiRequest, until: float = math.inf) -> httpx.Response:
+        """Send a request and read its whole response.
 
         Args:
-            ask: Sent again while the server is away or refuses for the moment.
+            request: Sent again while the server is away or refuses for the moment.
             until: When the caller gives up, by ``time.monotonic``.
 
         Raises:
@@ -64,68 +64,68 @@ class Transport:
             RequestError: The client is closed.
             FacefleetError: The server refuses; the class is that of its code.
         """
-        return self._read(ask, _whole, until)
+        return self._read(request, _read_whole, until)
 
-    def save(self, ask: Ask, path: Path, *, overwrite: bool) -> None:
-        """Write the answer to a file as it comes, whole or not at all; raises as ``answer`` and ``whole_file`` do."""
+    def save(self, request: ApiRequest, path: Path, *, overwrite: bool) -> None:
+        """Write the response to a file as it arrives, whole or not at all; raises as ``send`` and ``whole_file`` do."""
 
-        def written(answer: httpx.Response) -> None:
+        def write(response: httpx.Response) -> None:
             with whole_file(path, overwrite=overwrite) as stream:
-                for chunk in answer.iter_bytes():
+                for chunk in response.iter_bytes():
                     stream.write(chunk)
 
-        self._read(ask, written)
+        self._read(request, write)
 
-    def pages(self, ask: Ask, name: str) -> Generator[Document, None, None]:
-        """The entries of a list, page by page as they are asked for; raises as ``answer`` does.
+    def pages(self, request: ApiRequest, name: str) -> Generator[Document, None, None]:
+        """The entries of a list, page by page as they are asked for; raises as ``send`` does.
 
         Args:
-            ask: For the first page.
+            request: For the first page.
             name: Of the list in each page.
         """
         while True:
-            found, cursor = page(self.document(ask), name)
-            for one in found:
-                yield one
+            entries, cursor = parse_page(self.document(request), name)
+            for entry in entries:
+                yield entry
             if cursor is None:
                 return
-            ask = replace(ask, params={**ask.params, "cursor": cursor})
+            request = replace(request, params={**request.params, "cursor": cursor})
 
-    def _read(self, ask: Ask, take: Callable[[httpx.Response], T], until: float = math.inf) -> T:
-        """What is taken of the answer; of one that breaks off, it is taken again from the beginning."""
+    def _read(self, request: ApiRequest, read: Callable[[httpx.Response], T], until: float = math.inf) -> T:
+        """What ``read`` makes of the response; one that breaks off is requested and read again from its start."""
         attempts = Attempts(self._patience, until)
         while True:
             try:
-                with self.opened(ask, until) as answer:
-                    return take(answer)
+                with self.opened(request, until) as response:
+                    return read(response)
             except FacefleetError as error:
-                if not passes(error):
+                if not is_transient(error):
                     raise
-                pause = attempts.pause(error, was_there=self._was_there)
+                pause = attempts.pause(error, has_answered=self._has_answered)
             time.sleep(pause)
 
     @contextmanager
-    def opened(self, ask: Ask, until: float = math.inf) -> Iterator[httpx.Response]:
-        """A good answer, at the first attempt, for the caller to read; raises as ``answer`` does."""
+    def opened(self, request: ApiRequest, until: float = math.inf) -> Iterator[httpx.Response]:
+        """A successful response, at the first attempt, for the caller to read; raises as ``send`` does."""
         if self._http.is_closed:
             raise RequestError("This client is closed; make a new one.")
-        silence = min(self._timeout + ask.silence, max(0.0, until - now()) + _GRACE_SECONDS)
+        read_timeout = min(self._timeout + request.extra_read_timeout, max(0.0, until - now()) + _GRACE_SECONDS)
         try:
             with self._http.stream(
-                ask.method, self._url + ask.path, params=ask.params, headers={**self._headers, **ask.headers},
-                data=ask.data, files=ask.files or None, follow_redirects=ask.follow,
-                timeout=httpx.Timeout(self._timeout, read=silence),
-            ) as answer:  # fmt: skip
-                self._was_there = True
-                if not answer.is_success:
-                    answer.read()
-                    raise refusal(answer)
-                yield answer
+                request.method, self._url + request.path, params=request.params,
+                headers={**self._headers, **request.headers}, data=request.data, files=request.files or None,
+                follow_redirects=request.follow, timeout=httpx.Timeout(self._timeout, read=read_timeout),
+            ) as response:  # fmt: skip
+                self._has_answered = True
+                if not response.is_success:
+                    response.read()
+                    raise refusal(response)
+                yield response
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            self._was_there = self._was_there or isinstance(error, _LOST)
-            raise outage(error) from error
+            self._has_answered = self._has_answered or isinstance(error, _CONNECTION_LOST)
+            raise no_response(error) from error
 
 
-def _whole(answer: httpx.Response) -> httpx.Response:
-    answer.read()
-    return answer
+def _read_whole(response: httpx.Response) -> httpx.Response:
+    response.read()
+    return response

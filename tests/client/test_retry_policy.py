@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from facefleet.client.patience import Attempts, Patience, retry_after
+from facefleet.client.retry_policy import Attempts, Patience, retry_after
 from facefleet.errors.client import ServerUnreachable
 from facefleet.errors.outage import Overloaded
 
@@ -25,7 +25,7 @@ class Clock:
 
 
 def pauses(
-    failure: ServerUnreachable | Overloaded, *, was_there: bool = True, until: float = math.inf, jitter: float = 0.0
+    failure: ServerUnreachable | Overloaded, *, has_answered: bool = True, until: float = math.inf, jitter: float = 0.0
 ) -> list[float]:
     """Every pause until it gives up."""
     clock = Clock()
@@ -33,7 +33,7 @@ def pauses(
     found: list[float] = []
     with suppress(type(failure)):
         while True:
-            found.append(attempts.pause(failure, was_there=was_there))
+            found.append(attempts.pause(failure, has_answered=has_answered))
             clock.now += found[-1]
     return found
 
@@ -49,7 +49,7 @@ def test_jitter_takes_up_to_half_of_a_pause() -> None:
 
 
 def test_a_server_that_never_answered_is_given_up_soon() -> None:
-    assert sum(pauses(ServerUnreachable("away"), was_there=False)) <= 2.0
+    assert sum(pauses(ServerUnreachable("away"), has_answered=False)) <= 2.0
 
 
 def test_a_server_that_says_when_is_not_asked_sooner() -> None:

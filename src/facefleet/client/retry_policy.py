@@ -1,4 +1,4 @@
-"""How long a client asks again, and when: pure decisions, the same for both clients."""
+"""Decides whether and when a failed request is sent again; both clients do the waiting themselves."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ now = time.monotonic
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How a client bears a server that is away or refuses for the moment.
+    """How long a client tries again while a server is away or refuses for the moment.
 
     Attributes:
-        total: s from the first attempt of a request until the last may begin; 0 tries once.
-        first: the same for a server that has never answered: a wrong address should be told soon.
+        total: s from the first attempt of a request until the last one may begin; 0 tries once.
+        first: s, the same for a server that has never answered, since a wrong address should be reported soon.
         shortest: s of the first pause; each next one is twice as long, and jitter takes up to half of it.
         longest: s of a pause, unless the server asks for a longer one.
     """
@@ -43,10 +43,10 @@ class Attempts:
     """The attempts of one request.
 
     Args:
-        patience: How long.
-        until: When its caller gives up, by ``clock``.
-        clock: s, never going back.
-        jitter: 0 to 1, anew each time.
+        patience: How long to try.
+        until: When the caller gives up, by ``clock``.
+        clock: Monotonic, s.
+        jitter: Returns a random number from 0 to 1.
     """
 
     def __init__(
@@ -60,29 +60,29 @@ class Attempts:
         self._began = clock()
         self._pause = patience.shortest
 
-    def pause(self, failure: FacefleetError, *, was_there: bool) -> float:
+    def pause(self, failure: FacefleetError, *, has_answered: bool) -> float:
         """s to wait before the next attempt.
 
         Args:
-            failure: Of this attempt; its ``retry_after``, in s, is a pause that the server asks for.
-            was_there: Whether this server has ever answered.
+            failure: The error of this attempt; its ``retry_after``, in s, is a pause that the server asks for.
+            has_answered: Whether this server has ever answered.
 
         Raises:
-            FacefleetError: ``failure``: there is no time for another.
+            FacefleetError: It is ``failure``, as there is no time for another attempt.
         """
         pause = self._pause * (1.0 - 0.5 * self._jitter())
         self._pause = min(self._patience.longest, self._pause * 2)
-        asked = failure.detail.get("retry_after")
-        if isinstance(asked, int | float):
-            pause = max(pause, asked)
-        total = self._patience.total if was_there else min(self._patience.first, self._patience.total)
+        requested = failure.detail.get("retry_after")
+        if isinstance(requested, int | float):
+            pause = max(pause, requested)
+        total = self._patience.total if has_answered else min(self._patience.first, self._patience.total)
         if self._clock() + pause > min(self._until, self._began + total):
             raise failure
         return pause
 
 
 def retry_after(text: str | None) -> float | None:
-    """s that a ``Retry-After`` asks for: a number of them, or a date; none where it says neither."""
+    """The delay in s that a ``Retry-After`` header asks for as a number or a date; None where it has neither."""
     if text is None:
         return None
     if text.strip().isdecimal():
