@@ -40,8 +40,8 @@ from facefleet.config import environment, load
 from facefleet.engine.build import build_engine
 from facefleet.engine.models.registry import Registry
 from facefleet.launcher.embedded import Service
-from facefleet.launcher.ports import HOST, free_ports, status
-from facefleet.launcher.supervisor import Part, Supervisor
+from facefleet.launcher.loopback import HOST, free_ports, http_status
+from facefleet.launcher.supervisor import ManagedProcess, Supervisor
 from facefleet.options import FuseOptions
 from facefleet.tasks.database import Database
 from facefleet.tasks.lanes import Lane
@@ -345,7 +345,9 @@ def bare(folder: Path, broker_url: str) -> Iterator[tuple[int, int]]:
     supervisor = Supervisor(Event())
     command = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--port", str(port), "--no-access-log"]
     variables = {"BARE_FOLDER": str(folder), "BARE_BROKER": broker_url}
-    supervisor.start(Part("bare", command, environment() | variables, lambda: status(port, "/") is not None))
+    supervisor.start(
+        ManagedProcess("bare", command, environment() | variables, lambda: http_status(port, "/") is not None)
+    )
     try:
         assert supervisor.wait_ready(30.0)
         yield supervisor.pids()["bare"], port

@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry
 
 from facefleet.clock import now
 from facefleet.gateway.server import allow_connections
-from facefleet.launcher.ports import HOST
+from facefleet.launcher.loopback import HOST
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.wakes import Waker
 from facefleet.tasks.claims import Claims

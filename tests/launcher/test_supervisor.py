@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from structlog.testing import capture_logs
 
-from facefleet.launcher.supervisor import FIRST_BACKOFF_SECONDS, Part, Supervisor
+from facefleet.launcher.supervisor import FIRST_BACKOFF_SECONDS, ManagedProcess, Supervisor
 
 DEATHS = 5
 
@@ -26,7 +26,7 @@ def test_the_pause_before_a_restart_grows_only_where_a_part_failed(status: int, 
 
     supervisor = Supervisor(stop, clock=lambda: next(ticks) * FIRST_BACKOFF_SECONDS)  # a tick each time it looks
     command = ["/bin/sh", "-c", f"exit {status}"]
-    supervisor.start(Part("part", command, {}, ready=lambda: True, log=tmp_path / "log", ended=ended))
+    supervisor.start(ManagedProcess("part", command, {}, ready=lambda: True, log=tmp_path / "log", ended=ended))
     with capture_logs() as lines:
         supervisor.watch()
     supervisor.shut_down()

@@ -27,7 +27,7 @@ from tests.servers import HOST, PostgresServer, SeaweedServer, ValkeyServer, fre
 from tests.system.proxy import Proxy
 
 from facefleet.config import environment
-from facefleet.launcher.supervisor import Part, Supervisor
+from facefleet.launcher.supervisor import ManagedProcess, Supervisor
 from facefleet.storage.keys import ALL_TENANTS
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
@@ -119,7 +119,7 @@ def running(folder: Path, seed: int) -> Iterator[Stack]:
             }  # fmt: skip
             command = [sys.executable, "-m", "facefleet", name]
             log = folder / "logs" / f"{program}.log"
-            supervisor.start(Part(program, command, found, _ready(urls[program]), log=log))
+            supervisor.start(ManagedProcess(program, command, found, _ready(urls[program]), log=log))
         supervisor.wait_ready(90)
         watch = Thread(target=supervisor.watch)
         watch.start()

@@ -21,7 +21,7 @@ from tests.tasks.fakes import AllRecords
 from facefleet.client import Client
 from facefleet.clock import now
 from facefleet.config import environment
-from facefleet.launcher.supervisor import Part, Supervisor
+from facefleet.launcher.supervisor import ManagedProcess, Supervisor
 from facefleet.tasks.database import Database
 from facefleet.tasks.transitions import State
 from facefleet.tasks.upgrade import upgrade
@@ -69,7 +69,9 @@ class Programs:
         log = self._data / f"{name}-{'old' if old else 'new'}.log"
         command = [sys.executable, "-m", "facefleet", name]
         supervisor = self._running[name] = Supervisor(Event())
-        supervisor.start(Part(name, command, environment() | self._settings | path, lambda: _answers(url), log=log))
+        supervisor.start(
+            ManagedProcess(name, command, environment() | self._settings | path, lambda: _answers(url), log=log)
+        )
         assert supervisor.wait_ready(60)
 
     def replace(self, name: str) -> None:

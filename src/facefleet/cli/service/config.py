@@ -1,4 +1,4 @@
-"""``facefleet config``: the effective settings, where each comes from, and which variable sets it."""
+"""Implements ``facefleet config``, which shows the effective settings and where each comes from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``facefleet demo``: the whole service in a temporary folder, one real fusion through its front door."""
+"""Implements ``facefleet demo``, which runs the whole service in a temporary folder for one fusion over HTTP."""
 
 from __future__ import annotations
 

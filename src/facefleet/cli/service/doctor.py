@@ -1,4 +1,4 @@
-"""``facefleet doctor``: does everything this machine needs really work, and if not, what to do about it.
+"""Implements ``facefleet doctor``, which tries everything that facefleet needs and says what to do where it fails.
 
 Nothing is fetched and nothing is changed, but for a probe file in the folders that must be writable.
 """

@@ -1,4 +1,4 @@
-"""``facefleet gateway``: the HTTP program alone."""
+"""Implements ``facefleet gateway``, which runs the HTTP program alone."""
 
 from __future__ import annotations
 

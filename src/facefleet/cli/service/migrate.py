@@ -1,4 +1,4 @@
-"""``facefleet migrate``: bring the records' schema to this release."""
+"""Implements ``facefleet migrate``, which brings the records' schema to this release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``facefleet up``: the whole service on this machine, until Ctrl-C."""
+"""Implements ``facefleet up``, which runs the whole service on this machine until Ctrl-C."""
 
 from __future__ import annotations
 

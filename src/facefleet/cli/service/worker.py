@@ -1,4 +1,4 @@
-"""``facefleet worker``: the worker program alone."""
+"""Implements ``facefleet worker``, which runs the worker program alone."""
 
 from __future__ import annotations
 

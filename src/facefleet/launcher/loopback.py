@@ -1,4 +1,4 @@
-"""Programs on this machine: ports for them to listen on, and whether they answer."""
+"""Finds free ports on the loopback address and asks programs there whether they answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ANSWER_SECONDS = 1.0
 
 
 def free_ports(*wanted: int) -> Sequence[int]:
-    """Ports to listen on, 0 standing for any; found together, or two of them could be the same.
+    """Ports that are free; 0 stands for any. They are found together, since two found in turn could be the same.
 
     Raises:
         ConfigInvalid: A port is taken.
@@ -34,8 +34,8 @@ def _bound(probe: socket.socket, port: int) -> int:
     return int(probe.getsockname()[1])
 
 
-def status(port: int, path: str) -> int | None:
-    """What a program answers to a GET; none where nobody listens, 0 where somebody does and does not answer."""
+def http_status(port: int, path: str) -> int | None:
+    """The HTTP status of a GET; None where nobody listens on the port, 0 where no answer comes."""
     connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", path)
