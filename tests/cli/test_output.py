@@ -34,7 +34,7 @@ def test_what_is_wrong_with_a_photo_is_told_with_its_path(tmp_path: Path) -> Non
     ],
 )
 def test_what_goes_on_can_be_typed_as_it_is_told(out: Path | None, url: str | None, expected: str) -> None:
-    assert commands.command("wait", "t-1", url, out) == expected
+    assert commands.resume_command("wait", "t-1", url, out) == expected
 
 
 def test_a_result_is_not_written_under_the_name_of_another_type(tmp_path: Path) -> None:

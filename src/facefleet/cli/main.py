@@ -1,4 +1,4 @@
-"""The command line: the commands, and the one place where errors meet the terminal.
+"""Lists the commands of the command line and turns errors into lines, JSON and exit statuses.
 
     0    done
     1    an error of the tree (facefleet.errors), or a check that failed
@@ -24,7 +24,7 @@ import typer
 from facefleet.cli import output
 from facefleet.cli.local import age, faces, fuse, models, samples
 from facefleet.cli.operator import lanes, maintenance, tasks, webhooks
-from facefleet.cli.remote import batch, batches, end, get, submit, templates, usage, wait
+from facefleet.cli.remote import batch, batches, cancel_and_erase, get, submit, templates, usage, wait
 from facefleet.cli.service import config, demo, doctor, gateway, migrate, up, worker
 from facefleet.errors.base import FacefleetError, InternalError
 from facefleet.errors.client import Interrupted
@@ -48,9 +48,9 @@ app.command("batch")(batch.batch)
 app.command("wait")(wait.wait)
 app.command("events")(wait.events)
 app.command("get")(get.get)
-app.command("list")(get.newest)
-app.command("cancel")(end.cancel)
-app.command("erase")(end.erase)
+app.command("list")(get.list_tasks)
+app.command("cancel")(cancel_and_erase.cancel)
+app.command("erase")(cancel_and_erase.erase)
 app.command("usage")(usage.usage)
 app.add_typer(templates.app, name="templates")
 app.add_typer(batches.app, name="batches")
@@ -99,15 +99,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        return _hang_up()
+        return _discard_output()
     except OSError as error:  # stdout is a full disk
-        _hang_up()
+        _discard_output()
         sys.stderr.write(f"error: The output cannot be written: {error.strerror}. [{FileUnwritable.code}]\n")
         return 1
 
 
 def _open_streams() -> None:
-    """A closed stream takes what is written to it; a terminal without × or — is no reason to fail."""
+    """Let output to a closed stream vanish, and spell out characters that a terminal cannot show."""
     sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - for as long as we run
     sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -139,7 +139,7 @@ def _report(error: FacefleetError, as_json: bool) -> int:
         found = {"code": error.code, "message": error.message, "detail": error.detail}
         sys.stdout.write(json.dumps({"error": found}, indent=2, default=str) + "\n")
     elif isinstance(error, Interrupted):
-        _tell_stopped(error)
+        _print_interrupted(error)
     else:
         line = f"error: {output.visible(error.message)} [{error.code}]"
         output.console(stderr=True).print(line, style="red", soft_wrap=True)
@@ -148,14 +148,14 @@ def _report(error: FacefleetError, as_json: bool) -> int:
     return _USAGE if isinstance(error, RequestError) else 1
 
 
-def _tell_stopped(stopped: Interrupted) -> None:
-    """Whoever pressed Ctrl-C knows that; what goes on is news."""
+def _print_interrupted(stopped: Interrupted) -> None:
+    """Print only what goes on at a server: whoever pressed Ctrl-C knows the rest."""
     if stopped.detail:
         output.console(stderr=True).print(output.visible(stopped.message), soft_wrap=True)
 
 
 def _usage(error: typer.TyperException, given: Sequence[str]) -> RequestError:
-    """Click's own complaints in our words; the names of its classes are the only thing it tells them apart by."""
+    """An error of the framework as one of ours; only the name of its class tells what kind it is."""
     kind = type(error).__name__
     message = f"{error.format_message().rstrip('.')}. See `{_path(error, given)} --help`."
     if kind in ("BadParameter", "NoSuchOption", "BadOptionUsage"):
@@ -164,7 +164,7 @@ def _usage(error: typer.TyperException, given: Sequence[str]) -> RequestError:
 
 
 def _path(error: typer.TyperException, given: Sequence[str]) -> str:
-    """The command that was meant; of an option without its value the framework does not say."""
+    """The command that was meant; the framework does not name it for an option without its value."""
     context = getattr(error, "ctx", None)
     if context is not None:
         return str(context.command_path)
@@ -178,7 +178,7 @@ def _path(error: typer.TyperException, given: Sequence[str]) -> str:
 
 
 def _commands(command: object) -> Mapping[str, object]:
-    """Those of a group, by their names."""
+    """The commands of a group by name; none of a command."""
     return getattr(command, "commands", {})
 
 
@@ -193,7 +193,7 @@ def _unexpected(error: Exception) -> FacefleetError:
 
 
 def _log(error: Exception) -> None:
-    """A traceback for whoever asked for one."""
+    """Log the traceback where the log level is `debug`."""
     from facefleet.cli.start import debugging
 
     if debugging():
@@ -202,7 +202,7 @@ def _log(error: Exception) -> None:
         logger(__name__).error("unexpected", exc_info=error)
 
 
-def _hang_up() -> int:
-    """The reader of our output has gone; what is left in the buffer goes nowhere, quietly."""
+def _discard_output() -> int:
+    """Discard what is left in the output buffer, since its reader has gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from facefleet.cli.assign import parse
+from facefleet.cli.assignments import parse_assignments
 from facefleet.options import FuseChoices, FuseOptions, TargetFace
 
 Tiles = Annotated[bool, typer.Option("--tiles", help="Find small faces beside large ones, too; slower.")]
@@ -69,7 +69,7 @@ def _flags(
     """The flags of a fusion in the order of ``--help``, and what they choose."""
     choices: FuseChoices = {
         "strength": strength, "min_strength": min_strength, "shape": shape, "age": age, "source_face": source_face,
-        "target_face": _target_face(target_face), "faces": parse(assign or ()), "tiles": tiles,
+        "target_face": _target_face(target_face), "faces": parse_assignments(assign or ()), "tiles": tiles,
     }  # fmt: skip
     return FusionFlags(choices, tuple(more_sources or ()))
 

@@ -1,4 +1,4 @@
-"""What a command reads and says: input files, the names of outputs, one JSON document, lines for a person."""
+"""Reads input files and prints output for the commands: lines for a person, or one JSON document."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _plain(value: object) -> str:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Where lines for a person go."""
+    """The console for lines for a person."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -45,17 +45,17 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def visible(text: str) -> str:
-    """The text on one line, with what would steer a terminal spelt out: file names may hold anything."""
+    """The text on one line, control characters spelt out, since file names may hold anything."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def local_time(at: datetime | None) -> str:
-    """For a person."""
+    """A local date and time; empty for None."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
 
 
 def fields(shown: Mapping[str, object]) -> None:
-    """A document for a person, one line a field; what says nothing is left out."""
+    """Print a document, one line a field; empty fields are left out."""
     for name, value in shown.items():
         if value not in (None, {}, []):
             text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
@@ -63,7 +63,7 @@ def fields(shown: Mapping[str, object]) -> None:
 
 
 def failure(name: str, message: str, code: str) -> None:
-    """What happened to one of several, on stderr."""
+    """Print the error of one of several on stderr."""
     console(stderr=True).print(visible(f"{name}: {message} [{code}]"), style="red", soft_wrap=True)
 
 
@@ -86,7 +86,7 @@ def read_photo(path: Path, limits: Limits) -> bytes:
 
 
 def typed_photo(path: Path, limits: Limits) -> tuple[bytes, ImageType]:
-    """A photo and its type, by its header; what is wrong with it is told with its path.
+    """A photo and its type by its header; errors name the path.
 
     Raises:
         FileUnreadable: It cannot be read.
@@ -101,7 +101,7 @@ def typed_photo(path: Path, limits: Limits) -> tuple[bytes, ImageType]:
 
 
 def name_path(error: FacefleetError, path: Path) -> None:
-    """Say which file an error is about."""
+    """Add the path to the message and detail of an error."""
     error.message = f"{path}: {error.message}"
     error.detail["path"] = str(path)
 

@@ -1,4 +1,4 @@
-"""What every command does first: read the settings, send logs to stderr."""
+"""Reads the settings and sets up logging to stderr, which every command does first."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def settings(log_level: str = "warning", **overrides: object) -> Settings:
     from facefleet import config
     from facefleet.observability import logs
 
-    found = config.load(**_given(overrides))
-    level = found.logs.level if "level" in found.logs.model_fields_set else log_level
-    logs.configure(level, found.logs.format)
-    return found
+    loaded = config.load(**_given(overrides))
+    level = loaded.logs.level if "level" in loaded.logs.model_fields_set else log_level
+    logs.configure(level, loaded.logs.format)
+    return loaded
 
 
 def _given(overrides: Mapping[str, object]) -> dict[str, object]:
-    found = {name: _given(value) if isinstance(value, dict) else value for name, value in overrides.items()}
-    return {name: value for name, value in found.items() if value is not None and value != {}}
+    nested = {name: _given(value) if isinstance(value, dict) else value for name, value in overrides.items()}
+    return {name: value for name, value in nested.items() if value is not None and value != {}}
 
 
 def debugging() -> bool:

@@ -19,7 +19,7 @@ from tests.client.scripted import Heard, Said, saying
 from tests.gateway.conftest import Door, Work, picture
 from tests.servers import wait_until
 
-from facefleet.cli.remote.names import keep
+from facefleet.cli.remote.result_names import save_names
 from facefleet.client import Client
 from facefleet.media.sniff import ImageType, sniff
 
@@ -202,14 +202,14 @@ def test_whoever_was_stopped_goes_on_into_the_same_folder(
     assert [one["output"] for one in early["items"]] == ["out/anna.jpg", "out/ben.jpg"], "it has ended by now"
     (tmp_path / "out" / "ben.jpg").unlink()
     written = (tmp_path / "out" / "anna.jpg").stat().st_mtime_ns
-    keep(tmp_path / "out", made.id, ["anna.jpg", "ben.jpg"])
+    save_names(tmp_path / "out", made.id, ["anna.jpg", "ben.jpg"])
     done = ask(*command[1:])
     assert (done.status, done.err) == (0, "")
     assert done.out == f"out: 2 of 2 done (batch {made.id})\n"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["anna.jpg", "ben.jpg"]
     assert (tmp_path / "out" / "anna.jpg").stat().st_mtime_ns == written, "what is whole is not written again"
     (tmp_path / "out" / "anna.jpg").write_bytes(b"mine")
-    keep(tmp_path / "out", made.id, ["anna.jpg", "ben.jpg"])
+    save_names(tmp_path / "out", made.id, ["anna.jpg", "ben.jpg"])
     taken = ask(*command[1:], "--json")
     assert (taken.status, taken.document["items"][0]["error"]["code"]) == (1, "file_exists")
     assert (tmp_path / "out" / "anna.jpg").read_bytes() == b"mine"

@@ -1,4 +1,4 @@
-"""``facefleet age``: one photo's face made younger or older, on this machine, without a fusion."""
+"""Implements ``facefleet age``, which makes a face of one photo younger or older on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``facefleet faces``: the faces of a photo, as numbers and as a drawing."""
+"""Implements ``facefleet faces``, which finds the faces of a photo on this machine and lists or draws them."""
 
 from __future__ import annotations
 

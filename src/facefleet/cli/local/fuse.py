@@ -1,4 +1,4 @@
-"""``facefleet fuse``: the face of one photo into another, on this machine, without a service."""
+"""Implements ``facefleet fuse``, which fuses the face of one photo into another on this machine, without a service."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def fuse(
     output.write_picture(out, marked(fused.picture, settings.marks.producer), overwrite=force)
     tell(out, fused, "fused", as_json=as_json)
     if not as_json:
-        _tell_weaker(fused, options.strength)
+        _print_weaker(fused, options.strength)
 
 
 def marked(picture: Picture, producer: str) -> MarkedPicture:
@@ -81,7 +81,7 @@ def tell(out: Path, fusion: Fusion, done: str, *, as_json: bool) -> None:
         output.console().print(f"face {one.index} stays as it was: {one.code}")
 
 
-def _tell_weaker(fusion: Fusion, asked: float) -> None:
+def _print_weaker(fusion: Fusion, asked: float) -> None:
     for face, strength in zip(fusion.faces, fusion.strengths, strict=True):
         if strength < asked:
             output.console().print(

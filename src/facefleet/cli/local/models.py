@@ -1,4 +1,4 @@
-"""``facefleet models``: what weights there are, fetch them, check them."""
+"""Implements ``facefleet models``, which lists, fetches and checks the weights."""
 
 from __future__ import annotations
 

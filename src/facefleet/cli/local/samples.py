@@ -1,4 +1,4 @@
-"""``facefleet samples``: photos to try things on."""
+"""Implements ``facefleet samples``, which fetches photos to try things on."""
 
 from __future__ import annotations
 

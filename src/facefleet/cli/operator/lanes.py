@@ -1,4 +1,4 @@
-"""``facefleet lanes``: what waits where, and which lanes are served."""
+"""Implements ``facefleet lanes``, which shows what waits in each lane and pauses or resumes lanes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facefleet.cli import output
-from facefleet.cli.operator.control import DataOption, ReasonOption, opened, seconds
+from facefleet.cli.operator.records import DataOption, ReasonOption, format_seconds, open_control
 from facefleet.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ LaneArgument = Annotated[str, typer.Argument(metavar="LANE", help="interactive, 
 @app.command("status")
 def status(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show how much waits and runs in each lane, for how long, and which are paused."""
-    with opened(data) as control:
+    with open_control(data) as control:
         _print(control.lanes(), as_json=as_json)
 
 
 @app.command("pause")
 def pause(lane: LaneArgument, reason: ReasonOption = "", data: DataOption = None, as_json: JsonOption = False) -> None:
     """Let workers take nothing more from a lane. What runs goes on; new work is accepted and waits."""
-    with opened(data) as control:
+    with open_control(data) as control:
         control.pause(lane, reason=reason)
         _print(control.lanes(), as_json=as_json)
 
@@ -39,7 +39,7 @@ def pause(lane: LaneArgument, reason: ReasonOption = "", data: DataOption = None
 @app.command("resume")
 def resume(lane: LaneArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Let workers take from a lane again."""
-    with opened(data) as control:
+    with open_control(data) as control:
         control.resume(lane)
         _print(control.lanes(), as_json=as_json)
 
@@ -55,7 +55,7 @@ def _print(lanes: Sequence[LaneStatus], *, as_json: bool) -> None:
         paused = f"paused since {lane.paused_since:%Y-%m-%d %H:%M} UTC" if lane.paused_since else ""
         words = ": ".join(filter(None, (paused, output.visible(lane.reason))))
         table.add_row(
-            f"{lane.track}.{lane.lane}", f"{lane.queued:,}", seconds(lane.oldest_seconds) if lane.queued else "",
+            f"{lane.track}.{lane.lane}", f"{lane.queued:,}", format_seconds(lane.oldest_seconds) if lane.queued else "",
             f"{lane.running:,}", words,
         )  # fmt: skip
     output.console().print(table)

@@ -1,4 +1,4 @@
-"""``facefleet maintenance``: close the door for new work, and open it again."""
+"""Implements ``facefleet maintenance``, which has the gateways refuse new work, or take it again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from facefleet.cli import output
-from facefleet.cli.operator.control import DataOption, ReasonOption, opened
+from facefleet.cli.operator.records import DataOption, ReasonOption, open_control
 from facefleet.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ app = typer.Typer(help="Take no new work for a while; what was accepted goes on.
 @app.command("on")
 def on(reason: ReasonOption = "", data: DataOption = None, as_json: JsonOption = False) -> None:
     """Answer new work with 503 `maintenance`; within a second every gateway does."""
-    with opened(data) as control:
+    with open_control(data) as control:
         control.begin_maintenance(reason)
         _print(control.maintenance(), as_json=as_json)
 
@@ -27,7 +27,7 @@ def on(reason: ReasonOption = "", data: DataOption = None, as_json: JsonOption =
 @app.command("off")
 def off(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Take new work again."""
-    with opened(data) as control:
+    with open_control(data) as control:
         control.end_maintenance()
         _print(control.maintenance(), as_json=as_json)
 
@@ -35,7 +35,7 @@ def off(data: DataOption = None, as_json: JsonOption = False) -> None:
 @app.command("status")
 def status(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show whether new work is taken."""
-    with opened(data) as control:
+    with open_control(data) as control:
         _print(control.maintenance(), as_json=as_json)
 
 

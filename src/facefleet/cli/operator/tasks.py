@@ -1,4 +1,4 @@
-"""``facefleet tasks``: every tenant's tasks, for operators."""
+"""Implements ``facefleet tasks``, with which operators list and change the tasks of every tenant."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facefleet.cli import output
-from facefleet.cli.operator.control import DataOption, opened, seconds
+from facefleet.cli.operator.records import DataOption, format_seconds, open_control
 from facefleet.cli.options import JsonOption
-from facefleet.cli.remote.each import each
+from facefleet.cli.remote.several import change_each
 from facefleet.errors.input import OptionInvalid
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def newest(
     as_json: JsonOption = False,
 ) -> None:
     """List the newest tasks of all tenants."""
-    with opened(data) as control:
+    with open_control(data) as control:
         found = control.tasks.newest(limit, _state(state))
     if as_json:
         output.document({"tasks": [_row(task) for task in found]})
@@ -43,7 +43,7 @@ def newest(
 
     table = Table("task", "state", "age", "tenant", "lane", "runs", "", box=None)
     for task in found:
-        age = seconds((datetime.now(UTC) - task.created_at).total_seconds())
+        age = format_seconds((datetime.now(UTC) - task.created_at).total_seconds())
         error = task.failure.code if task.failure else ""
         words = " ".join(filter(None, (error, "hold" if task.hold else "", "erased" if task.erased_at else "")))
         table.add_row(task.id, task.state, age, task.tenant, task.route.lane, str(task.fence), words)
@@ -53,7 +53,7 @@ def newest(
 @app.command("show")
 def show(task_id: IdArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show everything that the record of a task says."""
-    with opened(data) as control:
+    with open_control(data) as control:
         row = _row(control.tasks.get(task_id))
     if as_json:
         output.document(row)
@@ -65,14 +65,14 @@ def show(task_id: IdArgument, data: DataOption = None, as_json: JsonOption = Fal
 @app.command("requeue")
 def requeue(task_ids: IdsArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Queue failed or canceled tasks again, with all their budgets and their time."""
-    with opened(data) as control:
+    with open_control(data) as control:
         _each(task_ids, control.tasks.requeue, as_json=as_json)
 
 
 @app.command("cancel")
 def cancel(task_ids: IdsArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """End tasks that have not ended; a run under way stops after its present step."""
-    with opened(data) as control:
+    with open_control(data) as control:
         _each(task_ids, control.cancel, as_json=as_json)
 
 
@@ -84,7 +84,7 @@ def hold(
     as_json: JsonOption = False,
 ) -> None:
     """Put tasks under legal hold: nothing of them is deleted, not even on request."""
-    with opened(data) as control:
+    with open_control(data) as control:
         _each(task_ids, _holding(control, on=not off), as_json=as_json)
 
 
@@ -96,7 +96,7 @@ def _each(task_ids: list[str], change: Callable[[str], Task], *, as_json: bool) 
     def words(task: Task) -> str:
         return f"{task.id} is {task.state}{' and held' if task.hold else ''}"
 
-    each(task_ids, change, row=_row, words=words, as_json=as_json)
+    change_each(task_ids, change, row=_row, words=words, as_json=as_json)
 
 
 def _state(name: str | None) -> State | None:

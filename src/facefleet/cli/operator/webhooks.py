@@ -1,4 +1,4 @@
-"""``facefleet webhooks``: what receivers of webhooks need."""
+"""Implements ``facefleet webhooks``, which prints what receivers of webhooks need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import typer
 
 from facefleet.cli import output, start
-from facefleet.cli.operator.control import DataOption
+from facefleet.cli.operator.records import DataOption
 from facefleet.cli.options import JsonOption
 from facefleet.errors.input import ConfigInvalid
 

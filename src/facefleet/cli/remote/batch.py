@@ -1,4 +1,4 @@
-"""``facefleet batch``: one face into many photos by a server, or many faces into one."""
+"""Implements ``facefleet batch``: a server fuses one face into many photos, or many faces into one."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from facefleet import files
 from facefleet.cli import output, start
 from facefleet.cli.options import Force, FusionFlags, JsonOption, fusion_flags
 from facefleet.cli.remote import server
-from facefleet.cli.remote.names import keep
-from facefleet.cli.remote.selection import Selection
+from facefleet.cli.remote.batch_inputs import BatchInputs
+from facefleet.cli.remote.result_names import save_names
 from facefleet.media.limits import image_limits
 
 if TYPE_CHECKING:
-    from facefleet.cli.remote.unpack import Unpacked
+    from facefleet.cli.remote.batch_results import ItemResult
     from facefleet.client import Batch
 
 
@@ -52,7 +52,7 @@ def batch(
     """
     server.check_timeout(timeout)
     settings = start.settings(client={"url": url})
-    chosen = Selection.of(photos, source, target, template or ())
+    chosen = BatchInputs.choose(photos, source, target, template or ())
     types = chosen.check(image_limits(settings.images))
     began = time.monotonic()
     with server.client_of(settings) as client:
@@ -61,49 +61,49 @@ def batch(
             types = types or [server.template_type(client, template_id) for template_id in chosen.template_ids]
             names = chosen.names(types)
             _check_outputs(out, names, force=force)
-        with chosen.naming():
+        with chosen.naming_files():
             made = client.batch(
                 sources=chosen.sources, targets=chosen.targets, templates=chosen.template_ids, consent=True,
                 **fusion.choices,
             )  # fmt: skip
         if out is None:
-            _tell(made, as_json=as_json)
+            _print_id(made, as_json=as_json)
             return
-        from facefleet.cli.remote.unpack import finish
+        from facefleet.cli.remote.batch_results import save_remaining
 
-        with server.going_on("batch", made.id, server.command("batches wait", made.id, url, out, force=force)):
-            keep(out, made.id, names)
+        with server.resumable("batch", made.id, server.resume_command("batches wait", made.id, url, out, force=force)):
+            save_names(out, made.id, names)
             server.wait_for_batch(made, timeout)
-            results = finish(made, out, overwrite=force)
-    _tell_results(made, out, chosen, results, time.monotonic() - began, as_json=as_json)
+            results = save_remaining(made, out, overwrite=force)
+    _print_results(made, out, chosen, results, time.monotonic() - began, as_json=as_json)
     if any(one.output is None for one in results):
         raise typer.Exit(1)
 
 
 def _check_outputs(folder: Path, names: list[str], *, force: bool) -> None:
-    """Before anything is sent."""
+    """Check before anything is sent that every output can be written."""
     output.make_folder(folder)
     for name in names:
         files.check_output(folder / name, overwrite=force)
 
 
-def _tell(made: Batch, *, as_json: bool) -> None:
+def _print_id(made: Batch, *, as_json: bool) -> None:
     if as_json:
         output.document(made.view.raw)
         return
     output.console().print(made.id)
 
 
-def _tell_results(
-    made: Batch, folder: Path, chosen: Selection, results: list[Unpacked], seconds: float, *, as_json: bool
+def _print_results(
+    made: Batch, folder: Path, chosen: BatchInputs, results: list[ItemResult], seconds: float, *, as_json: bool
 ) -> None:
     if as_json:
-        rows = [{"input": str(chosen.inputs[one.item]), **one.told} for one in results]
+        rows = [{"input": str(chosen.inputs[one.item]), **one.document} for one in results]
         output.document({
             "batch_id": made.id, "status": made.status, "counts": made.counts, "items": rows,
             "seconds": round(seconds, 3),
         })  # fmt: skip
         return
-    from facefleet.cli.remote.unpack import tell
+    from facefleet.cli.remote.batch_results import print_outcome
 
-    tell(folder, made, results, lambda one: str(chosen.inputs[one.item]), f" in {seconds:.2f} s")
+    print_outcome(folder, made, results, lambda one: str(chosen.inputs[one.item]), f" in {seconds:.2f} s")

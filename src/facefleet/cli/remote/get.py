@@ -1,4 +1,4 @@
-"""``facefleet get`` and ``facefleet list``: your tasks at a server."""
+"""Implements ``facefleet get`` and ``facefleet list``, which show the caller's tasks at a server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def get(
     """Show how a task stands, without waiting."""
     if out is not None:
         files.check_output(out, overwrite=force)
-    with server.opened(url) as client:
+    with server.open_client(url) as client:
         task = client.task(task_id)
         if out is not None:
             server.save(task, out, overwrite=force)
@@ -37,7 +37,7 @@ def get(
     output.fields(task.view.raw)
 
 
-def newest(
+def list_tasks(
     state: Annotated[str | None, typer.Option(metavar="STATE", help="Only these.")] = None,
     kind: Annotated[str | None, typer.Option(metavar="KIND", help="Only these, such as fuse.")] = None,
     after: Annotated[datetime | None, typer.Option(metavar="TIME", help="Created after; local time.")] = None,
@@ -49,9 +49,9 @@ def newest(
 ) -> None:
     """List your tasks at a server, the newest first."""
     after, before = (time.astimezone() if time is not None else None for time in (after, before))
-    with server.opened(url) as client:
-        wanted = client.tasks(state=state, kind=kind, created_after=after, created_before=before, batch=batch)
-        views = [task.view for task in islice(wanted, limit)]
+    with server.open_client(url) as client:
+        tasks = client.tasks(state=state, kind=kind, created_after=after, created_before=before, batch=batch)
+        views = [task.view for task in islice(tasks, limit)]
     if as_json:
         output.document({"tasks": [view.raw for view in views]})
         return
@@ -60,5 +60,5 @@ def newest(
     table = Table("task", "created", "kind", "", box=None)
     for view in views:
         created = output.local_time(view.created_at)
-        table.add_row(*map(output.visible, (view.task_id, created, view.kind, server.words_of(view))))
+        table.add_row(*map(output.visible, (view.task_id, created, view.kind, server.describe_task(view))))
     output.console().print(table)

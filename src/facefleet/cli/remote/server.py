@@ -1,4 +1,4 @@
-"""What the commands share that talk to a server: its address, a client of it, what is followed on a terminal."""
+"""Gives the commands that talk to a server a client, a progress bar, and messages that say how to go on."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Of the 
 
 LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")]
 
-Show = Callable[[float, str], None]
-"""Is told how far something is, 0 to 1, and in words."""
+ShowProgress = Callable[[float, str], None]
+"""Shows progress from 0 to 1, and a description."""
 
 WAIT_SECONDS = 300.0
 BATCH_SECONDS = 3600.0
 
 
 @contextmanager
-def opened(url: str | None) -> Iterator[Client]:
+def open_client(url: str | None) -> Iterator[Client]:
     """A client of the server that the command line or the settings name."""
     with client_of(start.settings(client={"url": url})) as client:
         yield client
@@ -61,20 +61,20 @@ def template_type(client: Client, template_id: str) -> ImageType:
 
 
 def check_timeout(timeout: float) -> None:
-    """Refuse what is no time to wait.
+    """Refuse a timeout that is not positive and finite.
 
     Raises:
-        OptionInvalid: It is none.
+        OptionInvalid: It is not.
     """
     if not 0 < timeout < math.inf:  # nan is neither
         raise OptionInvalid(f"--timeout must be a number of seconds above 0; it is {timeout:g}.", option="timeout")
 
 
 def save(task: Task, out: Path, *, overwrite: bool) -> None:
-    """Write a result to a file whose name does not promise another type.
+    """Write a result to a file.
 
     Raises:
-        OptionInvalid: It does; nothing is written.
+        OptionInvalid: The file's extension is of another type; nothing is written.
         FacefleetError: There is no result, or the file cannot be written.
     """
     image = task.image()
@@ -83,38 +83,38 @@ def save(task: Task, out: Path, *, overwrite: bool) -> None:
 
 
 def wait(task: Task, timeout: float) -> Task:
-    """The task when it has succeeded; on a terminal one sees how far it is.
+    """Wait until a task has succeeded, with a progress bar on a terminal.
 
     Raises:
         WaitTimeout: It has not ended in time.
         FacefleetError: It failed.
     """
     with _bar() as show:
-        return task.wait(timeout, lambda view: show(view.progress, words_of(view)))
+        return task.wait(timeout, lambda view: show(view.progress, describe_task(view)))
 
 
 def wait_for_batch(batch: Batch, timeout: float) -> Batch:
-    """The batch when all its items have ended; the rest is as of a task.
+    """Wait until all items of a batch have ended, with a progress bar on a terminal.
 
     Raises:
         WaitTimeout: They have not ended in time.
     """
     with _bar() as show:
-        return batch.wait(timeout, lambda view: show(view.done / max(1, view.total), words_of_batch(view)))
+        return batch.wait(timeout, lambda view: show(view.done / max(1, view.total), describe_batch(view)))
 
 
 @contextmanager
-def going_on(kind: str, given_id: str, go_on: str) -> Iterator[None]:
-    """What was begun goes on at the server: whoever is stopped in the block is told its id and how to go on.
+def resumable(kind: str, given_id: str, go_on: str) -> Iterator[None]:
+    """Add the id and the command to go on to errors in the block, since the work goes on at the server.
 
     Args:
-        kind: Of what was begun: ``task``, ``template`` or ``batch``.
-        given_id: Of it.
+        kind: ``task``, ``template`` or ``batch``.
+        given_id: Of the task, template or batch.
         go_on: The command.
 
     Raises:
-        Interrupted: By Ctrl-C.
-        FacefleetError: The server is away, the time is over or the file cannot be written; told with the command.
+        Interrupted: Ctrl-C was pressed.
+        FacefleetError: The server is away, the time is over or the file cannot be written.
     """
     facts = {f"{kind}_id": given_id, "command": go_on}
     try:
@@ -127,8 +127,8 @@ def going_on(kind: str, given_id: str, go_on: str) -> Iterator[None]:
         raise
 
 
-def words_of(view: TaskView) -> str:
-    """How a task stands, for a person."""
+def describe_task(view: TaskView) -> str:
+    """The state of a task in words."""
     if view.error is not None and view.ended:
         return f"{view.status}: {view.error.message} [{view.error.code}]"
     if view.status == "queued" and view.position is not None:
@@ -136,21 +136,21 @@ def words_of(view: TaskView) -> str:
     return f"{view.status}, {view.step}" if view.step else view.status
 
 
-def words_of_batch(view: BatchView) -> str:
-    """How a batch stands, for a person."""
+def describe_batch(view: BatchView) -> str:
+    """The state of a batch in words."""
     counts = ", ".join(f"{count} {state}" for state, count in view.counts.items() if count)
     return f"{view.status}: {counts}" if counts else view.status
 
 
-def command(name: str, given_id: str, url: str | None, out: Path | None = None, *, force: bool = False) -> str:
-    """What to type to go on.
+def resume_command(name: str, given_id: str, url: str | None, out: Path | None = None, *, force: bool = False) -> str:
+    """The command line that goes on with something.
 
     Args:
         name: Of the command.
         given_id: Its argument.
-        url: Of the server, where one was named.
-        out: What to write.
-        force: Whether over what is there.
+        url: Of the server, where one was given.
+        out: File or folder to write.
+        force: Whether existing files may be written over.
     """
     words = ["facefleet", *name.split(), given_id]
     words += ["-o", str(out)] if out is not None else []
@@ -160,7 +160,7 @@ def command(name: str, given_id: str, url: str | None, out: Path | None = None, 
 
 
 @contextmanager
-def _bar() -> Iterator[Show]:
+def _bar() -> Iterator[ShowProgress]:
     if not sys.stderr.isatty():
         yield lambda _, __: None
         return

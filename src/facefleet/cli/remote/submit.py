@@ -1,4 +1,4 @@
-"""``facefleet submit``: a fusion by any server."""
+"""Implements ``facefleet submit``: a server fuses two photos."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ def submit(
             sources[0], photo, template=template, consent=True, more_sources=sources[1:], **fusion.choices,
         )  # fmt: skip
         if out is not None:
-            with server.going_on("task", task.id, server.command("wait", task.id, url, out, force=force)):
+            with server.resumable("task", task.id, server.resume_command("wait", task.id, url, out, force=force)):
                 server.save(server.wait(task, timeout), out, overwrite=force)
-    _tell(out, task, time.monotonic() - began, as_json=as_json)
+    _print(out, task, time.monotonic() - began, as_json=as_json)
 
 
-def _tell(out: Path | None, task: Task, seconds: float, *, as_json: bool) -> None:
+def _print(out: Path | None, task: Task, seconds: float, *, as_json: bool) -> None:
     view = task.view
     if as_json:
-        found: dict[str, Any] = {"task_id": task.id, "status": task.status}
+        document: dict[str, Any] = {"task_id": task.id, "status": task.status}
         if out is not None:
-            found = {"output": str(out)} | found | {"timings_ms": view.timings_ms, "models": view.models}
-        output.document(found | {"seconds": round(seconds, 3)})
+            document = {"output": str(out)} | document | {"timings_ms": view.timings_ms, "models": view.models}
+        output.document(document | {"seconds": round(seconds, 3)})
         return
     if out is None:
         output.console().print(task.id)

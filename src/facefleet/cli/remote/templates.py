@@ -1,4 +1,4 @@
-"""``facefleet templates``: targets that are registered at a server once and fused into many times."""
+"""Implements ``facefleet templates``, which registers, shows and deletes targets at a server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from facefleet import files
 from facefleet.cli import output, start
 from facefleet.cli.options import Force, JsonOption
 from facefleet.cli.remote import server
-from facefleet.cli.remote.each import each
+from facefleet.cli.remote.several import change_each
 from facefleet.errors.base import FacefleetError
 from facefleet.media.limits import image_limits
 from facefleet.media.sniff import ImageType
@@ -45,7 +45,7 @@ def add(
     photo, _ = output.typed_photo(image, limits)
     with server.client_of(settings) as client:
         template = _ready(client.register(photo, consent=True, name=name), timeout, url)
-    _tell(template, as_json=as_json)
+    _print(template, as_json=as_json)
 
 
 @app.command("wait")
@@ -57,15 +57,15 @@ def wait(
 ) -> None:
     """Wait until a template is ready, and print its id; one that failed is an error with its code."""
     server.check_timeout(timeout)
-    with server.opened(url) as client:
+    with server.open_client(url) as client:
         template = _ready(client.template(template_id), timeout, url)
-    _tell(template, as_json=as_json)
+    _print(template, as_json=as_json)
 
 
 @app.command("list")
 def newest(limit: server.LimitOption = 20, url: server.UrlOption = None, as_json: JsonOption = False) -> None:
     """List your templates, the newest first."""
-    with server.opened(url) as client:
+    with server.open_client(url) as client:
         views = [template.view for template in islice(client.templates(), limit)]
     if as_json:
         output.document({"templates": [view.raw for view in views]})
@@ -91,7 +91,7 @@ def show(
     """Show a template, without waiting."""
     if out is not None:
         files.check_output(out, overwrite=force)
-    with server.opened(url) as client:
+    with server.open_client(url) as client:
         template = client.template(template_id)
         if out is not None:
             output.check_extension(out, ImageType(template.view.media_type))
@@ -105,8 +105,8 @@ def show(
 @app.command("delete")
 def delete(template_ids: IdsArgument, url: server.UrlOption = None, as_json: JsonOption = False) -> None:
     """Delete templates and their photos now; tasks that still want to use them fail."""
-    with server.opened(url) as client:
-        each(
+    with server.open_client(url) as client:
+        change_each(
             template_ids, lambda template_id: client.template(template_id).delete(), row=lambda receipt: receipt.raw,
             words=lambda receipt: f"{receipt.template_id} is {receipt.status}", as_json=as_json,
             one="template", many="templates",
@@ -120,7 +120,7 @@ def _ready(template: Template, timeout: float, url: str | None) -> Template:
         WaitTimeout: It is not in time.
         FacefleetError: It failed.
     """
-    with server.going_on("template", template.id, server.command("templates wait", template.id, url)):
+    with server.resumable("template", template.id, server.resume_command("templates wait", template.id, url)):
         try:
             return template.wait(timeout)
         except FacefleetError as error:
@@ -129,7 +129,7 @@ def _ready(template: Template, timeout: float, url: str | None) -> Template:
             raise
 
 
-def _tell(template: Template, *, as_json: bool) -> None:
+def _print(template: Template, *, as_json: bool) -> None:
     if as_json:
         output.document(template.view.raw)
         return

@@ -1,4 +1,4 @@
-"""``facefleet usage``: what you have used of a server, day by day."""
+"""Implements ``facefleet usage``, which shows what the caller has used of a server, day by day."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def usage(
     as_json: JsonOption = False,
 ) -> None:
     """Show what you have used of a server, by day and kind."""
-    with server.opened(url) as client:
+    with server.open_client(url) as client:
         found = client.usage(first.date() if first else None, last.date() if last else None)
     if as_json:
         output.document(found.raw)

@@ -1,4 +1,4 @@
-"""``facefleet wait`` and ``facefleet events``: a task at a server followed to its end."""
+"""Implements ``facefleet wait`` and ``facefleet events``, which follow a task at a server to its end."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def wait(
     server.check_timeout(timeout)
     if out is not None:
         files.check_output(out, overwrite=force)
-    go_on = server.command("wait", task_id, url, out, force=force)
-    with server.opened(url) as client, server.going_on("task", task_id, go_on):
+    go_on = server.resume_command("wait", task_id, url, out, force=force)
+    with server.open_client(url) as client, server.resumable("task", task_id, go_on):
         task = server.wait(client.task(task_id), timeout)
         if out is not None:
             server.save(task, out, overwrite=force)
@@ -41,14 +41,14 @@ def wait(
 
 def events(task_id: server.IdArgument, url: server.UrlOption = None, as_json: JsonOption = False) -> None:
     """Tell what happens to a task, as it happens, until it ends."""
-    found = []
-    go_on = server.command("events", task_id, url)
-    with server.opened(url) as client, server.going_on("task", task_id, go_on):
+    documents = []
+    go_on = server.resume_command("events", task_id, url)
+    with server.open_client(url) as client, server.resumable("task", task_id, go_on):
         for event in client.task(task_id).events():
             if as_json:
-                found.append({"id": event.id, "event": event.name, "task": event.task.raw})
+                documents.append({"id": event.id, "event": event.name, "task": event.task.raw})
             else:
-                line = f"{event.id:>4}  {event.task.progress:>4.0%}  {server.words_of(event.task)}"
+                line = f"{event.id:>4}  {event.task.progress:>4.0%}  {server.describe_task(event.task)}"
                 output.console().print(output.visible(line), soft_wrap=True)
     if as_json:
-        output.document({"events": found})
+        output.document({"events": documents})

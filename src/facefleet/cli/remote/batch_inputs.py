@@ -1,4 +1,4 @@
-"""The photos of a batch as a command line names them, and what their results are called."""
+"""Sorts the photos of ``facefleet batch`` into sources and targets and names the files of their results."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from facefleet.media.sniff import ImageType, Limits
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """What goes into a batch.
+class BatchInputs:
+    """The photos and templates of a batch.
 
     Attributes:
         sources: Whose faces to take.
         targets: Where to put them.
-        template_ids: Where, if the targets are registered ones.
-        inputs: What each item has for itself, or is named by.
+        template_ids: The targets, where they are registered ones.
+        inputs: The photo of each item, after which its result is named.
     """
 
     sources: list[Path]
@@ -31,16 +31,16 @@ class Selection:
     inputs: list[Path]
 
     @classmethod
-    def of(
+    def choose(
         cls, photos: Sequence[Path], source: Path | None, target: Path | None, template_ids: Sequence[str]
-    ) -> Selection:
-        """Photos, and the one thing that they share.
+    ) -> BatchInputs:
+        """Sort photos by the one input that all items share.
 
         Args:
             photos: Of the items; a folder stands for the photos in it.
-            source: Then they are targets.
-            target: Then they are sources.
-            template_ids: Then, too; of several, there is one photo.
+            source: The shared source; then the photos are targets.
+            target: The shared target; then the photos are sources.
+            template_ids: Registered targets; then the photos are sources; several targets take one photo.
 
         Raises:
             RequestError: None or several of the three are given, or several photos and several templates.
@@ -48,17 +48,17 @@ class Selection:
         """
         if [source is not None, target is not None, bool(template_ids)].count(True) != 1:
             raise RequestError("Give one of --source, --target and --template: what all items share.")
-        found = [photo for path in photos for photo in _photos(path)]
+        all_photos = [photo for path in photos for photo in _photos(path)]
         if source is not None:
-            return cls([source], found, [], found)
+            return cls([source], all_photos, [], all_photos)
         if target is not None:
-            return cls(found, [target], [], found)
-        if len(template_ids) > 1 and len(found) > 1:
+            return cls(all_photos, [target], [], all_photos)
+        if len(template_ids) > 1 and len(all_photos) > 1:
             raise RequestError("Several templates take one photo; give several photos one template.")
-        return cls(found, [], list(template_ids), found * len(template_ids))
+        return cls(all_photos, [], list(template_ids), all_photos * len(template_ids))
 
     def check(self, limits: Limits) -> list[ImageType]:
-        """The types of the targets, when every photo is one as the server will find; one is held at a time.
+        """Check every photo as the server will, one in memory at a time, and return the types of the targets.
 
         Raises:
             FileUnreadable: One cannot be read.
@@ -74,7 +74,7 @@ class Selection:
         Args:
             types: Of the targets.
         """
-        found: list[str] = []
+        names: list[str] = []
         taken: set[str] = set()
         for path, media_type in zip(self.inputs, types if len(types) > 1 else [*types] * len(self.inputs), strict=True):
             promised = output.promised_type(path)
@@ -85,12 +85,12 @@ class Selection:
                 number += 1
                 name = f"{stem}-{number}{suffix}"
             taken.add(name.casefold())
-            found.append(name)
-        return found
+            names.append(name)
+        return names
 
     @contextmanager
-    def naming(self) -> Iterator[None]:
-        """Says of a server's refusal which file it is about."""
+    def naming_files(self) -> Iterator[None]:
+        """Add the path of the photo to the server's refusals in the block."""
         try:
             yield
         except FacefleetError as error:
@@ -105,9 +105,9 @@ def _photos(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     try:
-        found = [one for one in path.iterdir() if output.promised_type(one) and one.name[0] != "." and one.is_file()]
+        photos = [one for one in path.iterdir() if output.promised_type(one) and one.name[0] != "." and one.is_file()]
     except OSError as error:
         raise FileUnreadable(f"{path} cannot be read: {files.reason(error)}.", path=str(path)) from None
-    if not found:
+    if not photos:
         raise FileUnreadable(f"The folder {path} has no file that is named as a photo.", path=str(path))
-    return sorted(found)
+    return sorted(photos)

@@ -1,4 +1,4 @@
-"""Commands that change several tasks, templates or batches: each is tried, and what was refused is told at the end."""
+"""Changes several tasks, templates or batches one after the other and reports the refused ones at the end."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from facefleet.errors.base import FacefleetError
 T = TypeVar("T")
 
 
-def each(
+def change_each(
     ids: Sequence[str], change: Callable[[str], T], *,
     row: Callable[[T], object], words: Callable[[T], str], as_json: bool, one: str = "task", many: str = "tasks",
 ) -> None:  # fmt: skip
-    """Change one after the other.
+    """Change one after the other; a refusal does not stop the rest.
 
     Args:
         ids: Of what is changed.
-        change: What is done to one of them.
-        row: What ``--json`` says of one that was changed.
-        words: What a person is told of it.
+        change: Changes one of them.
+        row: What ``--json`` prints of one that was changed.
+        words: The line printed without ``--json``.
         as_json: Whether ``--json`` was given.
-        one: What each of them is.
+        one: What is changed: ``task``, ``template`` or ``batch``.
         many: Its plural.
 
     Raises:
@@ -34,25 +34,27 @@ def each(
     """
     done: list[T] = []
     refused: list[FacefleetError] = []
-    for each_id in ids:
+    for one_id in ids:
         try:
-            done.append(change(each_id))
+            done.append(change(one_id))
         except FacefleetError as error:
-            error.detail.setdefault(f"{one}_id", each_id)
+            error.detail.setdefault(f"{one}_id", one_id)
             refused.append(error)
     if len(ids) == 1 and refused:
         raise refused[0]
     if as_json:
-        errors = [{"code": why.code, "message": why.message, "detail": why.detail} for why in refused]
+        errors = [{"code": error.code, "message": error.message, "detail": error.detail} for error in refused]
         output.document({many: [row(changed) for changed in done], "errors": errors})
     else:
-        _say([words(changed) for changed in done], [(str(why.detail[f"{one}_id"]), why) for why in refused])
+        _print_lines(
+            [words(changed) for changed in done], [(str(error.detail[f"{one}_id"]), error) for error in refused]
+        )
     if refused:
         raise typer.Exit(1)
 
 
-def _say(done: Sequence[str], refused: Sequence[tuple[str, FacefleetError]]) -> None:
+def _print_lines(done: Sequence[str], refused: Sequence[tuple[str, FacefleetError]]) -> None:
     for line in done:
         output.console().print(output.visible(line), soft_wrap=True)
-    for name, why in refused:
-        output.failure(name, why.message, why.code)
+    for name, error in refused:
+        output.failure(name, error.message, error.code)

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from facefleet.assignments import FaceAssignment
-from facefleet.cli.assign import parse
+from facefleet.cli.assignments import parse_assignments
 from facefleet.errors.input import OptionInvalid
 
 from .conftest import Run
 
 
 def test_an_assignment_is_a_source_a_face_of_it_and_a_face_of_the_target() -> None:
-    assert parse(["1:0=2", "0=1"]) == (FaceAssignment(2, 1, 0), FaceAssignment(1, 0, None))
+    assert parse_assignments(["1:0=2", "0=1"]) == (FaceAssignment(2, 1, 0), FaceAssignment(1, 0, None))
 
 
 @pytest.mark.parametrize("text", ["", "1", "=2", "1:=2", "a=b", "1=2=3", "-1=0", "1:0=", "٣=1", "99999=0"])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(OptionInvalid):
-        parse([text])
+        parse_assignments([text])
 
 
 @pytest.mark.usefixtures("models")

@@ -1,4 +1,4 @@
-"""What the operators' commands share: they open the records themselves, so they work while everything else is away."""
+"""Opens the records for the operators' commands, which therefore work while every other part is away."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="For whoever looks n
 
 
 @contextmanager
-def opened(data: Path | None) -> Iterator[Control]:
-    """The operator's hands on the records of the settings.
+def open_control(data: Path | None) -> Iterator[Control]:
+    """Open the records of the settings for an operator's changes.
 
     Raises:
         ConfigInvalid: There are no records here.
@@ -48,8 +48,8 @@ def opened(data: Path | None) -> Iterator[Control]:
         database.close()
 
 
-def seconds(count: float) -> str:
-    """For a person: ``12 s``, ``3 min``, ``5 h``, ``2 d``."""
+def format_seconds(count: float) -> str:
+    """A duration such as ``12 s``, ``3 min``, ``5 h`` or ``2 d``."""
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if count >= 2 * length:
             return f"{count / length:.0f} {unit}"

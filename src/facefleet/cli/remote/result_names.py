@@ -1,4 +1,4 @@
-"""What the pictures of a batch are called in a folder: kept there, hidden, until all are whole, for who goes on."""
+"""Keeps the file names of a batch's results in a hidden file beside them, so that a stopped download can go on."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from facefleet import files
 from facefleet.errors.input import FileUnreadable
 
 
-def keep(folder: Path, batch_id: str, names: Sequence[str]) -> None:
-    """Keep the names of a batch, item by item.
+def save_names(folder: Path, batch_id: str, names: Sequence[str]) -> None:
+    """Write the names of a batch, item by item.
 
     Raises:
         FileUnwritable: The folder is gone or read-only, or the disk is full.
@@ -20,28 +20,28 @@ def keep(folder: Path, batch_id: str, names: Sequence[str]) -> None:
     files.write_file(_place(folder, batch_id), json.dumps(names).encode(), overwrite=True)
 
 
-def kept(folder: Path, batch_id: str) -> list[str] | None:
-    """The names of a batch; none where it was not begun into this folder, or is there already.
+def load_names(folder: Path, batch_id: str) -> list[str] | None:
+    """The names of a batch; None where it was not begun into this folder, or is complete.
 
     Raises:
         FileUnreadable: They cannot be read, or would lead out of the folder.
     """
     place = _place(folder, batch_id)
     try:
-        found = json.loads(place.read_text())
+        names = json.loads(place.read_text())
     except FileNotFoundError:
         return None
     except OSError as error:
         raise FileUnreadable(f"{place} cannot be read: {files.reason(error)}.", path=str(place)) from None
     except ValueError:
-        found = None
-    if not isinstance(found, list) or not all(isinstance(one, str) and _is_plain(one) for one in found):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) and _is_plain(name) for name in names):
         raise FileUnreadable(f"{place} is damaged; delete it to have files named by their numbers.", path=str(place))
-    return found
+    return names
 
 
-def drop(folder: Path, batch_id: str) -> None:
-    """Forget the names, as nothing is left to do.
+def delete_names(folder: Path, batch_id: str) -> None:
+    """Delete the names of a batch that is complete.
 
     Raises:
         FileUnwritable: The folder is read-only by now.

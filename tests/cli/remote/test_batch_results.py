@@ -12,7 +12,7 @@ import httpx
 import pytest
 from tests.client.scripted import Heard, Said, saying
 
-from facefleet.cli.remote.unpack import Unpacked, unpack
+from facefleet.cli.remote.batch_results import ItemResult, unpack
 from facefleet.client import Client
 from facefleet.errors.client import ServerUnreachable
 from facefleet.errors.input import FileUnwritable
@@ -35,7 +35,7 @@ def archive(rows: Any, **entries: bytes) -> bytes:
     return written.getvalue()
 
 
-def unpacked(data: bytes, folder: Path, *, overwrite: bool = False) -> list[Unpacked]:
+def unpacked(data: bytes, folder: Path, *, overwrite: bool = False) -> list[ItemResult]:
     def answer(heard: Heard) -> Said:
         return Said(200, data) if heard.path.endswith("/results") else Said(200, SHOWN)
 
