@@ -1,4 +1,4 @@
-"""Settings: frozen sections, read once by each program's composition root.
+"""Defines every setting and loads them: frozen sections, read once by each program's composition root.
 
 This module is the sole reader of the environment. A value comes from, in this order: a keyword (the command line's
 flags), ``FACEFLEET_<SECTION>__<FIELD>``, the TOML file that ``FACEFLEET_CONFIG`` names, the default. Secrets are
@@ -42,7 +42,7 @@ class _Section(BaseModel):
 
 
 class Records(_Section):
-    """Where the task records live."""
+    """The database of the task records."""
 
     url: SecretStr = Field(
         SecretStr(""),
@@ -53,7 +53,7 @@ class Records(_Section):
 
 
 class Objects(_Section):
-    """Where photos and results live."""
+    """The object store of photos and results."""
 
     url: SecretStr = Field(
         SecretStr(""),
@@ -93,7 +93,7 @@ class Queue(_Section):
     @field_validator("url")
     @classmethod
     def _check_certificates(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
-        """Its clients read from the URL how to check a certificate; left alone, one of them would not check at all."""
+        """Have every client check certificates: they read from the URL how, and one does not by default."""
         parts, ca_file = urlsplit(url.get_secret_value()), info.data.get("ca_file")
         if parts.scheme not in ("redis", "rediss"):
             raise ValueError("queue.url begins with redis:// or rediss://")
@@ -106,7 +106,7 @@ class Queue(_Section):
 
 
 class Gateway(_Section):
-    """The HTTP program."""
+    """The gateway, which is the HTTP program."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="0: any free port")
@@ -125,7 +125,7 @@ class Gateway(_Section):
 
 
 class Worker(_Section):
-    """The program that fuses."""
+    """The worker, which runs the tasks."""
 
     processes: int = Field(1, ge=0, description="processes, supervised by the worker; 0: one per core")
     threads: Count = Field(2, description="tasks at once in each process")
@@ -148,14 +148,14 @@ class Tasks(_Section):
 
 
 class Sweeper(_Section):
-    """What puts right what was lost."""
+    """The sweeper, which re-sends lost tasks and deletes what is due."""
 
     interval: Seconds = Field(1.0, description="s between rounds")
     grace: Seconds = Field(5.0, description="s before a queued record can count as lost by the broker")
 
 
 class Retention(_Section):
-    """How long what is kept; the sweeper deletes what is older, except of tasks under legal hold."""
+    """Terms after which the sweeper deletes photos, results and records, except of tasks under legal hold."""
 
     inputs: Seconds = Field(3600.0, description="s that uploads are kept after their task has ended")
     results: Seconds = Field(7 * 86400.0, description="s that a result is kept after its task has ended")
@@ -165,7 +165,7 @@ class Retention(_Section):
 
 
 class Webhooks(_Section):
-    """Telling other programs what became of their tasks."""
+    """Webhooks, which report tasks to other programs."""
 
     secrets: SecretStr = Field(
         SecretStr(""),
@@ -206,7 +206,7 @@ class Engine(_Section):
 
 
 class Marks(_Section):
-    """What every output says of itself."""
+    """The marks in every output."""
 
     producer: str = Field(
         "facefleet", min_length=1, max_length=256, description="AIGC ContentProducer: the provider's name or code"
@@ -221,7 +221,7 @@ class Client(_Section):
 
 
 class Logs(_Section):
-    """What is written about the running program."""
+    """The log of the program."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line that is written")
     format: Literal["auto", "json", "console"] = Field(
@@ -230,7 +230,7 @@ class Logs(_Section):
 
 
 class Tracing(_Section):
-    """Where spans go."""
+    """The export of trace spans."""
 
     endpoint: str = Field(
         "", description="OTLP over HTTP: `http://collector:4318/v1/traces`; empty: off", pattern=r"^(https?://[^\s@?#]+)?$"
@@ -313,24 +313,24 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        found = [(".".join(str(part) for part in e["loc"]), e["msg"]) for e in error.errors(include_input=False)]
-        raise _invalid(found) from None
+        invalid = [(".".join(str(part) for part in e["loc"]), e["msg"]) for e in error.errors(include_input=False)]
+        raise _invalid(invalid) from None
     except (OSError, ValueError) as error:  # the TOML file, or a section that is not JSON
         raise ConfigInvalid(f"Settings cannot be read: {error}.") from None
 
 
 def _unknown_sections() -> list[str]:
-    """Sections that only the environment speaks of; the framework passes them over in silence."""
+    """Sections that are named in the environment and do not exist; the framework ignores them without an error."""
     names = (name.lower().removeprefix(_PREFIX.lower()) for name in os.environ if name.upper().startswith(_PREFIX))
-    # Without the delimiter it may be what Kubernetes tells of a Service of our name.
+    # A name without the delimiter may be a variable that Kubernetes sets for a Service named facefleet.
     sections = {name.partition(_DELIMITER)[0] for name in names if _DELIMITER in name}
     return sorted(sections - Settings.model_fields.keys())
 
 
-def _invalid(found: list[tuple[str, str]]) -> ConfigInvalid:
-    lines = "; ".join(f"{name}: {reason}" for name, reason in found)
+def _invalid(reasons: list[tuple[str, str]]) -> ConfigInvalid:
+    lines = "; ".join(f"{name}: {reason}" for name, reason in reasons)
     return ConfigInvalid(
-        f"{len(found)} setting(s) cannot be used: {lines}.", settings=[{"name": n, "reason": r} for n, r in found]
+        f"{len(reasons)} setting(s) cannot be used: {lines}.", settings=[{"name": n, "reason": r} for n, r in reasons]
     )
 
 

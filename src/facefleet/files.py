@@ -1,7 +1,7 @@
-"""Files that are written whole or not at all, for whoever writes one: the command line and the client.
+"""Writes files whole or not at all, for the command line and the client.
 
-A file is written beside its place and moved there, so nobody ever sees half of one; an existing file is never touched
-unless its writer allows it, even if it appears meanwhile.
+A file is written under a temporary name in its folder and then moved, so nobody ever sees half of one; an existing file
+is never touched unless the caller allows it, even if it appears meanwhile.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
 
 
 def write_file(path: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write an output that is there in one piece.
+    """Write an output whole or not at all.
 
     Raises:
         FileExists: It is there already and ``overwrite`` is not given.
@@ -77,17 +77,17 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
 
 
 def unwritable(path: Path, error: OSError) -> FileUnwritable:
-    """What the system said about a file that cannot be written."""
+    """The error of a file that cannot be written, with the system's reason."""
     return FileUnwritable(f"{path} cannot be written: {reason(error)}.", path=str(path))
 
 
 def reason(error: OSError) -> str:
-    """What the system said, in its words where it has any."""
+    """The system's message, or the name of the exception where it has none."""
     return error.strerror or type(error).__name__
 
 
 def _move_to_free(part: Path, path: Path) -> None:
-    """A hard link fails where the name is taken, which a rename would not."""
+    """Move a file to a name that is free: a hard link fails where the name is taken, which a rename would not."""
     try:
         path.hardlink_to(part)
     except FileExistsError:
