@@ -136,8 +136,8 @@ def _run(given: list[str], *, as_json: bool) -> int:
 
 def _report(error: FacefleetError, as_json: bool) -> int:
     if as_json:
-        found = {"code": error.code, "message": error.message, "detail": error.detail}
-        sys.stdout.write(json.dumps({"error": found}, indent=2, default=str) + "\n")
+        document = {"code": error.code, "message": error.message, "detail": error.detail}
+        sys.stdout.write(json.dumps({"error": document}, indent=2, default=str) + "\n")
     elif isinstance(error, Interrupted):
         _print_interrupted(error)
     else:

@@ -24,7 +24,7 @@ _SEVERAL_SOURCES = ("more_sources", "assign")
 
 @dataclass(frozen=True, slots=True)
 class FusionFlags:
-    """How to fuse, as a command line says it.
+    """The flags of a fusion that were given.
 
     Attributes:
         choices: The options of the fusion.

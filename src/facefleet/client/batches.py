@@ -52,7 +52,7 @@ class BatchView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReceipt:
-    """What stays of an erased batch.
+    """The receipt of an erased batch, which stays in the records.
 
     Attributes:
         status: ``erased``; ``erasing`` where the store was away and the server goes on by itself.

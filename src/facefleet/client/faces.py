@@ -14,7 +14,7 @@ Point: TypeAlias = "tuple[float, float]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """Where a face is, in px of the upright image."""
+    """The box around a face, in px of the upright image."""
 
     x: float
     y: float
@@ -24,7 +24,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pose:
-    """How a head is turned, in degrees.
+    """The pose of a head, in degrees.
 
     Attributes:
         yaw: Positive when the face is turned to the right side of the image.

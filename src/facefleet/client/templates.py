@@ -59,7 +59,7 @@ class TemplateView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateReceipt:
-    """What stays of a deleted template.
+    """The receipt of a deleted template.
 
     Attributes:
         status: ``deleted``; ``deleting`` where the store was away and the server goes on by itself.

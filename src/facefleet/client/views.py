@@ -111,7 +111,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What stays of an erased task.
+    """The receipt of an erased task, which stays in the records.
 
     Attributes:
         status: ``erased``; ``erasing`` where the store was away and the server goes on by itself.
@@ -153,7 +153,7 @@ class DayUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What was used from one day to another, both included; days without tasks are left out."""
+    """Usage from one day to another, both included; days without tasks are left out."""
 
     first: date
     last: date

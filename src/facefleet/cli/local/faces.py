@@ -39,20 +39,20 @@ def faces(
         files.check_output(draw, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
-    found = engine.faces(data, tiles=tiles)
+    result = engine.faces(data, tiles=tiles)
     if draw is not None:
         output.write_picture(draw, marked(engine.draw(data, tiles=tiles), settings.marks.producer), overwrite=force)
     if as_json:
-        output.document(faces_to_json(found))
+        output.document(faces_to_json(result))
         return
-    _print(found.faces, draw)
+    _print(result.faces, draw)
 
 
-def _print(found: tuple[Face, ...], draw: Path | None) -> None:
+def _print(faces: tuple[Face, ...], draw: Path | None) -> None:
     console = output.console()
-    if not found:
+    if not faces:
         console.print("no face")
-    for face in found:
+    for face in faces:
         box, pose = face.box, face.pose
         console.print(
             f"{face.index}: {box.width:.0f} × {box.height:.0f} px at {box.x:.0f}, {box.y:.0f}; score {face.score:.2f}; "

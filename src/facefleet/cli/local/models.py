@@ -67,13 +67,13 @@ def verify(names: Names = None, as_json: JsonOption = False) -> None:
     registry = open_registry()
     checks = registry.verify(names or None)
     needed = {entry.name for entry in registry.entries(names or None) if entry.required or names}
-    good = all(_good(check, name in needed) for name, found in checks.items() for check in found)
+    good = all(_good(check, name in needed) for name, of_model in checks.items() for check in of_model)
     if as_json:
-        rows = [_check_row(name, check) for name, found in checks.items() for check in found]
+        rows = [_check_row(name, check) for name, of_model in checks.items() for check in of_model]
         output.document({"ok": good, "files": rows})
     else:
-        for name, found in checks.items():
-            for check in found:
+        for name, of_model in checks.items():
+            for check in of_model:
                 output.console().print(_check_line(name, check, name in needed), soft_wrap=True)
     raise typer.Exit(0 if good else 1)
 
@@ -110,8 +110,8 @@ def _row(entry: ModelEntry, checks: tuple[Check, ...]) -> dict[str, object]:
 
 
 def _worst(checks: tuple[Check, ...]) -> str:
-    found = {str(check.state) for check in checks}
-    return next((state for state in ("damaged", "missing") if state in found), "ok")
+    states = {str(check.state) for check in checks}
+    return next((state for state in ("damaged", "missing") if state in states), "ok")
 
 
 def _check_row(name: str, check: Check) -> dict[str, object]:

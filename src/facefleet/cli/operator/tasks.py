@@ -35,14 +35,14 @@ def newest(
 ) -> None:
     """List the newest tasks of all tenants."""
     with open_control(data) as control:
-        found = control.tasks.newest(limit, _state(state))
+        tasks = control.tasks.newest(limit, _state(state))
     if as_json:
-        output.document({"tasks": [_row(task) for task in found]})
+        output.document({"tasks": [_row(task) for task in tasks]})
         return
     from rich.table import Table
 
     table = Table("task", "state", "age", "tenant", "lane", "runs", "", box=None)
-    for task in found:
+    for task in tasks:
         age = format_seconds((datetime.now(UTC) - task.created_at).total_seconds())
         error = task.failure.code if task.failure else ""
         words = " ".join(filter(None, (error, "hold" if task.hold else "", "erased" if task.erased_at else "")))

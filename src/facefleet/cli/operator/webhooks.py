@@ -19,17 +19,17 @@ def secret(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Show the secrets that sign webhooks, the newest first; without any, one is made. Give it to receivers only."""
     from facefleet.webhooks.sign import Signer, secrets_of
 
-    found = secrets_of(start.settings(data=data))
-    if found is None:
+    secrets = secrets_of(start.settings(data=data))
+    if secrets is None:
         raise ConfigInvalid(
             "There is no secret: several gateways may share these records, so set FACEFLEET_WEBHOOKS__SECRETS for all.",
             setting="webhooks.secrets",
         )
-    Signer.of(found)
+    Signer.of(secrets)
     if as_json:
-        output.document({"secrets": found.split()})
+        output.document({"secrets": secrets.split()})
         return
-    sys.stdout.write("\n".join(found.split()) + "\n")
+    sys.stdout.write("\n".join(secrets.split()) + "\n")
 
 
 @app.callback()

@@ -27,9 +27,9 @@ def usage(
 ) -> None:
     """Show what you have used of a server, by day and kind."""
     with server.open_client(url) as client:
-        found = client.usage(first.date() if first else None, last.date() if last else None)
+        total = client.usage(first.date() if first else None, last.date() if last else None)
     if as_json:
-        output.document(found.raw)
+        output.document(total.raw)
         return
     from rich.table import Table
 
@@ -37,7 +37,7 @@ def usage(
     table = Table("day", "kind", box=None)
     for name in names:
         table.add_column(name, justify="right")
-    for day in found.days:
+    for day in total.days:
         counts = day.tasks, day.succeeded, day.failed, day.canceled, day.bytes_in, day.bytes_out
         table.add_row(str(day.date), output.visible(day.kind), *(f"{n:,}" for n in counts), f"{day.seconds:,.1f}")
     output.console().print(table)

@@ -44,23 +44,23 @@ def demo(
         photos = registry.samples([SOURCE, TARGET])
     console.print(f"fusing the face of {photos[SOURCE].name} into {photos[TARGET].name}")
     with tempfile.TemporaryDirectory(prefix="facefleet-demo-") as folder:
-        found = _through_the_door(Path(folder), photos[SOURCE], photos[TARGET], console)
-    files.write_file(out, found.image, overwrite=force)
-    for step, took in found.view.timings_ms.items():
+        fusion = _fuse_over_http(Path(folder), photos[SOURCE], photos[TARGET], console)
+    files.write_file(out, fusion.image, overwrite=force)
+    for step, took in fusion.view.timings_ms.items():
         console.print(f"  {step:<10}{took:8.1f} ms")
-    console.print(f"{out}  {found.seconds:.2f} s from submit to result", soft_wrap=True)
+    console.print(f"{out}  {fusion.seconds:.2f} s from submit to result", soft_wrap=True)
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What came through the door, and how many s that took."""
+class _FetchedResult:
+    """A result fetched over HTTP, and how many s it took."""
 
     view: TaskView
     image: bytes
     seconds: float
 
 
-def _through_the_door(data: Path, source: Path, target: Path, console: Console) -> _Found:
+def _fuse_over_http(data: Path, source: Path, target: Path, console: Console) -> _FetchedResult:
     import httpx
 
     from facefleet.client import Client
@@ -77,6 +77,6 @@ def _through_the_door(data: Path, source: Path, target: Path, console: Console) 
         with httpx.Client(trust_env=False) as http, Client(addresses.gateway, http=http) as client:
             began = time.monotonic()
             task = client.fuse(source, target, consent=True).wait(_TIMEOUT_SECONDS)
-            return _Found(task.view, task.image(), time.monotonic() - began)
+            return _FetchedResult(task.view, task.image(), time.monotonic() - began)
     finally:
         service.close()

@@ -43,7 +43,7 @@ _PARTS = {
 
 
 class State(StrEnum):
-    """What a check found; only ``FAIL`` changes the exit status."""
+    """The outcome of a check; only ``FAIL`` changes the exit status."""
 
     OK = "ok"
     WARN = "warn"
@@ -107,10 +107,10 @@ def _guard(check: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _python() -> Finding:
-    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    version = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     if sys.version_info[:2] < _PYTHON:
-        return Finding("python", State.FAIL, found, "Install Python 3.11 or later.")
-    return Finding("python", State.OK, found)
+        return Finding("python", State.FAIL, version, "Install Python 3.11 or later.")
+    return Finding("python", State.OK, version)
 
 
 def _part(extra: str, packages: dict[str, str]) -> Finding:
@@ -151,10 +151,10 @@ def _folder(check: str, folder: Path, variable: str) -> Finding:
             free = shutil.disk_usage(there).free
     except OSError as error:
         return Finding(check, State.FAIL, f"{folder}: {error.strerror}", f"Make it writable or set {variable}.")
-    found = f"{folder}, {free / 1e9:.1f} GB free"
+    space = f"{folder}, {free / 1e9:.1f} GB free"
     if free < _LITTLE_SPACE:
-        return Finding(check, State.FAIL if free < _NO_SPACE else State.WARN, found, "Free some disk space.")
-    return Finding(check, State.OK, found)
+        return Finding(check, State.FAIL if free < _NO_SPACE else State.WARN, space, "Free some disk space.")
+    return Finding(check, State.OK, space)
 
 
 def _models(settings: Settings) -> Finding:

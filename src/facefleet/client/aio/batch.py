@@ -36,7 +36,7 @@ class AsyncBatch:
 
     @property
     def id(self) -> str:
-        """Of the batch; ``client.get_batch(id)`` finds it again."""
+        """Its id; ``client.get_batch(id)`` finds it again."""
         return self._view.batch_id
 
     @property

@@ -247,7 +247,7 @@ class AsyncClient:
                 yield self._batch(document)
 
     async def usage(self, first: date | None = None, last: date | None = None) -> Usage:
-        """What you have used, by day and kind.
+        """Fetch what you have used, by day and kind.
 
         Args:
             first: UTC; 30 days up to ``last`` where not given.

@@ -41,7 +41,7 @@ class AsyncTaskEvents:
         self._pause = _FIRST_PAUSE_SECONDS
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        """What the caller has not seen, until the task ends or the caller gives up.
+        """Yield the changes that the caller has not seen, until the task ends or the caller gives up.
 
         Raises:
             FacefleetError: The server refuses, or is away for too long.

@@ -32,7 +32,7 @@ class AsyncTemplate:
 
     @property
     def id(self) -> str:
-        """Of the template; ``client.template(id)`` finds it again, ``fuse`` and ``batch`` take either."""
+        """Its id; ``client.template(id)`` finds it again, ``fuse`` and ``batch`` take either."""
         return self._view.template_id
 
     @property

@@ -93,7 +93,7 @@ class AsyncTransport:
     async def _read(
         self, request: ApiRequest, read: Callable[[httpx.Response], Awaitable[T]], until: float = math.inf
     ) -> T:
-        """What ``read`` makes of the response; one that breaks off is requested and read again from its start."""
+        """Send a request and ``read`` its response; one that breaks off is requested and read again from its start."""
         attempts = Attempts(self._patience, until)
         while True:
             try:

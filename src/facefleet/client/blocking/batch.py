@@ -37,7 +37,7 @@ class Batch:
 
     @property
     def id(self) -> str:
-        """Of the batch; ``client.get_batch(id)`` finds it again."""
+        """Its id; ``client.get_batch(id)`` finds it again."""
         return self._view.batch_id
 
     @property

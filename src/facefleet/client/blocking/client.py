@@ -248,7 +248,7 @@ class Client:
                 yield self._batch(document)
 
     def usage(self, first: date | None = None, last: date | None = None) -> Usage:
-        """What you have used, by day and kind.
+        """Fetch what you have used, by day and kind.
 
         Args:
             first: UTC; 30 days up to ``last`` where not given.

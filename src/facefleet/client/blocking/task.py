@@ -34,7 +34,7 @@ class Task:
 
     @property
     def id(self) -> str:
-        """Of the task; ``client.task(id)`` finds it again."""
+        """Its id; ``client.task(id)`` finds it again."""
         return self._view.task_id
 
     @property
@@ -76,7 +76,7 @@ class Task:
         return self._succeeded()
 
     def events(self) -> Generator[Event, None, None]:
-        """What happens to it, as it happens, until it ends; first how it stands. A failure is an event, no error."""
+        """Yield its present state, then each change until it ends. A failure is an event, no error."""
         self._view = self._complete_view()
         yield Event(id=self._view.version, name=self.status, task=self._view)
         if not self._view.ended:

@@ -42,7 +42,7 @@ class TaskEvents:
         self._pause = _FIRST_PAUSE_SECONDS
 
     def events(self) -> Generator[Event, None, None]:
-        """What the caller has not seen, until the task ends or the caller gives up.
+        """Yield the changes that the caller has not seen, until the task ends or the caller gives up.
 
         Raises:
             FacefleetError: The server refuses, or is away for too long.

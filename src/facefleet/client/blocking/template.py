@@ -33,7 +33,7 @@ class Template:
 
     @property
     def id(self) -> str:
-        """Of the template; ``client.template(id)`` finds it again, ``fuse`` and ``batch`` take either."""
+        """Its id; ``client.template(id)`` finds it again, ``fuse`` and ``batch`` take either."""
         return self._view.template_id
 
     @property

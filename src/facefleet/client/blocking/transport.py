@@ -92,7 +92,7 @@ class Transport:
             request = replace(request, params={**request.params, "cursor": cursor})
 
     def _read(self, request: ApiRequest, read: Callable[[httpx.Response], T], until: float = math.inf) -> T:
-        """What ``read`` makes of the response; one that breaks off is requested and read again from its start."""
+        """Send a request and ``read`` its response; one that breaks off is requested and read again from its start."""
         attempts = Attempts(self._patience, until)
         while True:
             try:
