@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from facefleet.config import Images
+from typing import TYPE_CHECKING
+
 from facefleet.media.sniff import Limits
+
+if TYPE_CHECKING:  # loading the settings takes time that `facefleet --help` need not pay
+    from facefleet.config import Images
 
 
 def image_limits(images: Images) -> Limits:
