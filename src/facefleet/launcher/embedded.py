@@ -21,9 +21,11 @@ from facefleet.errors.input import ConfigInvalid, FileUnwritable
 from facefleet.launcher.loopback import HOST, free_ports, http_status
 from facefleet.launcher.supervisor import PRIVATE, STOP_SECONDS, ManagedProcess, Supervisor
 from facefleet.launcher.workers import stop_seconds
+from facefleet.queue.connection import open_client
 from facefleet.tasks.database import Database
 from facefleet.tasks.upgrade import upgrade
 
+_PING_SECONDS = 0.5
 START_SECONDS = 60.0  # a cold cache fetches the models first
 
 
@@ -153,7 +155,7 @@ class Service:
 
 
 def _pings(url: str) -> bool:
-    with redis.Redis.from_url(url, socket_connect_timeout=0.5, socket_timeout=0.5) as client:
+    with open_client(url, timeout=_PING_SECONDS) as client:
         try:
             return bool(client.ping())
         except RedisError:

@@ -7,18 +7,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import ignore_outage
+from facefleet.queue.connection import open_client
 from facefleet.tasks.routes import Route, list_name, routes
 
 _EPOCH = "epoch"
 _UNACKED = "unacked"
 _UNACKED_INDEX = "unacked_index"
+_TIMEOUT_SECONDS = 2.0
 
 
 class Broker:
@@ -35,9 +34,7 @@ class Broker:
     def __init__(self, url: str, *, prefix: str, on_outage: Callable[[], object] = ignore_outage) -> None:
         self._prefix = prefix
         self._on_outage = on_outage
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=2.0, socket_connect_timeout=2.0, decode_responses=True, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = open_client(url, timeout=_TIMEOUT_SECONDS, text=True)
 
     def epoch(self) -> str:
         """The name of the broker's present memory; a broker that came back empty gets a new one."""

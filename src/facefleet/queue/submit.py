@@ -1,4 +1,4 @@
-"""Sending a task's message: its id and its trace context, nothing else."""
+"""Sends the message of a task: its id and its trace context, nothing else."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from redis.exceptions import RedisError
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import ignore_outage
 from facefleet.queue.app import HANDLE
+from facefleet.queue.connection import CircuitBreaker
 from facefleet.tasks.routes import list_name
 from facefleet.tasks.task import Task
-
-AWAY_SECONDS = 1.0  # how long a failure is remembered
 
 
 class Submitter:
@@ -31,15 +30,14 @@ class Submitter:
         self, app: Celery, clock: Callable[[], float] = time.monotonic, on_outage: Callable[[], object] = ignore_outage
     ) -> None:
         self._app = app
-        self._clock = clock
         self._on_outage = on_outage
-        self._away_until = clock()
+        self._breaker = CircuitBreaker(clock)
         self.epoch: str | None = None  # none until the broker was seen
 
     def seen(self, epoch: str) -> None:
         """The broker has just answered, and this is its epoch: a failure before that is forgotten."""
         self.epoch = epoch
-        self._away_until = self._clock()
+        self._breaker.answered()
 
     def send(self, task: Task) -> None:
         """Put the task's message into its list.
@@ -48,7 +46,7 @@ class Submitter:
             QueueUnavailable: The broker did not take it; the record stays, the sweeper sends it later. For a while
                 after that nothing is tried: every request would wait for the same time-out.
         """
-        if self._clock() < self._away_until:
+        if self._breaker.open:
             raise QueueUnavailable("The broker was away a moment ago.", cause="recently")
         name = list_name(task.route)
         headers = {"traceparent": task.traceparent} if task.traceparent else {}
@@ -58,5 +56,5 @@ class Submitter:
             )
         except (KombuError, RedisError, OSError) as error:
             self._on_outage()
-            self._away_until = self._clock() + AWAY_SECONDS
+            self._breaker.failed()
             raise QueueUnavailable("The broker did not take the message.", cause=type(error).__name__) from error

@@ -14,18 +14,17 @@ import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import Metrics
-from facefleet.queue.submit import AWAY_SECONDS
+from facefleet.queue.connection import CircuitBreaker, open_client
 from facefleet.tasks.changes import Committed
 from facefleet.tasks.events import CHANNEL, Wake
 from facefleet.tasks.transitions import Change
 
 _CONNECT_SECONDS = 2.0
 _HEALTH_SECONDS = 10  # between signs of life asked of a silent subscription
-_TIMEOUT_SECONDS = 0.5  # at most once in AWAY_SECONDS; the work goes on after it
+_TIMEOUT_SECONDS = 0.5  # spent at most once in AWAY_SECONDS; the work goes on after it
 
 
 def channel(prefix: str) -> str:
@@ -45,18 +44,14 @@ class Waker:
 
     def __init__(self, url: str, *, prefix: str, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._channel = channel(prefix)
-        self._clock = clock
         self._on_outage = metrics.on_outage("broker")
         self._told, self._untold = (metrics.wakes.labels(outcome) for outcome in ("told", "untold"))
-        self._away_until = clock()
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_SECONDS, socket_connect_timeout=_TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )  # fmt: skip
+        self._breaker = CircuitBreaker(clock)
+        self._redis = open_client(url, timeout=_TIMEOUT_SECONDS)
 
     def __call__(self, wake: Wake) -> bool:
         """Tell; false when the broker did not take it, or was away a moment ago."""
-        told = self._clock() >= self._away_until and self._publish(wake)
+        told = not self._breaker.open and self._publish(wake)
         (self._told if told else self._untold).inc()
         return told
 
@@ -70,7 +65,7 @@ class Waker:
             self._redis.publish(self._channel, wake.encode())
         except (RedisError, OSError):
             self._on_outage()
-            self._away_until = self._clock() + AWAY_SECONDS
+            self._breaker.failed()
             return False
         return True
 
