@@ -149,7 +149,7 @@ def work(engine: Engine) -> Work:
     def working(door: Door) -> int:
         records, store, metrics = door.records, door.parts.store, Metrics(CollectorRegistry())
         runner = Runner(
-            records=records, store=store, handlers=build_handlers(store, metrics, now), engines=FixedEngine(engine),
+            claims=records, store=store, handlers=build_handlers(store, metrics, now), engines=FixedEngine(engine),
             leases=Leases(records, LEASE, now, lambda _: None, metrics), lock=ExclusiveLock(lambda: False),
             retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics, clock=now, producer="acme",
         )  # fmt: skip

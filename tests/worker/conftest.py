@@ -98,7 +98,7 @@ def build(engine: Engine) -> Iterator[Build]:
         clock, kept = FakeClock(), store or ObjectStore(MemoryStore())
         records, metrics = AllRecords(database, clock), Metrics(CollectorRegistry())
         runner = Runner(
-            records=records, store=kept, handlers=build_handlers(kept, metrics, clock),
+            claims=records, store=kept, handlers=build_handlers(kept, metrics, clock),
             engines=engines or FixedEngine(engine), leases=Leases(records, LEASE, clock, lambda _: None, metrics),
             lock=ExclusiveLock(lambda: False), retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics,
             clock=clock, producer="acme studio", jitter=random.Random(1),

@@ -117,7 +117,7 @@ def _build_runner(
     engine.warm()
     store = open_store(settings.objects_url, settings.objects, on_outage=metrics.on_outage("store"))
     return Runner(
-        records=claims,
+        claims=claims,
         store=store,
         handlers=build_handlers(store, metrics, now),
         engines=FixedEngine(engine),

@@ -43,7 +43,7 @@ class Runner:
         jitter: Spreads the delays of retries.
     """
 
-    records: Claims
+    claims: Claims
     store: Store
     handlers: Mapping[Kind, Handler]
     engines: EngineProvider
@@ -82,7 +82,7 @@ class Runner:
         with self.lock.shared():
             if self._run_claimed(task_id, suspect=False):
                 return
-        if not self.records.is_suspect(task_id):
+        if not self.claims.is_suspect(task_id):
             current().event("duplicate")
             _log.info("task.duplicate")
             return
@@ -93,7 +93,7 @@ class Runner:
         """Run the task to its end; false where it could not be claimed."""
         lease = self.engines.lease()  # before the claim: the versions that the claim writes down are those that run
         with span("claim"):
-            task = self.records.claim(
+            task = self.claims.claim(
                 task_id, self.leases.lease, lease.models, suspect=suspect, kinds=self.handlers.keys()
             )  # fmt: skip
         if task is None:
@@ -169,7 +169,7 @@ class Runner:
         key, media_type, size = (result.key, result.media_type.value, result.size) if result else (None, None, 0)
 
         def write() -> bool:
-            return self.records.succeed(
+            return self.claims.succeed(
                 task, key, media_type, timings_ms,
                 bytes_out=size, seconds=seconds, output=outcome.output, beside=outcome.beside,
             )  # fmt: skip
@@ -192,7 +192,7 @@ class Runner:
 
     def _fail(self, run: Run, error: FacefleetError) -> Ending:
         with span("fail"):
-            kept = run.hold.commit_outcome(lambda: self.records.fail(run.task, error))
+            kept = run.hold.commit_outcome(lambda: self.claims.fail(run.task, error))
         _log.info("task.failed", code=error.code, reason=error.message, kept=kept)
         return Ending.FAILED
 
@@ -202,7 +202,7 @@ class Runner:
         run_at, spend, seconds = self.clock() + delay, self.retries.spends(error), round(delay.total_seconds(), 2)
         current().event("retry", code=error.code, seconds=seconds)
         with span("retry"):
-            kept = run.hold.commit_outcome(lambda: self.records.retry(task, error, run_at, spend=spend))
+            kept = run.hold.commit_outcome(lambda: self.claims.retry(task, error, run_at, spend=spend))
         if kept:
             self.metrics.retries.labels(task.kind.value, error.code).inc()
         _log.info("task.retry", code=error.code, seconds=seconds, kept=kept)
