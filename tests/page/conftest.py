@@ -100,6 +100,9 @@ def visitors(chromium: Browser, samples: Mapping[str, Path]) -> Iterator[Visitor
                 )
                 stack.callback(context.close)
             made = Visit(context.new_page(), service, samples)
+            # Playwright catches file choosers only while somebody listens, and does not wait until Chromium does so:
+            # a key pressed right after `expect_file_chooser` could open one that nobody catches, and that ends at once.
+            made.page.on("filechooser", lambda _: None)
             made.page.on("pageerror", lambda error: made.faults.append(str(error)))
             made.page.on("console", lambda said: _note(made, said.type, said.text))
             visits.append(made)

@@ -98,6 +98,23 @@ def test_the_whole_journey_by_keyboard_alone(visitors: Visitor, shared_service: 
     assert shared_service.task(visit.task_id).options["shape"] == 0.55
 
 
+@pytest.mark.parametrize("key", ["Enter", "Space", None])
+def test_a_photo_can_be_chosen_each_time_by_keyboard_and_by_mouse(
+    visitors: Visitor, shared_service: Running, key: str | None
+) -> None:
+    button = "#source .actions button"
+    for _ in range(10):  # a fresh page each: what is only there after a while is not there
+        page = visitors(shared_service).open().page
+        tab_to(page, button)
+        with page.expect_file_chooser() as chooser:
+            if key is None:
+                page.click(button)
+            else:
+                page.keyboard.press(key)
+        assert not chooser.value.is_multiple()
+        page.close()
+
+
 def tab_to(page: Page, selector: str, most: int = 40) -> None:
     for _ in range(most):
         if page.evaluate("(s) => document.activeElement === document.querySelector(s)", selector):
