@@ -16,6 +16,12 @@ from facefleet.engine.models.registry import Registry
 from facefleet.engine.types import ModelFiles
 
 
+def pytest_configure() -> None:
+    """Without a handler `logging` prints warnings by itself, also those of threads that outlive their test."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    _log_to_pytest()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests first: at the end of a parallel run the short ones fill the gaps."""
     items.sort(key=lambda item: "system" not in item.path.parts)
@@ -68,17 +74,37 @@ def receiver() -> Iterator[Receiver]:
     opened.close()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def logging_put_back() -> Iterator[None]:
     """Logging is of the process; the next test gets it as it was."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    names = list(logging.root.manager.loggerDict)
-    levels = {name: logging.getLogger(name).level for name in {*names, "httpx", "celery", "kombu", "alembic"}}
+    levels = {name: found.level for name, found in _loggers()}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name, was in levels.items():
-        logging.getLogger(name).setLevel(was)
-    structlog.reset_defaults()
+    for name, found in _loggers():
+        found.setLevel(levels.get(name, logging.NOTSET))
+    _log_to_pytest()
     structlog.contextvars.clear_contextvars()
+
+
+def _loggers() -> list[tuple[str, logging.Logger]]:
+    known = list(logging.root.manager.loggerDict.items())
+    return [(name, found) for name, found in known if isinstance(found, logging.Logger)]
+
+
+def _log_to_pytest() -> None:
+    """Events become records of ``logging``: pytest shows them with a test that fails, and nobody else does."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )

@@ -233,7 +233,6 @@ def test_every_outcome_is_counted(door: Door, photo: bytes) -> None:
     assert 'facefusion_queue_depth{lane="standard",track="stable"} 1.0' in text
 
 
-@pytest.mark.usefixtures("logging_put_back")
 def test_every_line_of_a_task_carries_its_id(door: Door, photo: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     logs.configure("info", "json")
     task_id = door.submit(source=photo, target=photo).json()["task_id"]

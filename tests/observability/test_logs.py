@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -15,9 +16,6 @@ import pytest
 from facefleet.observability import logs
 
 Lines = Callable[[], list[dict[str, Any]]]
-
-
-pytestmark = pytest.mark.usefixtures("logging_put_back")
 
 
 @pytest.fixture
@@ -154,3 +152,14 @@ def test_a_logger_made_before_the_set_up_follows_it(lines: Lines) -> None:
     logs.configure("info", "json")
     early.info("now")
     assert lines()[0]["logger"] == "facefleet.early"
+
+
+def test_a_stream_that_was_replaced_and_closed_is_written_to_no_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with io.StringIO() as before:
+        monkeypatch.setattr("sys.stderr", before)
+        logs.configure("info", "json")
+        monkeypatch.undo()
+    logs.logger("facefleet").info("late")
+    assert json.loads(capsys.readouterr().err)["event"] == "late"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -41,13 +41,22 @@ def configure(level: str = "info", style: str = "auto") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StderrHandler()
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_renderers(console)))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(severity)
     for name in _LOGGED_FROM_WARNING:
         logging.getLogger(name).setLevel(max(severity, logging.WARNING))
+
+
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to what ``sys.stderr`` is by then: the one of before may be closed, and each line would be a traceback."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; called under the handler's lock."""
+        self.stream = sys.stderr
+        super().emit(record)
 
 
 def mute_library(library: str) -> None:
