@@ -7,13 +7,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.schemas import bring_to_schema
 from tests.servers import PostgresServer, SeaweedServer
 from tests.tasks.fakes import AllRecords, FakeClock
 
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
 from facefleet.tasks.database import Database
-from facefleet.tasks.upgrade import upgrade
 
 
 @pytest.fixture(params=["memory", "local", pytest.param("s3", marks=pytest.mark.needs_server)])
@@ -35,7 +35,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'records.db'}"
     opened = Database(url)
     try:
-        upgrade(opened)
+        bring_to_schema(opened)
         yield opened
     finally:
         opened.close()

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from tests.schemas import bring_to_schema
 from tests.servers import ValkeyServer, wait_until
 from tests.tasks.fakes import AllRecords
 
@@ -35,7 +36,6 @@ from facefleet.storage.store import Store
 from facefleet.tasks.database import Database
 from facefleet.tasks.listing import Listing, Wanted
 from facefleet.tasks.transitions import State
-from facefleet.tasks.upgrade import upgrade
 from facefleet.worker.engines import FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.handlers.table import build_handlers
@@ -84,14 +84,14 @@ def open_door(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Open]:
             queue = {"url": valkey.url, "prefix": uuid4().hex} | overrides.pop("queue", {})
             settings = load(data=tmp_path, queue=queue, sweeper={"interval": 0.05, "grace": 60.0}, **overrides)
             database = Database(settings.records_url)
-            upgrade(database)
+            bring_to_schema(database)
             database.close()
             parts = Parts.build(settings)
             stack.callback(parts.close)
             if store is not None:
                 parts = replace(parts, store=store)
             address = stack.enter_context(served(create(settings, parts)))
-            client = stack.enter_context(httpx.Client(base_url=address, trust_env=False, timeout=30.0))
+            client = stack.enter_context(httpx.Client(base_url=address, trust_env=False, verify=False, timeout=30.0))
             return Door(client, parts, settings)
 
         yield opening

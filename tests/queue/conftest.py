@@ -17,6 +17,7 @@ import redis
 from celery import Celery
 from kombu import Consumer
 from prometheus_client import CollectorRegistry
+from tests.schemas import bring_to_schema
 from tests.servers import ValkeyServer
 from tests.tasks.fakes import AllRecords, FakeClock, a_task
 
@@ -27,7 +28,6 @@ from facefleet.queue.submit import Submitter
 from facefleet.tasks.database import Database
 from facefleet.tasks.routes import Route, list_name
 from facefleet.tasks.task import Task
-from facefleet.tasks.upgrade import upgrade
 from facefleet.upkeep.sweeper import Sweeper
 
 GRACE = timedelta(seconds=5)
@@ -144,7 +144,7 @@ def build(tmp_path: Path) -> Iterator[Build]:
             prefix = f"t{uuid4().hex}"
             database = Database(records)
             stack.callback(database.close)
-            upgrade(database)
+            bring_to_schema(database)
             clock = FakeClock(datetime.now(UTC))  # the broker's own clock is the machine's
             repository = AllRecords(database, clock)
             broker = Broker(server.url, prefix=prefix)

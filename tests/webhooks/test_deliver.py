@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
+from tests.schemas import bring_to_schema
 from tests.servers import wait_until
 from tests.tasks.fakes import AllRecords, FakeClock, a_task
 from tests.webhooks.receivers import Received, Receiver, Reply
@@ -28,7 +29,6 @@ from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries, Delivery, DeliveryState
 from facefleet.tasks.retention_records import RetentionRecords
 from facefleet.tasks.task import Task, Webhook
-from facefleet.tasks.upgrade import upgrade
 from facefleet.webhooks.address import Policy
 from facefleet.webhooks.deliver import LEASE, PER_HOST, Deliverer
 from facefleet.webhooks.post import Poster
@@ -45,7 +45,7 @@ class Post:
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
         self.database = Database(f"sqlite:///{folder / 'records.db'}")
-        upgrade(self.database)
+        bring_to_schema(self.database)
         self.records = AllRecords(self.database, self.clock)
         self.deliveries = Deliveries(self.database, self.clock)
         self.metrics = Metrics(CollectorRegistry())

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 from prometheus_client import CollectorRegistry
+from tests.schemas import bring_to_schema
 from tests.tasks.fakes import LEASE, AllRecords, FakeClock
 
 from facefleet.assignments import SOURCE_ROLES
@@ -26,7 +27,6 @@ from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.routes import choose_route
 from facefleet.tasks.task import Consent, Task
-from facefleet.tasks.upgrade import upgrade
 from facefleet.worker.engines import EngineProvider, FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.handlers.table import build_handlers
@@ -94,7 +94,7 @@ def build(engine: Engine) -> Iterator[Build]:
     ) -> Bench:
         database = Database("sqlite://")
         databases.append(database)
-        upgrade(database)
+        bring_to_schema(database)
         clock, kept = FakeClock(), store or ObjectStore(MemoryStore())
         records, metrics = AllRecords(database, clock), Metrics(CollectorRegistry())
         runner = Runner(

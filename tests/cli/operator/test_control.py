@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from tests.cli.conftest import Run
+from tests.schemas import bring_to_schema
 from tests.tasks.fakes import LEASE, AllRecords, a_task
 
 from facefleet.errors.input import FaceNotFound
 from facefleet.tasks.database import Database
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
-from facefleet.tasks.upgrade import upgrade
 
 
 def now() -> datetime:
@@ -33,7 +33,7 @@ def data(tmp_path: Path) -> Path:
 def tasks(data: Path) -> list[Task]:
     """A failed one, a queued one, and one that is running."""
     database = Database(f"sqlite:///{data / 'records.db'}")
-    upgrade(database)
+    bring_to_schema(database)
     records = AllRecords(database, now)
     made = [records.add(a_task(now())) for _ in range(3)]
     failed, _ = (records.claim(made[number].id, LEASE, {}) for number in (0, 2))

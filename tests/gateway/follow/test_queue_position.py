@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from tests.schemas import bring_to_schema
 from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.outage import StoreUnavailable
@@ -14,7 +15,6 @@ from facefleet.gateway.follow.queue_position import Place, QueuePosition
 from facefleet.tasks.database import Database
 from facefleet.tasks.lane_counts import LaneCounts
 from facefleet.tasks.task import Task
-from facefleet.tasks.upgrade import upgrade
 
 _AWAY = StoreUnavailable("The object store did not answer; try again.")
 
@@ -45,7 +45,7 @@ class Rig:
 @pytest.fixture
 def rig() -> Iterator[Rig]:
     database = Database("sqlite://")
-    upgrade(database)
+    bring_to_schema(database)
     yield Rig(database)
     database.close()
 

@@ -1,0 +1,38 @@
+"""The schema of this release in an empty SQLite database, copied from one that the migrations made once per process."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import cache
+
+from facefleet.tasks.database import Database
+from facefleet.tasks.upgrade import upgrade
+
+
+def bring_to_schema(database: Database) -> None:
+    """As ``upgrade`` leaves it; PostgreSQL gets it from ``PostgresServer.new_database``, and else by the migrations."""
+    if database.engine.dialect.name != "sqlite":
+        upgrade(database)
+        return
+    connection = database.engine.raw_connection()
+    try:
+        inside = connection.driver_connection
+        assert isinstance(inside, sqlite3.Connection)
+        journal = inside.execute("PRAGMA journal_mode").fetchone()[0]
+        _template().backup(inside)
+        inside.execute(f"PRAGMA journal_mode={journal}")
+    finally:
+        connection.close()
+
+
+@cache
+def _template() -> sqlite3.Connection:
+    database = Database("sqlite://")
+    upgrade(database)
+    made = sqlite3.connect(":memory:", check_same_thread=False)
+    connection = database.engine.raw_connection()
+    assert isinstance(connection.driver_connection, sqlite3.Connection)
+    connection.driver_connection.backup(made)
+    connection.close()
+    database.close()
+    return made
