@@ -26,6 +26,13 @@ from facefleet.tasks.task import Task
 LEASE_SECONDS = 2.0
 
 
+# Of a service that hardly waits: whatever dies is missed within seconds, not minutes.
+IMPATIENT = {
+    "FACEFLEET_WORKER__LEASE": str(LEASE_SECONDS), "FACEFLEET_SWEEPER__INTERVAL": "0.2",
+    "FACEFLEET_SWEEPER__GRACE": "2", "FACEFLEET_LOGS__FORMAT": "json",
+}  # fmt: skip
+
+
 class Running:
     """A service that is up, its parts by name, and its records as the service sees them."""
 
@@ -75,11 +82,9 @@ class Running:
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder, and a service whose patience is short enough for a test."""
-    monkeypatch.setenv("FACEFLEET_WORKER__LEASE", str(LEASE_SECONDS))
-    monkeypatch.setenv("FACEFLEET_SWEEPER__INTERVAL", "0.2")
-    monkeypatch.setenv("FACEFLEET_SWEEPER__GRACE", "2")
-    monkeypatch.setenv("FACEFLEET_LOGS__FORMAT", "json")
+    """A data folder, and settings short enough for a test."""
+    for name, value in IMPATIENT.items():
+        monkeypatch.setenv(name, value)
     return tmp_path / "data"
 
 
@@ -97,7 +102,7 @@ def photos(samples: Mapping[str, Path]) -> tuple[bytes, bytes]:
     """A real source, and a real target so large that its task can be caught running."""
     target = cv2.imread(str(samples["grace_hopper"]))
     assert target is not None
-    large = np.asarray(cv2.resize(target, None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC))
+    large = np.asarray(cv2.resize(target, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC))
     done, data = cv2.imencode(".png", large)
     assert done
     return samples["astronaut"].read_bytes(), data.tobytes()
