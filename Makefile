@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 OUT ?= out
 PYTEST := $(BIN)/python -m pytest
 
+# Where the environment forbids it, each of the hundreds of programs that the tests start compiles the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test system fuzz page check fix bench bench-identity bench-service bench-streams bench-batches lock clean
 
