@@ -28,6 +28,7 @@ from facefleet.gateway.app import create
 from facefleet.gateway.follow import changes as waiting
 from facefleet.gateway.routes import events
 from facefleet.queue.wakes import channel
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 LEASE = timedelta(minutes=1)
@@ -225,7 +226,7 @@ def test_a_stream_outlives_an_outage_of_the_records(door: Door, monkeypatch: pyt
     with following(door, task_id) as reader:
         wait_until(lambda: reader.names == ["queued"], "what is")
         with monkeypatch.context() as patch:
-            patch.setattr(AllRecords, "of_ids", away)
+            patch.setattr(TaskRepository, "of_ids", away)
             claim(door, task_id)
             wait_until(lambda: bool(met), "the reader met the outage")
         door.client.post(f"/v1/tasks/{task_id}/cancel")

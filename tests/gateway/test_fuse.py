@@ -10,13 +10,13 @@ import httpx
 import pytest
 from obstore.store import MemoryStore
 from tests.gateway.conftest import Door, Open, picture
-from tests.tasks.fakes import AllRecords
 
 from facefleet.config import load
 from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreUnavailable
 from facefleet.gateway.parts import Parts
 from facefleet.observability import logs
 from facefleet.storage.store import Content, ObjectStore
+from facefleet.tasks.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 
@@ -185,9 +185,9 @@ def test_where_nobody_knows_of_a_commit_the_uploads_stay_and_the_key_tells(
     door: Door, photo: bytes, monkeypatch: pytest.MonkeyPatch, committed: bool
 ) -> None:
     """The answer to a commit is lost; whoever repeats the request finds its task, or makes it, and its photos."""
-    add = AllRecords.add
+    add = TaskRepository.add
 
-    def lost(records: AllRecords, task: Task) -> Task:
+    def lost(records: TaskRepository, task: Task) -> Task:
         if committed:
             add(records, task)
         raise RecordsUncertain("The database went away while it wrote.")
@@ -198,7 +198,7 @@ def test_where_nobody_knows_of_a_commit_the_uploads_stay_and_the_key_tells(
         return door.client.post("/v1/fuse", files=files, data={"consent": "true"}, headers={"Idempotency-Key": "k"})
 
     with monkeypatch.context() as patch:
-        patch.setattr(AllRecords, "add", lost)
+        patch.setattr(TaskRepository, "add", lost)
         answer = post()
     assert (answer.status_code, answer.json()["code"]) == (503, "records_uncertain")
     again = post()
