@@ -1,4 +1,4 @@
-"""The Celery application: how messages travel. A message is a hint; the record decides."""
+"""Builds the Celery application through which messages travel. A message is a hint; the record decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the broker knows: its epoch, how much waits in each lane, and which messages are in a worker's hands."""
+"""Asks the broker for its epoch, how much waits in each lane, and which messages a worker has taken."""
 
 from __future__ import annotations
 

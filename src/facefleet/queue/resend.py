@@ -1,4 +1,4 @@
-"""Sending again what a leaving worker hands back, without waiting for a sweeper."""
+"""Sends again what a leaving worker hands back, without waiting for a sweeper."""
 
 from __future__ import annotations
 

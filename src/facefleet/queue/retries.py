@@ -1,4 +1,4 @@
-"""When a failed run is tried again. The class of the error says whether; this says when, and when to give up."""
+"""Decides when a failed run is tried again and when to give up; the class of the error says whether at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Celery's transport on Redis with one client a channel: the stock one makes a client for each command."""
+"""Gives Celery's Redis transport one client for each channel: the stock one makes a client for each command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wakes through the broker's publish/subscribe: told to whoever listens just now, kept for nobody.
+"""Sends wakes through the broker's publish/subscribe to whoever listens just now; none is kept.
 
 A wake that is not told costs its reader a few seconds, since readers look at the records by themselves now and then.
 So telling never fails, and a broker that does not answer is left alone for a while.

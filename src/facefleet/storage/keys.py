@@ -1,4 +1,4 @@
-"""Object keys, built here and nowhere else: a tenant's bytes live under ``tenants/<tenant>/``."""
+"""Builds object keys, and nothing else does: a tenant's bytes live under ``tenants/<tenant>/``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects on S3: how the backend is made from the settings, how long it may take, and what goes with each object."""
+"""Makes the S3 backend from the settings, with its time limits and the attributes of each object."""
 
 from __future__ import annotations
 

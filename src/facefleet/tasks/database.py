@@ -1,4 +1,4 @@
-"""The database under the records: how a connection is made, and how its outages are named.
+"""Opens the database under the records, runs transactions on it, and names its outages.
 
 SQLite is set up for many processes: WAL, a busy timeout, ``synchronous=FULL`` (a 202 survives a power cut) but for what
 a power cut may undo, and ``BEGIN IMMEDIATE`` for every write, because a deferred transaction that turns into a write

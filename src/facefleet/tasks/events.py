@@ -1,4 +1,4 @@
-"""A task's events. An event is its record as it stands: the version is its id, the state its name.
+"""Defines a task's events: an event is the record as it stands, the version is its id, the state its name.
 
 Nothing else is kept of it: who comes late, or comes back, reads the record. What travels is only a wake, to whoever
 waits for a change; a wake that is lost costs time and nothing else.

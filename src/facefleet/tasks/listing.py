@@ -1,4 +1,4 @@
-"""The records of one tenant, page by page: the newest first, the items of a batch in their order."""
+"""Lists the records of one tenant page by page: the newest first, the items of a batch in their order."""
 
 from __future__ import annotations
 

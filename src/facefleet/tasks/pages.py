@@ -1,4 +1,4 @@
-"""One page of a list that its reader goes through by cursor: of tasks, of batches, of templates."""
+"""Cuts lists of tasks, batches and templates into pages that a reader goes through by cursor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The version of the schema: a program works on its own and on newer ones, since migrations only add.
+"""Checks the version of the schema: a program works on its own and on newer ones, since migrations only add.
 
 So the schema is brought forward first (``tasks/upgrade.py``), then the programs one by one.
 """

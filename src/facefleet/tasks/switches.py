@@ -1,4 +1,4 @@
-"""What operators switched on: maintenance, paused lanes. Kept with the records, so every program sees the same."""
+"""Keeps what operators switched on, maintenance and paused lanes, with the records, so every program sees the same."""
 
 from __future__ import annotations
 

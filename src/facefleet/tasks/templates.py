@@ -1,4 +1,4 @@
-"""Registered targets. Ready is written with the success of the registering task; failed is read from how it ended.
+"""Keeps registered targets: ready is written with the success of their task, failed is read from how that ended.
 
 So no template is stuck: whoever dies between two writes, its state follows from the two records.
 """

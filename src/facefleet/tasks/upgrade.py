@@ -1,4 +1,4 @@
-"""Bringing the schema up to date, with Alembic; apart from ``schema.py`` because no running program needs it."""
+"""Brings the schema up to date with Alembic; apart from ``schema.py`` because no running program needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tenant has used: tasks, bytes and seconds, by day and kind."""
+"""Adds up what a tenant has used: tasks, bytes and seconds, by day and kind."""
 
 from __future__ import annotations
 

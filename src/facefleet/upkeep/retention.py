@@ -1,4 +1,4 @@
-"""Deleting what has outlived its time: uploads, results, rows, and objects that no record names.
+"""Deletes what has outlived its time: uploads, results, rows, and objects that no record names.
 
 Part of the sweeper, and so run in every gateway; a deletion done twice does no harm.
 """

@@ -1,4 +1,4 @@
-"""The sweeper: makes the queue agree with the records, whatever the broker forgot and whichever worker died.
+"""Makes the queue agree with the records, whatever the broker forgot and whichever worker died.
 
 It runs in every gateway. Any number may run: each change is a conditional UPDATE, and a message sent twice is claimed
 once.

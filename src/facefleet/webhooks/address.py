@@ -1,4 +1,4 @@
-"""Where a webhook may go: a URL of http or https whose host is, and resolves to, nothing but public addresses.
+"""Judges where a webhook may go: a URL of http or https whose host is, or resolves to, public addresses only.
 
 Whoever may name a URL may have us call it, and we stand inside a network. So the URL is read strictly (what two parsers
 could read differently is refused), every address that its host resolves to is judged, and the connection is made to

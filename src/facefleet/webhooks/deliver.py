@@ -1,4 +1,4 @@
-"""The deliverer: makes deliveries of what has changed and sends what is due, beside the sweeper in every gateway.
+"""Makes deliveries of what has changed and sends what is due, beside the sweeper in every gateway.
 
 Any number may run: a delivery is claimed by one conditional UPDATE. What a dead gateway had in hand is due again when
 its lease is over, so a receiver may see an event twice, and never not at all.

@@ -1,4 +1,4 @@
-"""One attempt: a POST to an address that was judged, with bounds on everything a receiver decides.
+"""Makes one attempt: a POST to an address that was judged, with bounds on everything a receiver decides.
 
 The name is resolved once, and the connection is made to an address of that answer, so a name that means something else
 a moment later (DNS rebinding) changes nothing; certificate, SNI and ``Host`` are those of the name. A redirect is a new

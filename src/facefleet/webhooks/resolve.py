@@ -1,4 +1,4 @@
-"""The addresses behind a name, each of them judged; the system's resolver blocks, so it runs in threads of its own."""
+"""Finds the addresses behind a name and judges each; the system's resolver blocks, so it runs in its own threads."""
 
 from __future__ import annotations
 

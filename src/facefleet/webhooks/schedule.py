@@ -1,4 +1,4 @@
-"""When a delivery is tried again: over a day for the end of a task, twice for what it passes through."""
+"""Decides when a delivery is tried again: over a day for the end of a task, once for a state that it passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signatures by Standard Webhooks: HMAC-SHA256 over id, time and body, one for each secret, so that secrets can change.
+"""Signs by Standard Webhooks: HMAC-SHA256 over id, time and body, once for each secret, so that secrets can change.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
