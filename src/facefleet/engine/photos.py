@@ -17,7 +17,7 @@ from facefleet.engine.memory import array_bytes
 from facefleet.engine.steps.detect import MIN_SCORE, Detector
 from facefleet.engine.steps.gate import choose_source
 from facefleet.engine.steps.landmarks import Landmarker
-from facefleet.engine.steps.locate import locate
+from facefleet.engine.steps.locate import locate, order_in_doubt
 from facefleet.engine.stopwatch import Stopwatch
 from facefleet.engine.swapper import AnySwapper, Source, Target
 from facefleet.engine.types import Face, Faces, Pixels, Portrait
@@ -192,9 +192,10 @@ class Photos:
         watch.lap("detect")
         if any(detection.score < MIN_SCORE + SCORE_TOLERANCE for detection in detections):
             return None
-        faces = reduced.in_full(locate(reduced.pixels, detections, self._landmarker))
+        faces = locate(reduced.pixels, detections, self._landmarker)
         watch.lap("landmarks")
-        return faces
+        # A fusion decodes the photo in full, and must number its faces the same.
+        return None if order_in_doubt(faces) else reduced.in_full(faces)
 
     def _prepare_source(
         self, photo: bytes, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, *, tiles: bool

@@ -10,7 +10,6 @@ import numpy as np
 from facefleet.engine.codec.completeness import refuse_incomplete
 from facefleet.engine.codec.image import upright
 from facefleet.engine.codec.jpeg_coding import read_coding
-from facefleet.engine.steps.locate import order_in_doubt
 from facefleet.engine.types import Box, Face, Faces, Pixels
 from facefleet.media.sniff import ImageType, Limits, sniff
 
@@ -37,12 +36,8 @@ class ReducedPhoto:
     height: int
 
     def in_full(self, faces: Faces) -> Faces | None:
-        """The faces in px of the photo, or None where it has to be decoded in full.
-
-        A fusion decodes it in full, and must number its faces the same.
-        """
-        small = any(face.box.short_side < CERTAIN_FACE_PX for face in faces.faces)
-        if not faces.faces or small or order_in_doubt(faces):
+        """The faces in px of the photo, or None where they are too few or too small to be measured at this size."""
+        if not faces.faces or any(face.box.short_side < CERTAIN_FACE_PX for face in faces.faces):
             return None
         return Faces(self.width, self.height, tuple(self._in_full(face) for face in faces.faces))
 
