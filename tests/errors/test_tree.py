@@ -52,6 +52,11 @@ def test_every_leaf_has_a_code_a_title_and_a_docstring_of_its_own() -> None:
         assert kind.__doc__
 
 
+def test_a_client_imports_every_class_from_the_package() -> None:
+    assert sorted(errors.__all__) == sorted(kind.__name__ for kind in CLASSES)
+    assert all(getattr(errors, kind.__name__) is kind for kind in CLASSES)
+
+
 def test_codes_are_unique() -> None:
     codes = [kind.code for kind in CODED]
     assert len(codes) == len(set(codes))

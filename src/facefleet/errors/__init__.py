@@ -82,4 +82,105 @@ The class decides between retry and failure; nobody parses messages. Where each 
     ├── RefusedByServer               refused_by_server         502   a code that this client does not know
     ├── SignatureInvalid              signature_invalid         401   told to a receiver of webhooks by the client
     └── InternalError                 internal                  500   base.py; a bug of ours
+
+Whoever writes a client imports the classes from here; the code of this package names their modules.
 """
+
+from __future__ import annotations
+
+from facefleet.errors.base import FacefleetError, InternalError
+from facefleet.errors.client import Interrupted, RefusedByServer, ServerUnreachable, SignatureInvalid, WaitTimeout
+from facefleet.errors.conflict import (
+    Conflict,
+    IdempotencyConflict,
+    RequeueRefused,
+    ResultNotReady,
+    ResultUnavailable,
+    TaskEnded,
+    TaskHeld,
+    TemplateFailed,
+    TemplateNotReady,
+)
+from facefleet.errors.input import (
+    ConfigInvalid,
+    ConsentRequired,
+    FaceError,
+    FaceIndexInvalid,
+    FaceNotFound,
+    FaceOutOfFrame,
+    FacePoseUnsupported,
+    FaceTooSmall,
+    FileError,
+    FileExists,
+    FileUnreadable,
+    FileUnwritable,
+    FusionQualityLow,
+    ImageAnimated,
+    ImageDecodeFailed,
+    ImageError,
+    ImageTooLargeBytes,
+    ImageTooLargePixels,
+    ImageTooSmall,
+    ImageTypeUnsupported,
+    InputError,
+    MethodNotAllowed,
+    NotPermitted,
+    OptionInvalid,
+    RequestError,
+    TemplateFaceNotFound,
+    UploadMissing,
+    UploadTooLarge,
+    WebhookUrlRefused,
+)
+from facefleet.errors.lookup import (
+    BatchNotFound,
+    DeliveryNotFound,
+    LookupFailed,
+    RouteNotFound,
+    TaskNotFound,
+    TemplateNotFound,
+)
+from facefleet.errors.model import (
+    ManifestInvalid,
+    ModelDigestMismatch,
+    ModelError,
+    ModelFetchFailed,
+    ModelLoadFailed,
+    ModelUnknown,
+    OutOfMemory,
+)
+from facefleet.errors.outage import (
+    Maintenance,
+    NotAccepting,
+    OutageError,
+    Overloaded,
+    QueueUnavailable,
+    RecordsUnavailable,
+    RecordsUncertain,
+    StoreUnavailable,
+    UploadTimeout,
+)
+from facefleet.errors.task import (
+    AttemptsExhausted,
+    DeadlineExceeded,
+    ObjectMissing,
+    TaskFailed,
+    TaskFailure,
+    WorkerLost,
+)
+
+__all__ = [
+    "AttemptsExhausted", "BatchNotFound", "ConfigInvalid", "Conflict", "ConsentRequired", "DeadlineExceeded",
+    "DeliveryNotFound", "FaceError", "FaceIndexInvalid", "FaceNotFound", "FaceOutOfFrame", "FacePoseUnsupported",
+    "FaceTooSmall", "FacefleetError", "FileError", "FileExists", "FileUnreadable", "FileUnwritable",
+    "FusionQualityLow", "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed", "ImageError",
+    "ImageTooLargeBytes", "ImageTooLargePixels", "ImageTooSmall", "ImageTypeUnsupported", "InputError",
+    "InternalError", "Interrupted", "LookupFailed", "Maintenance", "ManifestInvalid", "MethodNotAllowed",
+    "ModelDigestMismatch", "ModelError", "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown", "NotAccepting",
+    "NotPermitted", "ObjectMissing", "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded", "QueueUnavailable",
+    "RecordsUnavailable", "RecordsUncertain", "RefusedByServer", "RequestError", "RequeueRefused", "ResultNotReady",
+    "ResultUnavailable", "RouteNotFound", "ServerUnreachable", "SignatureInvalid", "StoreUnavailable", "TaskEnded",
+    "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound", "TemplateFaceNotFound", "TemplateFailed",
+    "TemplateNotFound", "TemplateNotReady", "UploadMissing", "UploadTimeout", "UploadTooLarge", "WaitTimeout",
+    "WebhookUrlRefused", "WorkerLost",
+]  # fmt: skip
