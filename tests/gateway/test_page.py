@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import posixpath
 import re
 import subprocess
 import sys
@@ -35,13 +36,14 @@ def site() -> Site:
 
 
 def texts() -> dict[str, str]:
-    folder = resources.files("facefleet.gateway") / FOLDER
-    return {file.name: file.read_text() for file in folder.iterdir()}
+    """Path below the folder of the page → text."""
+    folder = Path(str(resources.files("facefleet.gateway") / FOLDER))
+    return {file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*") if file.is_file()}
 
 
 def words(language: str) -> dict[str, set[str]]:
     """Names of the words of a language, by part."""
-    parts = re.split(r"^const (\w+) = \{$", texts()[f"{language}.js"], flags=re.MULTILINE)[1:]
+    parts = re.split(r"^const (\w+) = \{$", texts()[f"words/{language}.js"], flags=re.MULTILINE)[1:]
     return {name: set(_NAMED.findall(body)) for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
@@ -93,6 +95,12 @@ def test_a_page_of_another_release_gets_its_files_for_now(door: Door) -> None:
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
 
 
+def test_every_module_finds_those_that_it_imports(site: Site) -> None:
+    for name, text in texts().items():
+        for imported in re.findall(r'from "(\.[^"]+)"', text):
+            assert posixpath.normpath(posixpath.join(posixpath.dirname(name), imported)) in site.files
+
+
 def test_a_head_has_the_headers_of_the_page_and_no_bytes(door: Door) -> None:
     answer = door.client.head("/")
     assert (answer.status_code, answer.content) == (200, b"")
@@ -110,7 +118,7 @@ def test_both_languages_have_the_same_words() -> None:
 
 
 def test_every_word_is_used_and_every_used_word_is_there() -> None:
-    code = "".join(text for name, text in texts().items() if name not in ("english.js", "chinese.js"))
+    code = "".join(text for name, text in texts().items() if name not in ("words/english.js", "words/chinese.js"))
     known = words("english")["page"]
     said = set(re.findall(r'say\("(\w+)"', code)) | set(re.findall(r'data-t="(\w+)"', code))
     assert said <= known
@@ -132,5 +140,6 @@ def test_the_wheel_carries_the_page(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
     subprocess.run([*command, str(tmp_path), str(root)], check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if "/gateway/web/" in name}
-    assert {Path(name).name for name in packed} == set(texts())
+    place = "facefleet/gateway/web/"
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith(place)}
+    assert {name.removeprefix(place) for name in packed} == set(texts())

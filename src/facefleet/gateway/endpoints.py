@@ -98,8 +98,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
     _get("/", Permission.DOCUMENTS_READ),
     _head("/", Permission.DOCUMENTS_READ),
-    _get("/page/{digest}/{name}", Permission.DOCUMENTS_READ),
-    _head("/page/{digest}/{name}", Permission.DOCUMENTS_READ),
+    _get("/page/{digest}/{name:path}", Permission.DOCUMENTS_READ),
+    _head("/page/{digest}/{name:path}", Permission.DOCUMENTS_READ),
     _get("/docs/errors", Permission.DOCUMENTS_READ),
     _get("/openapi.json", Permission.DOCUMENTS_READ),
     _head("/openapi.json", Permission.DOCUMENTS_READ),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request, Response
 
@@ -67,7 +68,7 @@ class Site:
 
     Attributes:
         index: The page itself.
-        files: What it loads, by name.
+        files: What it loads, by path below the folder.
         digest: Of all of them; part of their address.
     """
 
@@ -78,8 +79,7 @@ class Site:
     @classmethod
     def load(cls) -> Site:
         """Read them from the package."""
-        folder = resources.files("facefleet.gateway") / FOLDER
-        contents = {file.name: file.read_bytes() for file in sorted(folder.iterdir(), key=lambda f: f.name)}
+        contents = dict(sorted(_read(resources.files("facefleet.gateway") / FOLDER)))
         digest = hashlib.sha256(b"".join(name.encode() + body for name, body in contents.items()))
         short = digest.hexdigest()[:_DIGEST_CHARS]
         index = _filled(contents.pop(_INDEX).decode(), f"/page/{short}", sorted(contents))
@@ -95,7 +95,7 @@ def router(site: Site) -> APIRouter:
     async def index(request: Request) -> Response:
         return _answer(request, site.index, site.digest, _ASK_AGAIN)
 
-    @routes.api_route("/page/{digest}/{name}", methods=["GET", "HEAD"])
+    @routes.api_route("/page/{digest}/{name:path}", methods=["GET", "HEAD"])
     async def file(request: Request, digest: str, name: str) -> Response:
         asked = site.files.get(name)
         if asked is None:
@@ -104,6 +104,15 @@ def router(site: Site) -> APIRouter:
         return _answer(request, asked, site.digest, _FOR_GOOD if digest == site.digest else "no-store")
 
     return routes
+
+
+def _read(folder: Traversable, place: str = "") -> Iterator[tuple[str, bytes]]:
+    """Path below the folder → bytes, of every file in it."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _read(entry, f"{place}{entry.name}/")
+        else:
+            yield place + entry.name, entry.read_bytes()
 
 
 def _filled(index: str, place: str, names: list[str]) -> str:

@@ -1,17 +1,17 @@
 // Puts the page together: photos and settings in, one submission at a time, its outcome, and what was made before.
 
-import { announce } from "./announcer.js";
-import { Gallery } from "./gallery.js";
-import { Outcome } from "./outcome.js";
-import { Problem, show } from "./problem.js";
-import { Recent } from "./recent.js";
-import { ask, picture } from "./server.js";
-import { Sliders } from "./sliders.js";
-import { Submission } from "./submission.js";
-import { follow, hasEnded } from "./task.js";
+import { announce } from "./words/announcer.js";
+import { Gallery } from "./input/gallery.js";
+import { Outcome } from "./task/outcome.js";
+import { Problem, show } from "./parts/problem.js";
+import { Recent } from "./task/recent.js";
+import { ask, picture } from "./task/server.js";
+import { Sliders } from "./task/sliders.js";
+import { Submission } from "./task/submission.js";
+import { follow, hasEnded } from "./task/task.js";
 import { themeButton } from "./theme.js";
-import { photoOf, Well } from "./well.js";
-import { languageButton, onLanguage, say, translate } from "./words.js";
+import { photoOf, Well } from "./input/well.js";
+import { languageButton, onLanguage, say, translate } from "./words/words.js";
 
 const place = (id) => document.getElementById(id);
 const addressOf = (id) => `#task=${id}`;

@@ -1,8 +1,8 @@
 // Light, dark, or as the system has it.
 
-import { element, icon, ICONS } from "./element.js";
-import { keep } from "./memory.js";
-import { say, onLanguage } from "./words.js";
+import { element, icon, ICONS } from "./parts/element.js";
+import { keep } from "./parts/memory.js";
+import { say, onLanguage } from "./words/words.js";
 
 const ORDER = ["auto", "light", "dark"];
 const LOOKS = { auto: ICONS.auto, light: ICONS.sun, dark: ICONS.moon };

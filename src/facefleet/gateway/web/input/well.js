@@ -1,11 +1,11 @@
 // Where a photo goes in: dropped, pasted, chosen or taken; its faces are shown and picked on it.
 
-import { announce } from "./announcer.js";
+import { announce } from "../words/announcer.js";
 import { takePhoto } from "./camera.js";
-import { element, icon, ICONS } from "./element.js";
+import { element, icon, ICONS } from "../parts/element.js";
 import { faceButtons, findFaces, firstUsable, reasonOf, usable } from "./faces.js";
-import { Problem, show } from "./problem.js";
-import { onLanguage, say } from "./words.js";
+import { Problem, show } from "../parts/problem.js";
+import { onLanguage, say } from "../words/words.js";
 
 const TYPES = "image/jpeg,image/png,image/webp"; // phones turn their own formats into one of these
 const EMPTY = { file: null, template: null, url: "", name: "", found: null, looking: false, picked: null, problem: null };

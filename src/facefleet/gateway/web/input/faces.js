@@ -1,10 +1,10 @@
 // The faces of a photo: found by the server, shown on the picture, picked there.
 
-import { element } from "./element.js";
-import { Problem } from "./problem.js";
-import { sendOnce } from "./server.js";
-import { follow, hasEnded } from "./task.js";
-import { explain, say } from "./words.js";
+import { element } from "../parts/element.js";
+import { Problem } from "../parts/problem.js";
+import { sendOnce } from "../task/server.js";
+import { follow, hasEnded } from "../task/task.js";
+import { explain, say } from "../words/words.js";
 
 /**
  * Ask for the faces of a photo.

@@ -1,7 +1,7 @@
 // A question before something that cannot be undone. Escape and a click outside mean no.
 
 import { element } from "./element.js";
-import { say } from "./words.js";
+import { say } from "../words/words.js";
 
 /** Ask; whether the answer was yes. */
 export function confirmed({ title, more, yes }) {

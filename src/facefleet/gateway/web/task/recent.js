@@ -1,9 +1,9 @@
 // Recent results, kept in this browser alone: an id and a small picture of each, gone when it is erased.
 
-import { announce } from "./announcer.js";
-import { element } from "./element.js";
-import { keep, onOtherTab, recall } from "./memory.js";
-import { language, onLanguage, say } from "./words.js";
+import { announce } from "../words/announcer.js";
+import { element } from "../parts/element.js";
+import { keep, onOtherTab, recall } from "../parts/memory.js";
+import { language, onLanguage, say } from "../words/words.js";
 
 const NAME = "recent";
 const MOST = 12;

@@ -1,12 +1,12 @@
 // What becomes of a submission: the upload, the wait, the work, and then the result or the reason why there is none.
 
-import { announce } from "./announcer.js";
+import { announce } from "../words/announcer.js";
 import { Comparison } from "./comparison.js";
-import { confirmed } from "./confirmation.js";
-import { element, icon, ICONS } from "./element.js";
-import { Problem, show } from "./problem.js";
+import { confirmed } from "../parts/confirmation.js";
+import { element, icon, ICONS } from "../parts/element.js";
+import { Problem, show } from "../parts/problem.js";
 import { ask, picture } from "./server.js";
-import { duration, onLanguage, say, stepWords } from "./words.js";
+import { duration, onLanguage, say, stepWords } from "../words/words.js";
 
 const EXTENSIONS = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp" };
 const PATIENCE_MS = 15_000; // in the queue, before we say that no worker has come

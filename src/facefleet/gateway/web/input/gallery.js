@@ -1,11 +1,11 @@
 // Templates: pictures kept on the server, ready to be used as the target.
 
-import { announce } from "./announcer.js";
-import { confirmed } from "./confirmation.js";
-import { element, icon, ICONS } from "./element.js";
-import { Problem, show } from "./problem.js";
-import { ask, picture, rest, submit } from "./server.js";
-import { onLanguage, say } from "./words.js";
+import { announce } from "../words/announcer.js";
+import { confirmed } from "../parts/confirmation.js";
+import { element, icon, ICONS } from "../parts/element.js";
+import { Problem, show } from "../parts/problem.js";
+import { ask, picture, rest, submit } from "../task/server.js";
+import { onLanguage, say } from "../words/words.js";
 
 const LOOK_SECONDS = 1; // while one is being prepared
 

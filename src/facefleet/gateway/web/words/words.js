@@ -1,6 +1,6 @@
 // The words of the page in the reader's language; switching it changes every word at once.
 
-import { keep } from "./memory.js";
+import { keep } from "../parts/memory.js";
 import { english } from "./english.js";
 import { chinese } from "./chinese.js";
 

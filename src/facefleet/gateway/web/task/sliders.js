@@ -1,7 +1,7 @@
 // What can be adjusted of a fusion.
 
-import { element } from "./element.js";
-import { onLanguage, say } from "./words.js";
+import { element } from "../parts/element.js";
+import { onLanguage, say } from "../words/words.js";
 
 const SLIDERS = [
   { name: "strength", min: 0, max: 100, initial: 100 },

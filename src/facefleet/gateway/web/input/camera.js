@@ -1,7 +1,7 @@
 // A photo from the camera: live where the browser allows it, else by the device's own camera program.
 
-import { element, icon, ICONS } from "./element.js";
-import { say } from "./words.js";
+import { element, icon, ICONS } from "../parts/element.js";
+import { say } from "../words/words.js";
 
 const ASPECT = { video: { facingMode: "user", width: { ideal: 1920 }, height: { ideal: 1440 } }, audio: false };
 

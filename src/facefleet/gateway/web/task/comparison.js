@@ -1,7 +1,7 @@
 // Before and after of one picture: a divider to slide, zoom and pan; by pointer, wheel and keys.
 
-import { element, icon, ICONS } from "./element.js";
-import { onLanguage, say } from "./words.js";
+import { element, icon, ICONS } from "../parts/element.js";
+import { onLanguage, say } from "../words/words.js";
 
 const LARGEST = 8; // times the fitted size
 const STEP = 1.5; // of one press on zoom

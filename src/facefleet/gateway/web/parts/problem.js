@@ -1,7 +1,7 @@
 // What went wrong, in the reader's language: our codes have sentences of their own, others say what the server said.
 
 import { element } from "./element.js";
-import { explain, say } from "./words.js";
+import { explain, say } from "../words/words.js";
 
 const PASSING = new Set(["attempts_exhausted", "worker_lost", "deadline_exceeded", "out_of_memory", "internal"]);
 const PHOTOS = ["source", "target"];

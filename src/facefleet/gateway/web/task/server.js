@@ -1,6 +1,6 @@
 // Everything that goes over HTTP. A request that got no answer is told from one that was refused.
 
-import { Problem } from "./problem.js";
+import { Problem } from "../parts/problem.js";
 
 const FIRST_WAIT_SECONDS = 1;
 const LONGEST_WAIT_SECONDS = 15;
