@@ -432,7 +432,7 @@ def test_a_bug_ends_a_round_never_the_loop(rig: Rig) -> None:
             calls.append(1)
             raise ZeroDivisionError
 
-    replace(rig.sweeper, records=Broken()).run(lambda _: len(calls) == 3, 0.1)  # type: ignore[arg-type]
+    replace(rig.sweeper, losses=Broken()).run(lambda _: len(calls) == 3, 0.1)  # type: ignore[arg-type]
     assert len(calls) == 3
 
 
