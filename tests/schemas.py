@@ -10,7 +10,7 @@ from facefleet.tasks.upgrade import upgrade
 
 
 def bring_to_schema(database: Database) -> None:
-    """As ``upgrade`` leaves it; PostgreSQL gets it from ``PostgresServer.new_database``, and else by the migrations."""
+    """As ``upgrade`` leaves it, and no change where it is there already; PostgreSQL gets it from ``PostgresServer.new_database``, and else by the migrations."""
     if database.engine.dialect.name != "sqlite":
         upgrade(database)
         return
@@ -18,6 +18,8 @@ def bring_to_schema(database: Database) -> None:
     try:
         inside = connection.driver_connection
         assert isinstance(inside, sqlite3.Connection)
+        if inside.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():  # it is there, and records may be in it
+            return
         journal = inside.execute("PRAGMA journal_mode").fetchone()[0]
         _template().backup(inside)
         inside.execute(f"PRAGMA journal_mode={journal}")
