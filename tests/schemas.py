@@ -10,7 +10,10 @@ from facefleet.tasks.upgrade import upgrade
 
 
 def bring_to_schema(database: Database) -> None:
-    """As ``upgrade`` leaves it, and no change where it is there already; PostgreSQL gets it from ``PostgresServer.new_database``, and else by the migrations."""
+    """As ``upgrade`` leaves it, and no change where it is there already.
+
+    PostgreSQL gets it from ``PostgresServer.new_database``, and else by the migrations.
+    """
     if database.engine.dialect.name != "sqlite":
         upgrade(database)
         return
