@@ -21,8 +21,8 @@ from facefleet.clock import now
 from facefleet.storage.keys import result_key
 from facefleet.storage.opening import open_store
 from facefleet.tasks.batches import Batches
-from facefleet.tasks.claims import Claims
-from facefleet.tasks.database import Database
+from facefleet.tasks.records.claims import Claims
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 
 LEASE = timedelta(minutes=10)

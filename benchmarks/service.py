@@ -43,11 +43,11 @@ from facefleet.launcher.embedded import Service
 from facefleet.launcher.loopback import HOST, free_ports, http_status
 from facefleet.launcher.supervisor import ManagedProcess, Supervisor
 from facefleet.options import FuseOptions
-from facefleet.tasks.database import Database
 from facefleet.tasks.lanes import Lane
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.routes import STABLE
 from facefleet.tasks.switches import Switches, pause_of
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.transitions import State
 
 Photos = tuple[bytes, bytes]

@@ -26,10 +26,10 @@ from facefleet.gateway.server import allow_connections
 from facefleet.launcher.loopback import HOST
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.wakes import Waker
-from facefleet.tasks.claims import Claims
-from facefleet.tasks.database import Database
 from facefleet.tasks.ids import new_id
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.claims import Claims
+from facefleet.tasks.records.repository import TaskRepository
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 
 LEASE = timedelta(minutes=10)

@@ -15,9 +15,9 @@ from tests.servers import wait_until
 # Both wait for the same file to appear, then upgrade at the same moment.
 _UPGRADE = """
 import sys, time, pathlib
-from facefleet.tasks import schema
-from facefleet.tasks.upgrade import upgrade
-from facefleet.tasks.database import Database
+from facefleet.tasks.tables import schema
+from facefleet.tasks.tables.upgrade import upgrade
+from facefleet.tasks.tables.database import Database
 database = Database(sys.argv[1])
 pathlib.Path(sys.argv[3]).touch()
 while not pathlib.Path(sys.argv[2]).exists():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from functools import cache
 
-from facefleet.tasks.database import Database
-from facefleet.tasks.upgrade import upgrade
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.upgrade import upgrade
 
 
 def bring_to_schema(database: Database) -> None:

@@ -13,7 +13,7 @@ from tests.tasks.fakes import AllRecords, FakeClock
 
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
-from facefleet.tasks.database import Database
+from facefleet.tasks.tables.database import Database
 
 
 @pytest.fixture(params=["memory", "local", pytest.param("s3", marks=pytest.mark.needs_server)])

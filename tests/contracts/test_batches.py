@@ -15,11 +15,11 @@ from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.input import OptionInvalid
 from facefleet.errors.lookup import BatchNotFound
 from facefleet.tasks.batches import PAGE, Batch, Batches
-from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.ids import new_id
-from facefleet.tasks.operator_records import OperatorRecords
-from facefleet.tasks.retention_records import RetentionRecords
+from facefleet.tasks.records.operator_records import OperatorRecords
+from facefleet.tasks.records.retention_records import RetentionRecords
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task, Webhook
 from facefleet.tasks.transitions import State
 

@@ -15,9 +15,9 @@ from facefleet.errors.input import FaceNotFound, OptionInvalid
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import Overloaded, RecordsUnavailable
 from facefleet.tasks.backlog import LONGEST_SECONDS, Backlog, retry_after
-from facefleet.tasks.database import Database
-from facefleet.tasks.retention_records import RetentionRecords
+from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.switches import MAINTENANCE, CachedSwitches, Switch, Switches, pause_of
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 from facefleet.upkeep.operations import Control

@@ -15,12 +15,12 @@ from tests.tasks.fakes import LEASE, START, AllRecords, FakeClock, a_task
 from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.input import FaceNotFound
 from facefleet.errors.lookup import DeliveryNotFound
-from facefleet.tasks.chunks import CHUNK
-from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import LOG_LENGTH, Attempt, Deliveries, Delivery, DeliveryState, Pending
-from facefleet.tasks.operator_records import OperatorRecords
-from facefleet.tasks.retention_records import RetentionRecords
-from facefleet.tasks.table import row_of, tasks
+from facefleet.tasks.records.chunks import CHUNK
+from facefleet.tasks.records.operator_records import OperatorRecords
+from facefleet.tasks.records.retention_records import RetentionRecords
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import row_of, tasks
 from facefleet.tasks.task import Task, Webhook
 from facefleet.tasks.transitions import State
 

@@ -12,11 +12,11 @@ from facefleet.errors.conflict import TaskEnded, TaskHeld
 from facefleet.errors.input import FaceNotFound
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.errors.task import DeadlineExceeded
-from facefleet.tasks.database import Database
 from facefleet.tasks.events import Event, Wake
-from facefleet.tasks.lane_counts import LaneCounts
-from facefleet.tasks.operator_records import OperatorRecords
-from facefleet.tasks.retention_records import RetentionRecords
+from facefleet.tasks.records.lane_counts import LaneCounts
+from facefleet.tasks.records.operator_records import OperatorRecords
+from facefleet.tasks.records.retention_records import RetentionRecords
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 
 AWAY = StoreUnavailable("The object store did not answer; try again.")

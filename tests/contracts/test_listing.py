@@ -9,12 +9,12 @@ import pytest
 from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.input import FaceNotFound, OptionInvalid
-from facefleet.tasks.database import Database
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.listing import Listing, Wanted
+from facefleet.tasks.records.listing import Listing, Wanted
+from facefleet.tasks.records.usage import DayUsage, Usage
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
-from facefleet.tasks.usage import DayUsage, Usage
 
 
 @pytest.fixture

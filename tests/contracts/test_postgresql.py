@@ -22,12 +22,12 @@ from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 from facefleet.errors.input import ConfigInvalid, FaceNotFound
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain
-from facefleet.tasks import schema
-from facefleet.tasks.database import Database
-from facefleet.tasks.table import row_of, tasks
+from facefleet.tasks.tables import schema
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import row_of, tasks
+from facefleet.tasks.tables.upgrade import upgrade
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
-from facefleet.tasks.upgrade import upgrade
 
 pytestmark = pytest.mark.needs_server
 
@@ -272,7 +272,7 @@ def test_a_server_that_is_stopped_is_an_outage_in_the_end(
     own: PostgresServer, open_database: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its kernel still answers for it, so neither the statement's limit nor keepalives help."""
-    monkeypatch.setattr("facefleet.tasks.database._SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr("facefleet.tasks.tables.database._SILENCE_SECONDS", 1.0)
     database = open_database(own.new_database())
     records = opened(database)
     with psycopg.connect(own.url()) as raw:

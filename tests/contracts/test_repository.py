@@ -16,8 +16,8 @@ from facefleet.errors.input import FaceNotFound
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.errors.task import WorkerLost
-from facefleet.tasks.chunks import CHUNK
 from facefleet.tasks.kinds import Kind
+from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.routes import Route
 from facefleet.tasks.task import Failure, Task, Webhook
 from facefleet.tasks.transitions import State

@@ -11,11 +11,11 @@ from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.input import FaceNotFound, OptionInvalid
 from facefleet.errors.lookup import TemplateNotFound
-from facefleet.tasks.database import Database
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.operator_records import OperatorRecords
-from facefleet.tasks.retention_records import RetentionRecords
+from facefleet.tasks.records.operator_records import OperatorRecords
+from facefleet.tasks.records.retention_records import RetentionRecords
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Consent, Failure, Json, Task
 from facefleet.tasks.templates import Template, Templates, TemplateState, made_ready, registered
 

@@ -16,8 +16,8 @@ from facefleet.errors.outage import OutageError, QueueUnavailable, RecordsUnavai
 from facefleet.queue.app import build_app
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
-from facefleet.tasks.database import Database
-from facefleet.tasks.upgrade import upgrade
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.upgrade import upgrade
 
 pytestmark = pytest.mark.needs_server
 

@@ -12,10 +12,10 @@ from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.conflict import Conflict
 from facefleet.errors.outage import StoreUnavailable
-from facefleet.tasks.changes import Committed, statement
-from facefleet.tasks.database import Database
-from facefleet.tasks.operator_records import OperatorRecords
-from facefleet.tasks.retention_records import RetentionRecords
+from facefleet.tasks.records.changes import Committed, statement
+from facefleet.tasks.records.operator_records import OperatorRecords
+from facefleet.tasks.records.retention_records import RetentionRecords
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import TRANSITIONS, Actor, Change, State, states_before
 

@@ -17,7 +17,7 @@ from facefleet.clock import now
 from facefleet.config import environment
 from facefleet.errors.base import FacefleetError
 from facefleet.storage.keys import result_key
-from facefleet.tasks.operator_records import OperatorRecords
+from facefleet.tasks.records.operator_records import OperatorRecords
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 

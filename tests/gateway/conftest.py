@@ -33,8 +33,8 @@ from facefleet.gateway.server import Server, listen
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.store import Store
-from facefleet.tasks.database import Database
-from facefleet.tasks.listing import Listing, Wanted
+from facefleet.tasks.records.listing import Listing, Wanted
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.transitions import State
 from facefleet.worker.engines import FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock

@@ -16,7 +16,7 @@ from facefleet.storage.keys import input_key, part_key, result_key
 from facefleet.storage.store import ObjectStore, Store
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.ids import new_id
-from facefleet.tasks.retention_records import RetentionRecords
+from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Templates
 from facefleet.tasks.transitions import State

@@ -28,7 +28,7 @@ from facefleet.gateway.app import create
 from facefleet.gateway.follow import changes as waiting
 from facefleet.gateway.routes import events
 from facefleet.queue.wakes import channel
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 LEASE = timedelta(minutes=1)

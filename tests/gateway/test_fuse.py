@@ -16,7 +16,7 @@ from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreU
 from facefleet.gateway.parts import Parts
 from facefleet.observability import logs
 from facefleet.storage.store import Content, ObjectStore
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 

@@ -25,8 +25,8 @@ from facefleet.observability.metrics import Metrics
 from facefleet.queue.app import build_app
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
-from facefleet.tasks.database import Database
 from facefleet.tasks.routes import Route, list_name
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 from facefleet.upkeep.sweeper import Sweeper
 

@@ -31,11 +31,11 @@ from facefleet.launcher.supervisor import ManagedProcess, Supervisor
 from facefleet.storage.keys import ALL_TENANTS
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
-from facefleet.tasks.database import Database
-from facefleet.tasks.table import task_of, tasks
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import task_of, tasks
+from facefleet.tasks.tables.upgrade import upgrade
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
-from facefleet.tasks.upgrade import upgrade
 
 GATEWAYS, WORKERS = ("gateway-1", "gateway-2"), ("worker-1", "worker-2")
 SERVERS = ("valkey", "postgres", "seaweed")

@@ -20,7 +20,7 @@ from facefleet.client import Task as Handle
 from facefleet.clock import now
 from facefleet.config import Settings, load
 from facefleet.launcher.embedded import Addresses, Service
-from facefleet.tasks.database import Database
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 
 LEASE_SECONDS = 2.0

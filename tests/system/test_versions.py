@@ -22,9 +22,9 @@ from facefleet.client import Client
 from facefleet.clock import now
 from facefleet.config import environment
 from facefleet.launcher.supervisor import ManagedProcess, Supervisor
-from facefleet.tasks.database import Database
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.upgrade import upgrade
 from facefleet.tasks.transitions import State
-from facefleet.tasks.upgrade import upgrade
 
 pytestmark = pytest.mark.needs_server
 ROOT = Path(__file__).parents[2]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from facefleet.tasks.changes import Committed
-from facefleet.tasks.claims import Claims
 from facefleet.tasks.events import Wake
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.losses import Losses
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.changes import Committed
+from facefleet.tasks.records.claims import Claims
+from facefleet.tasks.records.losses import Losses
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.routes import Route, shard_of
 from facefleet.tasks.task import Consent, Task
 from facefleet.tasks.transitions import Change

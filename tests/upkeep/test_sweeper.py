@@ -17,7 +17,7 @@ from tests.servers import ValkeyServer
 from tests.tasks.fakes import LEASE, a_task
 
 from facefleet.errors.outage import QueueUnavailable, StoreUnavailable
-from facefleet.tasks.chunks import CHUNK
+from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 from facefleet.upkeep.sweeper import MAX_LOST

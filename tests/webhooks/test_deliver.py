@@ -25,9 +25,9 @@ from tests.webhooks.test_sign import SECRET
 
 from facefleet.errors.outage import RecordsUnavailable
 from facefleet.observability.metrics import Metrics
-from facefleet.tasks.database import Database
 from facefleet.tasks.deliveries import Deliveries, Delivery, DeliveryState
-from facefleet.tasks.retention_records import RetentionRecords
+from facefleet.tasks.records.retention_records import RetentionRecords
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task, Webhook
 from facefleet.webhooks.address import Policy
 from facefleet.webhooks.deliver import LEASE, PER_HOST, Deliverer

@@ -22,10 +22,10 @@ from facefleet.observability.metrics import Metrics
 from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.keys import input_key
 from facefleet.storage.store import ObjectStore
-from facefleet.tasks.database import Database
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.routes import choose_route
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Consent, Task
 from facefleet.worker.engines import EngineProvider, FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock

@@ -51,16 +51,16 @@ from facefleet.media.limits import image_limits
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
 from facefleet.queue.wakes import heard
-from facefleet.tasks import schema
 from facefleet.tasks.backlog import Backlog
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.deliveries import Deliveries
-from facefleet.tasks.listing import Listing
-from facefleet.tasks.losses import Losses
-from facefleet.tasks.retention_records import RetentionRecords
+from facefleet.tasks.records.listing import Listing
+from facefleet.tasks.records.losses import Losses
+from facefleet.tasks.records.retention_records import RetentionRecords
+from facefleet.tasks.records.usage import Usage
 from facefleet.tasks.switches import CachedSwitches, Switches
+from facefleet.tasks.tables import schema
 from facefleet.tasks.templates import Templates
-from facefleet.tasks.usage import Usage
 from facefleet.upkeep.operations import Control
 from facefleet.upkeep.retention import Retention, Terms
 from facefleet.upkeep.sweeper import Sweeper

@@ -16,9 +16,9 @@ from facefleet.queue.submit import Submitter
 from facefleet.queue.wakes import Waker
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
-from facefleet.tasks import schema
-from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
+from facefleet.tasks.tables import schema
+from facefleet.tasks.tables.database import Database
 
 
 @dataclass(frozen=True, slots=True)

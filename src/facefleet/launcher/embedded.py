@@ -22,8 +22,8 @@ from facefleet.launcher.loopback import HOST, free_ports, http_status
 from facefleet.launcher.supervisor import PRIVATE, STOP_SECONDS, ManagedProcess, Supervisor
 from facefleet.launcher.workers import stop_seconds
 from facefleet.queue.connection import open_client
-from facefleet.tasks.database import Database
-from facefleet.tasks.upgrade import upgrade
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.upgrade import upgrade
 
 _PING_SECONDS = 0.5
 START_SECONDS = 60.0  # a cold cache fetches the models first

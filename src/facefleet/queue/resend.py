@@ -6,7 +6,7 @@ from facefleet.errors.outage import OutageError
 from facefleet.observability.logs import logger
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 _log = logger(__name__)

@@ -18,8 +18,8 @@ from redis.exceptions import RedisError
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.connection import CircuitBreaker, open_client
-from facefleet.tasks.changes import Committed
 from facefleet.tasks.events import CHANNEL, Wake
+from facefleet.tasks.records.changes import Committed
 from facefleet.tasks.transitions import Change
 
 _CONNECT_SECONDS = 2.0

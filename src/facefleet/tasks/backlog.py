@@ -11,7 +11,7 @@ from threading import Lock
 
 from facefleet.clock import Clock
 from facefleet.errors.outage import Overloaded
-from facefleet.tasks.lane_counts import LaneCounts
+from facefleet.tasks.records.lane_counts import LaneCounts
 from facefleet.tasks.routes import Route
 
 FRESH_SECONDS = 1.0  # how long a count holds

@@ -17,13 +17,13 @@ from sqlalchemy.exc import IntegrityError
 from facefleet.clock import Clock
 from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.lookup import BatchNotFound
-from facefleet.tasks.changes import ENDED, OnCommit, RecordWriter, ignore_commit, param, statement
-from facefleet.tasks.chunks import CHUNK
-from facefleet.tasks.database import Database
 from facefleet.tasks.ids import is_id
-from facefleet.tasks.pages import Page, before, page_of
-from facefleet.tasks.retention_records import erasure
-from facefleet.tasks.table import batches, deliveries, task_of, tasks
+from facefleet.tasks.records.changes import ENDED, OnCommit, RecordWriter, ignore_commit, param, statement
+from facefleet.tasks.records.chunks import CHUNK
+from facefleet.tasks.records.pages import Page, before, page_of
+from facefleet.tasks.records.retention_records import erasure
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import batches, deliveries, task_of, tasks
 from facefleet.tasks.task import Json, Task
 from facefleet.tasks.transitions import UNFINISHED, Actor, Change, State
 

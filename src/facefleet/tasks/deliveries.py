@@ -18,11 +18,11 @@ from sqlalchemy import RowMapping, and_, func, insert, select, update
 
 from facefleet.clock import Clock
 from facefleet.errors.lookup import DeliveryNotFound
-from facefleet.tasks.changes import param, params
-from facefleet.tasks.chunks import CHUNK
-from facefleet.tasks.database import Database
 from facefleet.tasks.ids import new_id
-from facefleet.tasks.table import deliveries, task_of, tasks
+from facefleet.tasks.records.changes import param, params
+from facefleet.tasks.records.chunks import CHUNK
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import deliveries, task_of, tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from facefleet.clock import Clock
 from facefleet.errors.outage import OutageError
 from facefleet.observability.logs import logger
-from facefleet.tasks.database import Database
-from facefleet.tasks.table import switches
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import switches
 
 MAINTENANCE = "maintenance"
 FRESH_SECONDS = 1.0  # how long what was read holds

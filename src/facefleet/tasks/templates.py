@@ -16,11 +16,11 @@ from sqlalchemy.sql.dml import Insert
 
 from facefleet.clock import Clock
 from facefleet.errors.lookup import TemplateNotFound
-from facefleet.tasks.chunks import CHUNK
-from facefleet.tasks.database import Database
 from facefleet.tasks.ids import is_id
-from facefleet.tasks.pages import Page, before, page_of
-from facefleet.tasks.table import tasks, templates
+from facefleet.tasks.records.chunks import CHUNK
+from facefleet.tasks.records.pages import Page, before, page_of
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import tasks, templates
 from facefleet.tasks.task import Consent, Failure, Json, Task
 from facefleet.tasks.transitions import UNFINISHED, State
 

@@ -1,6 +1,6 @@
 """Lists the states of a task and every change of a record: from which state to which, and who may make it.
 
-``tasks/changes.py`` builds the SQL of each change out of its row, so a change that is not here cannot be made.
+``tasks/records/changes.py`` builds the SQL of each change out of its row, so a change that is not here cannot be made.
 """
 
 from __future__ import annotations

@@ -7,14 +7,14 @@ from datetime import datetime
 
 from facefleet.clock import Clock
 from facefleet.errors.input import OptionInvalid
-from facefleet.tasks.changes import OnCommit, ignore_commit
-from facefleet.tasks.database import Database
-from facefleet.tasks.lane_counts import LaneCount, LaneCounts
 from facefleet.tasks.lanes import Lane
-from facefleet.tasks.operator_records import OperatorRecords
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.changes import OnCommit, ignore_commit
+from facefleet.tasks.records.lane_counts import LaneCount, LaneCounts
+from facefleet.tasks.records.operator_records import OperatorRecords
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.routes import STABLE
 from facefleet.tasks.switches import MAINTENANCE, Switch, Switches, pause_of
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import Actor
 

@@ -17,8 +17,8 @@ from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, run_prefix, task_prefixes
 from facefleet.storage.store import Store
 from facefleet.tasks.batches import Batch, Batches
-from facefleet.tasks.chunks import chunks
-from facefleet.tasks.retention_records import RetentionRecords
+from facefleet.tasks.records.chunks import chunks
+from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Template, Templates
 

@@ -19,8 +19,8 @@ from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import trace_id_of
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
-from facefleet.tasks.losses import Losses
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.losses import Losses
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 MAX_LOST = 3  # leases that may expire before a task counts as what kills its workers

@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from facefleet.config import Settings
 from facefleet.errors.input import ConfigInvalid
-from facefleet.tasks.database import file_of
+from facefleet.tasks.tables.database import file_of
 
 _PREFIX = "whsec_"
 _KEY_BYTES = 32

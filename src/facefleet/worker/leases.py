@@ -13,7 +13,7 @@ from facefleet.errors.outage import OutageError
 from facefleet.errors.task import DeadlineExceeded
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
-from facefleet.tasks.claims import Claims
+from facefleet.tasks.records.claims import Claims
 from facefleet.tasks.task import Task
 
 PROGRESS_SECONDS = 0.2  # a run writes its progress, and notices a cancel, at most this often

@@ -31,12 +31,12 @@ from facefleet.queue.retries import RetryPolicy
 from facefleet.queue.submit import Submitter
 from facefleet.queue.wakes import Waker
 from facefleet.storage.opening import open_store
-from facefleet.tasks import schema
-from facefleet.tasks.claims import Claims
-from facefleet.tasks.database import Database
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.claims import Claims
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.routes import STABLE
 from facefleet.tasks.switches import CachedSwitches, Switches
+from facefleet.tasks.tables import schema
+from facefleet.tasks.tables.database import Database
 from facefleet.worker.engines import FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.handlers.table import build_handlers

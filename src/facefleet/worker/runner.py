@@ -17,8 +17,8 @@ from facefleet.observability.tracing import NoTracer, SpanKind, Tracer, current,
 from facefleet.queue.retries import RetryPolicy
 from facefleet.safety.marking import MarkedPicture, mark
 from facefleet.storage.store import Store
-from facefleet.tasks.claims import Claims
 from facefleet.tasks.kinds import KINDS, Kind, Uploads
+from facefleet.tasks.records.claims import Claims
 from facefleet.tasks.task import Task
 from facefleet.worker.engines import EngineProvider
 from facefleet.worker.exclusive import ExclusiveLock

@@ -13,7 +13,7 @@ from tests.schemas import bring_to_schema
 from tests.tasks.fakes import LEASE, AllRecords, a_task
 
 from facefleet.errors.input import FaceNotFound
-from facefleet.tasks.database import Database
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 

@@ -12,8 +12,8 @@ from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.gateway.follow.queue_position import Place, QueuePosition
-from facefleet.tasks.database import Database
-from facefleet.tasks.lane_counts import LaneCounts
+from facefleet.tasks.records.lane_counts import LaneCounts
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 
 _AWAY = StoreUnavailable("The object store did not answer; try again.")

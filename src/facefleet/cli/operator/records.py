@@ -30,8 +30,8 @@ def open_control(data: Path | None) -> Iterator[Control]:
         ConfigInvalid: There are no records here.
         RecordsUnavailable: They do not answer, or are of another release.
     """
-    from facefleet.tasks import schema
-    from facefleet.tasks.database import Database, file_of
+    from facefleet.tasks.tables import schema
+    from facefleet.tasks.tables.database import Database, file_of
     from facefleet.upkeep.operations import Control
 
     settings = start.settings(data=data)

@@ -7,8 +7,8 @@ from facefleet.cli import output, start
 
 def migrate() -> None:
     """Bring the records' schema to this release's version. Safe to repeat; run it before a new release starts."""
-    from facefleet.tasks.database import Database
-    from facefleet.tasks.upgrade import upgrade
+    from facefleet.tasks.tables.database import Database
+    from facefleet.tasks.tables.upgrade import upgrade
 
     settings = start.settings()
     database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)

@@ -19,9 +19,9 @@ from starlette.concurrency import run_in_threadpool
 from facefleet.errors.outage import OutageError, Overloaded, QueueUnavailable
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
-from facefleet.tasks.chunks import chunks
 from facefleet.tasks.events import Wake
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.chunks import chunks
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 LOOK_SECONDS = 5.0  # between looks at everything, while wakes arrive

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from facefleet.clock import Clock
 from facefleet.errors.outage import OutageError
 from facefleet.tasks.backlog import FRESH_SECONDS, WINDOW
-from facefleet.tasks.lane_counts import LaneCounts, Turn
+from facefleet.tasks.records.lane_counts import LaneCounts, Turn
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 

@@ -24,7 +24,7 @@ from facefleet.storage.keys import input_key, template_key
 from facefleet.storage.store import Store
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import KINDS, Kind, Uploads
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.routes import choose_route
 from facefleet.tasks.task import Consent, Task, Webhook
 from facefleet.tasks.templates import Template, registered

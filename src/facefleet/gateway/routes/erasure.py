@@ -15,7 +15,7 @@ from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
 from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.openapi import refusals
 from facefleet.observability.logs import bound, logger
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.upkeep.retention import Retention
 
 _log = logger(__name__)

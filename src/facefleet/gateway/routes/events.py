@@ -17,7 +17,7 @@ from facefleet.gateway.follow.queue_position import Place, QueuePosition
 from facefleet.gateway.openapi import refusals
 from facefleet.gateway.views import view
 from facefleet.tasks.events import Event
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 

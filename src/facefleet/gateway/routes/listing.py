@@ -14,7 +14,7 @@ from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.times import Time
 from facefleet.gateway.views import TaskView, view
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.listing import CURSOR, Listing, Wanted
+from facefleet.tasks.records.listing import CURSOR, Listing, Wanted
 from facefleet.tasks.transitions import State
 
 

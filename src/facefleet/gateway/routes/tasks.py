@@ -19,7 +19,7 @@ from facefleet.gateway.openapi import APPLIED, PICTURES, PREFER, refusals
 from facefleet.gateway.views import TaskView, view
 from facefleet.media.sniff import ImageType
 from facefleet.storage.store import Store
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 

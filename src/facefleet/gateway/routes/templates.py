@@ -40,7 +40,7 @@ from facefleet.media.sniff import ImageType
 from facefleet.observability.logs import logger
 from facefleet.storage.store import Store
 from facefleet.tasks.kinds import KINDS, Kind
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.templates import Template, Templates, TemplateState
 from facefleet.upkeep.retention import Retention
 

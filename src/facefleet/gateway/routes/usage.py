@@ -14,7 +14,7 @@ from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.caller import AsCaller
 from facefleet.gateway.times import Day
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.usage import Usage
+from facefleet.tasks.records.usage import Usage
 
 DEFAULT_DAYS = 30
 MOST_DAYS = 366

@@ -14,7 +14,7 @@ from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.openapi import refusals
 from facefleet.observability.logs import bound, logger
 from facefleet.tasks.deliveries import Deliveries, Delivery, DeliveryState
-from facefleet.tasks.repository import TaskRepository
+from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.transitions import State
 
 _log = logger(__name__)

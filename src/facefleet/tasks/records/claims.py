@@ -14,10 +14,20 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, true, update
 from sqlalchemy.sql.dml import Update
 
 from facefleet.errors.base import FacefleetError
-from facefleet.tasks.changes import BACK_IN_QUEUE, ENDED, ERROR, HELD, Statement, error_values, param, params, statement
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.records import Records
-from facefleet.tasks.table import task_of, tasks
+from facefleet.tasks.records.base import Records
+from facefleet.tasks.records.changes import (
+    BACK_IN_QUEUE,
+    ENDED,
+    ERROR,
+    HELD,
+    Statement,
+    error_values,
+    param,
+    params,
+    statement,
+)
+from facefleet.tasks.tables.table import task_of, tasks
 from facefleet.tasks.task import SUSPECT_LOST, Json, Task
 from facefleet.tasks.transitions import Actor, Change, State
 

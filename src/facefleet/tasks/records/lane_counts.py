@@ -8,8 +8,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, func, select
 
 from facefleet.clock import Clock
-from facefleet.tasks.database import Database
-from facefleet.tasks.table import tasks
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.transitions import UNFINISHED, State
 
 Turn = tuple[datetime, str]  # when a queued task may run, and its id: the order in which a lane is served

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, select
 
 from facefleet.clock import Clock
-from facefleet.tasks.changes import OnCommit, RecordWriter, ignore_commit
-from facefleet.tasks.chunks import CHUNK
-from facefleet.tasks.database import Database
-from facefleet.tasks.table import task_of, tasks
+from facefleet.tasks.records.changes import OnCommit, RecordWriter, ignore_commit
+from facefleet.tasks.records.chunks import CHUNK
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import task_of, tasks
 from facefleet.tasks.task import Task
 
 

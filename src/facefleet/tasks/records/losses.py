@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from facefleet.errors.base import FacefleetError
-from facefleet.tasks.changes import BACK_IN_QUEUE, ENDED, ERROR, HELD, Statement, error_values, param, statement
-from facefleet.tasks.records import Records
+from facefleet.tasks.records.base import Records
+from facefleet.tasks.records.changes import BACK_IN_QUEUE, ENDED, ERROR, HELD, Statement, error_values, param, statement
 from facefleet.tasks.routes import Route
-from facefleet.tasks.table import tasks
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import Actor, Change, State
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from sqlalchemy import select, true
 
 from facefleet.errors.conflict import RequeueRefused
-from facefleet.tasks.changes import BACK_IN_QUEUE, param, statement
 from facefleet.tasks.ids import is_id
-from facefleet.tasks.records import Records
-from facefleet.tasks.repository import task_not_found
-from facefleet.tasks.table import task_of, tasks
+from facefleet.tasks.records.base import Records
+from facefleet.tasks.records.changes import BACK_IN_QUEUE, param, statement
+from facefleet.tasks.records.repository import task_not_found
+from facefleet.tasks.tables.table import task_of, tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import Actor, Change, State, states_before
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from facefleet.tasks.table import UtcDateTime
+from facefleet.tasks.tables.table import UtcDateTime
 
 revision = "0001"
 down_revision = None

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, delete, false, or_, select, update
 
 from facefleet.errors.conflict import TaskHeld
-from facefleet.tasks.changes import Statement, param, statement
-from facefleet.tasks.chunks import CHUNK
 from facefleet.tasks.kinds import Uploads, kinds_with
-from facefleet.tasks.records import Records
-from facefleet.tasks.table import deliveries, task_of, tasks
+from facefleet.tasks.records.base import Records
+from facefleet.tasks.records.changes import Statement, param, statement
+from facefleet.tasks.records.chunks import CHUNK
+from facefleet.tasks.tables.table import deliveries, task_of, tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import UNFINISHED, Actor, Change
 

@@ -1,8 +1,8 @@
-"""Runs migrations on the connection that ``tasks.schema`` hands over."""
+"""Runs migrations on the connection that ``tables.schema`` hands over."""
 
 from alembic import context
 
-from facefleet.tasks.table import metadata
+from facefleet.tasks.tables.table import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

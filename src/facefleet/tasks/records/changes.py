@@ -15,9 +15,9 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, RowMapping, bin
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from facefleet.errors.base import FacefleetError
-from facefleet.tasks.database import Database
 from facefleet.tasks.events import Wake
-from facefleet.tasks.table import row_of, tasks
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import row_of, tasks
 from facefleet.tasks.task import Failure, Task
 from facefleet.tasks.transitions import TRANSITIONS, Actor, Change, State, Transition
 

@@ -1,6 +1,6 @@
 """Checks the version of the schema: a program works on its own and on newer ones, since migrations only add.
 
-So the schema is brought forward first (``tasks/upgrade.py``), then the programs one by one.
+So the schema is brought forward first (``tasks/tables/upgrade.py``), then the programs one by one.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect, text
 
 from facefleet.errors.outage import RecordsUnavailable
-from facefleet.tasks.database import Database
+from facefleet.tasks.tables.database import Database
 
 HEAD = "0003"  # the newest migration; a test holds it against the migrations
 VERSION_TABLE = "alembic_version"

@@ -20,16 +20,16 @@ from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.input import ConfigInvalid
 from facefleet.errors.outage import RecordsUnavailable
-from facefleet.tasks.database import Database, file_of
-from facefleet.tasks.table import switches
+from facefleet.tasks.tables.database import Database, file_of
+from facefleet.tasks.tables.table import switches
+from facefleet.tasks.tables.upgrade import upgrade
 from facefleet.tasks.transitions import State
-from facefleet.tasks.upgrade import upgrade
 
 # Commits one record after another and says so after each; dies between two of them.
 _WRITER = """
 import sys
 from datetime import UTC, datetime
-from facefleet.tasks.database import Database
+from facefleet.tasks.tables.database import Database
 from tests.tasks.fakes import AllRecords
 from tests.tasks.fakes import a_task
 records = AllRecords(Database(sys.argv[1]), lambda: datetime.now(UTC))
@@ -212,7 +212,7 @@ def test_a_database_in_memory_is_its_owners_alone_and_shared_by_threads(url: str
 
 
 def test_a_killed_writer_loses_nothing_it_had_committed(file: Path, records: AllRecords) -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     writer = subprocess.Popen(
         [sys.executable, "-c", _WRITER, f"sqlite:///{file}"], stdout=subprocess.PIPE, text=True, cwd=root
     )

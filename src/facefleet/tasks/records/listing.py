@@ -8,11 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, select
 
-from facefleet.tasks.database import Database
 from facefleet.tasks.ids import ID
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.pages import Page, before, given, page_of
-from facefleet.tasks.table import task_of, tasks
+from facefleet.tasks.records.pages import Page, before, given, page_of
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import task_of, tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import and_, func, select
 
-from facefleet.tasks.database import Database
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.table import tasks
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.transitions import State
 
 

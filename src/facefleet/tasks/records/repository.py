@@ -10,10 +10,10 @@ from sqlalchemy.sql.dml import Insert
 
 from facefleet.errors.conflict import TaskEnded
 from facefleet.errors.lookup import TaskNotFound
-from facefleet.tasks.changes import ENDED, param, params, statement
 from facefleet.tasks.ids import is_id
-from facefleet.tasks.records import Records
-from facefleet.tasks.table import task_of, tasks
+from facefleet.tasks.records.base import Records
+from facefleet.tasks.records.changes import ENDED, param, params, statement
+from facefleet.tasks.tables.table import task_of, tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import Actor, Change, State
 

@@ -15,10 +15,10 @@ from tests.races import upgrade_twice_at_once
 from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.outage import RecordsUnavailable
-from facefleet.tasks import schema
-from facefleet.tasks.database import Database
-from facefleet.tasks.table import metadata, tasks
-from facefleet.tasks.upgrade import configuration, upgrade
+from facefleet.tasks.tables import schema
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import metadata, tasks
+from facefleet.tasks.tables.upgrade import configuration, upgrade
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 
-from facefleet.tasks import schema
-from facefleet.tasks.database import Database
+from facefleet.tasks.tables import schema
+from facefleet.tasks.tables.database import Database
 
 
 def upgrade(database: Database) -> None:
