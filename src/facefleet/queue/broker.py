@@ -50,11 +50,11 @@ class Broker:
 
     def depths(self, track: str) -> dict[Route, int]:
         """Messages waiting in each list of a track."""
-        found = routes(track)
+        lists = routes(track)
         with self._outages(), self._redis.pipeline(transaction=False) as pipe:
-            for route in found:
+            for route in lists:
                 pipe.llen(self._key(list_name(route)))
-            return dict(zip(found, pipe.execute(), strict=True))
+            return dict(zip(lists, pipe.execute(), strict=True))
 
     def waiting(self, route: Route) -> int:
         """Messages waiting in one list."""

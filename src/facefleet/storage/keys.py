@@ -85,7 +85,7 @@ class Place:
 
 def place_of(key: str) -> Place | None:
     """What a key says; none where it is no key of ours."""
-    found = _PLACE.fullmatch(key) or _TEMPLATE.fullmatch(key)
-    if found is None:
+    match = _PLACE.fullmatch(key) or _TEMPLATE.fullmatch(key)
+    if match is None:
         return None
-    return Place(key, found["tenant"], found["owner"], Part(found["kind"]))
+    return Place(key, match["tenant"], match["owner"], Part(match["kind"]))

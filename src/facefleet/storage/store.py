@@ -178,8 +178,8 @@ class ObjectStore:
     def stream(self, key: str) -> Download:
         """The bytes piece by piece."""
         with self._outages(key):
-            found = obstore.get(self._backend, key)
-            return Download(found.meta["size"], self._chunks(found))
+            response = obstore.get(self._backend, key)
+            return Download(response.meta["size"], self._chunks(response))
 
     def link(self, key: str, seconds: float) -> str | None:
         """A signed URL, where the store can."""
@@ -212,9 +212,9 @@ class ObjectStore:
         with self._outages():
             next(iter(obstore.list(self._backend, prefix="health/", chunk_size=1)), None)
 
-    def _chunks(self, found: obstore.GetResult) -> Iterator[bytes]:
+    def _chunks(self, response: obstore.GetResult) -> Iterator[bytes]:
         with self._outages():
-            for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
+            for chunk in response.stream(min_chunk_size=CHUNK_BYTES):
                 yield bytes(chunk)
 
     @contextmanager

@@ -90,8 +90,8 @@ class Batches:
 
     def of_key(self, tenant: str, key: str) -> Batch | None:
         """The batch with this idempotency key."""
-        found = self._select(and_(batches.c.tenant == tenant, batches.c.idempotency_key == key), limit=1)
-        return found[0] if found else None
+        twins = self._select(and_(batches.c.tenant == tenant, batches.c.idempotency_key == key), limit=1)
+        return twins[0] if twins else None
 
     def get(self, tenant: str, batch_id: str) -> Batch:
         """The batch.
@@ -99,10 +99,10 @@ class Batches:
         Raises:
             BatchNotFound: None of this id for this tenant.
         """
-        found = self._select(_of(tenant, batch_id), limit=1) if is_id(batch_id) else []
-        if not found:
+        matching = self._select(_of(tenant, batch_id), limit=1) if is_id(batch_id) else []
+        if not matching:
             raise BatchNotFound(f"There is no batch {batch_id[:64]!r}.", batch_id=batch_id[:64])
-        return found[0]
+        return matching[0]
 
     def page(self, tenant: str, cursor: str | None, limit: int) -> Page[Batch]:
         """The batches after the cursor, the newest first.
@@ -120,11 +120,11 @@ class Batches:
             mine = and_(tasks.c.batch == batch.id, tasks.c.tenant == batch.tenant, tasks.c.item > after)
             with self._database.read() as connection:
                 rows = connection.execute(select(tasks).where(mine).order_by(tasks.c.item).limit(PAGE)).mappings()
-                found = [task_of(row) for row in rows]
-            yield from found
-            if len(found) < PAGE:
+                items = [task_of(row) for row in rows]
+            yield from items
+            if len(items) < PAGE:
                 return
-            after = found[-1].item or 0
+            after = items[-1].item or 0
 
     def cancel(self, tenant: str, batch_id: str) -> Batch:
         """End every item that has not ended; to cancel it again changes nothing.

@@ -1,7 +1,7 @@
 """Keeps the deliveries: one row for each event of a task that its webhook asked for, made from the record alone.
 
 A record's ``announced_state`` is the state that deliveries were last made for, so a change whose gateway died before it
-made them is found at the next look. A delivery is claimed by one conditional UPDATE that counts the attempt and moves
+made them is noticed at the next look. A delivery is claimed by one conditional UPDATE that counts the attempt and moves
 ``next_at`` past the attempt's longest time; the count is the fence of whoever writes the outcome.
 """
 
@@ -140,11 +140,11 @@ class Deliveries:
             rows = connection.execute(select(deliveries).where(due).order_by(c.next_at).limit(limit)).mappings()
             return [delivery_of(row) for row in rows]
 
-    def claim(self, found: Sequence[Delivery], lease: timedelta) -> list[Delivery]:
+    def claim(self, due: Sequence[Delivery], lease: timedelta) -> list[Delivery]:
         """Begin an attempt of each; those that another gateway began meanwhile are left out."""
         won = []
         with self._database.write() as connection:
-            for delivery in found:
+            for delivery in due:
                 begun = {"attempts": delivery.attempts + 1, "next_at": self._clock() + lease}
                 claim = update(deliveries).where(_same_attempt(delivery)).values(begun).returning(deliveries)
                 row = connection.execute(claim).mappings().one_or_none()

@@ -104,17 +104,18 @@ class Templates:
         Raises:
             TemplateNotFound: None of this id for this tenant, or it was deleted.
         """
-        found = self._select(_of(tenant, template_id), limit=1) if is_id(template_id) else []
-        if not found or found[0].deleted_at is not None:
+        matching = self._select(_of(tenant, template_id), limit=1) if is_id(template_id) else []
+        if not matching or matching[0].deleted_at is not None:
             raise _not_found(template_id)
-        return found[0]
+        return matching[0]
 
     def of_task(self, tenant: str, task_id: str) -> Template:
         """The template that a task registered; errors are those of ``get``."""
-        found = self._select(and_(templates.c.tenant == tenant, templates.c.task == task_id), limit=1)
-        if not found or found[0].deleted_at is not None:
+        mine = and_(templates.c.tenant == tenant, templates.c.task == task_id)
+        matching = self._select(mine, limit=1)
+        if not matching or matching[0].deleted_at is not None:
             raise _not_found(task_id)
-        return found[0]
+        return matching[0]
 
     def page(self, tenant: str, cursor: str | None, limit: int) -> Page[Template]:
         """The templates after the cursor, the newest first.
@@ -140,10 +141,10 @@ class Templates:
                 update(templates).where(_of(tenant, template_id), templates.c.deleted_at.is_(None))
                 .values(deleted_at=self._clock(), name="", faces=None, error_message=None, error_detail=None)
             )  # fmt: skip
-        found = self._select(_of(tenant, template_id), limit=1)
-        if not found:
+        matching = self._select(_of(tenant, template_id), limit=1)
+        if not matching:
             raise _not_found(template_id)
-        return found[0]
+        return matching[0]
 
     # ── the deleter ──────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -66,12 +66,12 @@ class Control:
         switches, now = self._switches.all(), self._clock()
         known = [(STABLE, lane.value) for lane in Lane]
         known += sorted(counts.keys() - set(known))
-        found = []
+        statuses = []
         for track, lane in known:
             count, pause = counts.get((track, lane), LaneCount(track, lane)), switches.get(pause_of(track, lane))
             since, reason = (pause.since, pause.reason) if pause else (None, "")
-            found.append(LaneStatus(track, lane, count.queued, count.running, count.waited(now), since, reason))
-        return found
+            statuses.append(LaneStatus(track, lane, count.queued, count.running, count.waited(now), since, reason))
+        return statuses
 
     def pause(self, lane: str, track: str = STABLE, reason: str = "") -> None:
         """Workers take nothing more from a lane; what they run goes on, and new work is accepted.

@@ -130,13 +130,13 @@ class Retention:
         died between storing a result and naming it.
         """
         before = self.clock() - self.terms.orphans
-        found = self.store.tidy(before)
+        deleted = self.store.tidy(before)
         places = (place for key in self.store.list(ALL_TENANTS) if (place := place_of(key)) is not None)
         old = (place for place in places if _born(place.owner) < before)
         for chunk in chunks(old):
-            found += self._delete(self._orphans(chunk))
-        self._count("orphan", found)
-        return found
+            deleted += self._delete(self._orphans(chunk))
+        self._count("orphan", deleted)
+        return deleted
 
     def _orphans(self, places: list[Place]) -> list[str]:
         owners = {place.owner for place in places}

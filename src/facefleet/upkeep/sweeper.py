@@ -93,10 +93,10 @@ class Sweeper:
         old = [task for route in empty for task in self.losses.older_than(self.grace, route)]
         return [task for task in old if task.id not in in_hand]
 
-    def _send(self, action: str, found: Iterable[Task]) -> None:
+    def _send(self, action: str, queued: Iterable[Task]) -> None:
         sent: list[Task] = []
         try:
-            for task in found:
+            for task in queued:
                 self.submitter.send(task)
                 sent.append(task)
                 self._count(action, True, task)

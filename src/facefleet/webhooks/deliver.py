@@ -90,10 +90,10 @@ class Deliverer:
         while free := self.slots - len(self._running):
             at_hosts = Counter(self._running.values())
             busy = [host for host, count in at_hosts.items() if count >= PER_HOST]
-            found = await asyncio.to_thread(self.deliveries.due, free, busy)
-            if not found:
+            due = await asyncio.to_thread(self.deliveries.due, free, busy)
+            if not due:
                 return bool(busy)
-            for delivery in await asyncio.to_thread(self.deliveries.claim, _within(found, at_hosts), LEASE):
+            for delivery in await asyncio.to_thread(self.deliveries.claim, _within(due, at_hosts), LEASE):
                 self._begin(delivery)
         return True
 
@@ -156,10 +156,10 @@ class Deliverer:
         _tell(delivery, attempt, verdict)
 
 
-def _within(found: list[Delivery], at_hosts: Counter[str]) -> list[Delivery]:
+def _within(due: list[Delivery], at_hosts: Counter[str]) -> list[Delivery]:
     """As many as their hosts have places for, those first that are due first."""
     taken: list[Delivery] = []
-    for delivery in found:
+    for delivery in due:
         if at_hosts[delivery.host] < PER_HOST:
             at_hosts[delivery.host] += 1
             taken.append(delivery)

@@ -22,8 +22,8 @@ def system_lookup(name: str, port: int) -> list[str]:
     Raises:
         OSError: The name has no address, or nobody answered.
     """
-    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    entries = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in entries))
 
 
 class Resolver:
@@ -51,9 +51,9 @@ class Resolver:
             check(target.address, self.policy)
             return [target.address]
         asked = asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, target.host, target.port)
-        found = await asyncio.wait_for(asked, seconds)
+        answer = await asyncio.wait_for(asked, seconds)
         try:
-            addresses = [ip_address(text) for text in found]
+            addresses = [ip_address(text) for text in answer]
         except ValueError:  # with a zone: link-local
             raise WebhookUrlRefused(
                 "The webhook's host has a link-local address; name a server of the public internet.",

@@ -56,9 +56,9 @@ class Listing:
         """
         conditions = [tasks.c.tenant == tenant, *_conditions(wanted), _after(cursor, wanted)]
         order = tasks.c.item if wanted.batch else tasks.c.id.desc()
-        found = select(tasks).where(and_(*conditions)).order_by(order).limit(limit + 1)
+        query = select(tasks).where(and_(*conditions)).order_by(order).limit(limit + 1)
         with self._database.read() as connection:
-            rows = [task_of(row) for row in connection.execute(found).mappings()]
+            rows = [task_of(row) for row in connection.execute(query).mappings()]
         return page_of(rows, limit, lambda task: str(task.item) if wanted.batch else task.id)
 
 

@@ -27,9 +27,9 @@ class Page(Generic[T]):
     next_cursor: str | None
 
 
-def page_of(found: list[T], limit: int, cursor_of: Callable[[T], str]) -> Page[T]:
-    """The page of what was found, which is one more than ``limit`` where another page follows."""
-    return Page(found[:limit], cursor_of(found[limit - 1]) if len(found) > limit else None)
+def page_of(rows: list[T], limit: int, cursor_of: Callable[[T], str]) -> Page[T]:
+    """The page of rows that were read: one more than ``limit`` of them where another page follows."""
+    return Page(rows[:limit], cursor_of(rows[limit - 1]) if len(rows) > limit else None)
 
 
 def before(id_column: ColumnElement[Any], cursor: str | None) -> ColumnElement[bool]:

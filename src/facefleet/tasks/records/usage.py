@@ -54,9 +54,9 @@ class Usage:
         sums = (func.sum(column) for column in (tasks.c.bytes_in, tasks.c.bytes_out, tasks.c.seconds))
         begin, end = datetime.combine(first, time.min, UTC), datetime.combine(last, time.max, UTC)
         mine = and_(tasks.c.tenant == tenant, tasks.c.created_at >= begin, tasks.c.created_at <= end)
-        found = select(day, tasks.c.kind, func.count(), *ended, *sums).where(mine)
+        totals = select(day, tasks.c.kind, func.count(), *ended, *sums).where(mine)
         with self._database.read() as connection:
-            rows = connection.execute(found.group_by(day, tasks.c.kind).order_by(day, tasks.c.kind)).all()
+            rows = connection.execute(totals.group_by(day, tasks.c.kind).order_by(day, tasks.c.kind)).all()
         return [_day(*row) for row in rows]
 
 

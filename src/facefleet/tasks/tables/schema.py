@@ -21,11 +21,11 @@ def require_current(database: Database) -> None:
         RecordsUnavailable: It is older, or none; ``facefleet migrate`` mends that.
     """
     with database.read() as connection:
-        found = version(connection)
-    if found is None or found < HEAD:
+        current = version(connection)
+    if current is None or current < HEAD:
         raise RecordsUnavailable(
-            f"The records' schema is {found or 'empty'} and this release needs {HEAD}; run `facefleet migrate`.",
-            found=found, wanted=HEAD,
+            f"The records' schema is {current or 'empty'} and this release needs {HEAD}; run `facefleet migrate`.",
+            found=current, wanted=HEAD,
         )  # fmt: skip
 
 
@@ -33,5 +33,5 @@ def version(connection: Connection) -> str | None:
     """The newest migration that was run; numbered, so that they sort. None: there is no schema."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    found: str | None = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
-    return found
+    newest: str | None = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
+    return newest
