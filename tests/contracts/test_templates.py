@@ -159,8 +159,8 @@ def test_a_deleted_template_is_gone_for_all_but_the_deleter(
 
 
 def test_what_is_no_id_is_no_template(templates: Templates) -> None:
-    for template_id in ("", "none", "\0", "é" * 36):
-        for ask in (templates.get, templates.delete):
+    for template_id in ("", "none", "\0", "\ud800", "é" * 36):
+        for ask in (templates.get, templates.of_task, templates.delete):
             with pytest.raises(TemplateNotFound):
                 ask("acme", template_id)
 

@@ -18,7 +18,7 @@ from sqlalchemy import RowMapping, and_, func, insert, select, update
 
 from facefleet.clock import Clock
 from facefleet.errors.lookup import DeliveryNotFound
-from facefleet.tasks.ids import new_id
+from facefleet.tasks.ids import is_id, new_id
 from facefleet.tasks.records.changes import param, params
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.tables.database import Database
@@ -183,7 +183,7 @@ class Deliveries:
         Raises:
             DeliveryNotFound: The task has none of this id.
         """
-        if not any(delivery.id == delivery_id for delivery in self.of_task(task)):
+        if not is_id(delivery_id) or not any(delivery.id == delivery_id for delivery in self.of_task(task)):
             raise _not_found(delivery_id)
         anew = {"state": DeliveryState.PENDING, "next_at": self._clock(), "ended_at": None}
         again = update(deliveries).where(deliveries.c.id == delivery_id).values(anew)

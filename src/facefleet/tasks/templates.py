@@ -112,7 +112,7 @@ class Templates:
     def of_task(self, tenant: str, task_id: str) -> Template:
         """The template that a task registered; errors are those of ``get``."""
         mine = and_(templates.c.tenant == tenant, templates.c.task == task_id)
-        matching = self._select(mine, limit=1)
+        matching = self._select(mine, limit=1) if is_id(task_id) else []
         if not matching or matching[0].deleted_at is not None:
             raise _not_found(task_id)
         return matching[0]
