@@ -10,7 +10,7 @@ from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.input import FaceNotFound, OptionInvalid
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.records.listing import Listing, Wanted
+from facefleet.tasks.records.listing import Listing, TaskFilter
 from facefleet.tasks.records.usage import DayUsage, Usage
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
@@ -40,19 +40,19 @@ def test_pages_go_through_every_task_once_while_new_ones_come(
 ) -> None:
     made = added(records, clock, 5)
     added(records, clock, 1, tenant="other")
-    page = listing.page("acme", Wanted(), None, 2)
+    page = listing.page("acme", TaskFilter(), None, 2)
     found = list(page.rows)
     while page.next_cursor:
         added(records, clock, 1)
-        page = listing.page("acme", Wanted(), page.next_cursor, 2)
+        page = listing.page("acme", TaskFilter(), page.next_cursor, 2)
         found += page.rows
     assert ids(found) == ids(made)[::-1]
 
 
 def test_a_page_that_is_just_full_has_none_after_it(records: AllRecords, listing: Listing, clock: FakeClock) -> None:
     added(records, clock, 2)
-    assert listing.page("acme", Wanted(), None, 2).next_cursor is None
-    assert listing.page("nobody", Wanted(), None, 2).rows == []
+    assert listing.page("acme", TaskFilter(), None, 2).next_cursor is None
+    assert listing.page("nobody", TaskFilter(), None, 2).rows == []
 
 
 def test_what_is_asked_for_narrows(records: AllRecords, listing: Listing, clock: FakeClock) -> None:
@@ -61,7 +61,7 @@ def test_what_is_asked_for_narrows(records: AllRecords, listing: Listing, clock:
     records.cancel("acme", two.id)
 
     def of(**wanted: object) -> list[str]:
-        return ids(listing.page("acme", Wanted(**wanted), None, 10).rows)  # type: ignore[arg-type]
+        return ids(listing.page("acme", TaskFilter(**wanted), None, 10).rows)  # type: ignore[arg-type]
 
     assert of(state=State.CANCELED) == [two.id]
     assert of(kind=Kind.DETECT) == [found.id]
@@ -74,8 +74,8 @@ def test_the_items_of_a_batch_come_in_their_order(records: AllRecords, listing: 
     for item in (2, 0, 11, 1):
         records.add(replace(a_task(clock()), batch="b", item=item))
     added(records, clock, 1)
-    first = listing.page("acme", Wanted(batch="b"), None, 3)
-    rest = listing.page("acme", Wanted(batch="b"), first.next_cursor, 3)
+    first = listing.page("acme", TaskFilter(batch="b"), None, 3)
+    rest = listing.page("acme", TaskFilter(batch="b"), first.next_cursor, 3)
     assert [task.item for task in first.rows + rest.rows] == [0, 1, 2, 11]
     assert rest.next_cursor is None
 
@@ -83,7 +83,7 @@ def test_the_items_of_a_batch_come_in_their_order(records: AllRecords, listing: 
 @pytest.mark.parametrize("cursor", ["", "x", "1", "01a20e42-707a-714b-86bb-975c820e7af2\0", "' OR 1=1", "é" * 36])
 def test_a_cursor_that_was_never_given_is_refused(listing: Listing, cursor: str) -> None:
     with pytest.raises(OptionInvalid) as met:
-        listing.page("acme", Wanted(), cursor, 10)
+        listing.page("acme", TaskFilter(), cursor, 10)
     assert met.value.detail["field"] == "cursor"
 
 

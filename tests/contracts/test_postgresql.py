@@ -272,7 +272,7 @@ def test_a_server_that_is_stopped_is_an_outage_in_the_end(
     own: PostgresServer, open_database: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its kernel still answers for it, so neither the statement's limit nor keepalives help."""
-    monkeypatch.setattr("facefleet.tasks.tables.database._SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr("facefleet.tasks.tables.database._ANSWER_SECONDS", 1.0)
     database = open_database(own.new_database())
     records = opened(database)
     with psycopg.connect(own.url()) as raw:

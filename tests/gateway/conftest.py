@@ -33,7 +33,7 @@ from facefleet.gateway.server import Server, listen
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.store import Store
-from facefleet.tasks.records.listing import Listing, Wanted
+from facefleet.tasks.records.listing import Listing, TaskFilter
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.transitions import State
 from facefleet.worker.engines import FixedEngine
@@ -153,7 +153,7 @@ def work(engine: Engine) -> Work:
             leases=Leases(records, LEASE, now, lambda _: None, metrics), lock=ExclusiveLock(lambda: False),
             retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics, clock=now, producer="acme",
         )  # fmt: skip
-        waiting = Listing(door.parts.database).page("local", Wanted(state=State.QUEUED), None, 1000).rows
+        waiting = Listing(door.parts.database).page("local", TaskFilter(state=State.QUEUED), None, 1000).rows
         for task in waiting:
             runner(task.id)
         return len(waiting)

@@ -1,1 +1,1 @@
-"""The task record, its states and its table."""
+"""Task records: their states, kinds and routes, the tables they are stored in, and who changes them."""

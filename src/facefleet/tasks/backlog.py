@@ -16,7 +16,7 @@ from facefleet.tasks.routes import Route
 
 FRESH_SECONDS = 1.0  # how long a count holds
 WINDOW = timedelta(seconds=60)  # over which the rate is measured
-REOPEN_SHARE = 0.9  # of the limit: whoever comes back then finds room, and does not stand at the door with all others
+REOPEN_SHARE = 0.9  # of the limit: room is left when refused clients come back, so that they are not all refused again
 SHORTEST_SECONDS, LONGEST_SECONDS = 1, 300
 
 
@@ -56,7 +56,7 @@ class Backlog:
         self._counts: dict[tuple[str, str], _Count] = {}
 
     def check(self, route: Route, more: int = 1) -> None:
-        """Let so many more tasks into a lane.
+        """Check that a lane has room for so many more tasks.
 
         Raises:
             Overloaded: The lane is full.
@@ -74,7 +74,7 @@ class Backlog:
         )  # fmt: skip
 
     def _count(self, track: str, lane: str) -> _Count:
-        with self._lock:  # whoever comes while one counts needs the same answer
+        with self._lock:  # threads that arrive during a count use its result
             count = self._counts.get((track, lane))
             if count is None or self._monotonic() - count.at >= FRESH_SECONDS:
                 count = self._counts[track, lane] = self._measure(track, lane)
@@ -83,6 +83,6 @@ class Backlog:
     def _measure(self, track: str, lane: str) -> _Count:
         queued = self._lane_counts.queued(track, lane)
         started = 0
-        if queued >= self._limit:  # else nobody asks
+        if queued >= self._limit:  # the rate is needed only for a refusal
             started = self._lane_counts.started(track, lane, self._clock() - WINDOW)
         return _Count(self._monotonic(), queued, started / WINDOW.total_seconds())

@@ -1,6 +1,6 @@
-"""Keeps the batches: many tasks that were asked for at once, how they stand together, and what they share.
+"""Keeps the batches: tasks submitted in one request, the counts of their states, and the inputs that they share.
 
-A batch has no state of its own but that it was canceled or erased: the rest follows from its items, the task records.
+A batch itself only records that it was canceled or erased; everything else follows from its items, the task records.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Batch:
 
     Attributes:
         id: UUIDv7, so ids sort by time.
-        inputs: Role → object key of what all items share.
-        template: The target they share, where it is a registered one.
-        counts: State → items; what retention has deleted is not among them.
+        inputs: Role → object key of the inputs that all items share.
+        template: The registered target that all items share, if any.
+        counts: State → number of items; those that retention has deleted are not counted.
         inputs_kept: Uploads have not been deleted yet.
     """
 
@@ -76,22 +76,22 @@ class Batches:
         self._writer = RecordWriter(database, on_commit)
 
     def add(self, batch: Batch, items: Sequence[Task]) -> Batch:
-        """Commit a batch with all its items, or nothing; its twin where the idempotency key is taken."""
+        """Commit a batch with all its items, or nothing; returns the earlier one where the idempotency key is taken."""
         try:
             with self._writer.transaction() as transaction:
                 transaction.connection.execute(insert(batches), _row_of(batch))
                 transaction.add(Actor.GATEWAY, items)
         except IntegrityError:
-            twin = self.of_key(batch.tenant, batch.idempotency_key) if batch.idempotency_key else None
-            if twin is None:
+            earlier = self.of_key(batch.tenant, batch.idempotency_key) if batch.idempotency_key else None
+            if earlier is None:
                 raise
-            return twin
+            return earlier
         return self.get(batch.tenant, batch.id)
 
     def of_key(self, tenant: str, key: str) -> Batch | None:
         """The batch with this idempotency key."""
-        twins = self._select(and_(batches.c.tenant == tenant, batches.c.idempotency_key == key), limit=1)
-        return twins[0] if twins else None
+        matching = self._select(and_(batches.c.tenant == tenant, batches.c.idempotency_key == key), limit=1)
+        return matching[0] if matching else None
 
     def get(self, tenant: str, batch_id: str) -> Batch:
         """The batch.
@@ -108,13 +108,13 @@ class Batches:
         """The batches after the cursor, the newest first.
 
         Raises:
-            OptionInvalid: The cursor is none that we gave.
+            OptionInvalid: The cursor is not one that this list returned.
         """
         wanted = and_(batches.c.tenant == tenant, before(batches.c.id, cursor))
         return page_of(self._select(wanted, limit=limit + 1), limit, lambda one: one.id)
 
     def items(self, batch: Batch) -> Iterator[Task]:
-        """The items in their order, read in pages: each as it stands when its page is read."""
+        """The items in their order, read in pages; each item as it is when its page is read."""
         after = -1
         while True:
             mine = and_(tasks.c.batch == batch.id, tasks.c.tenant == batch.tenant, tasks.c.item > after)
@@ -139,10 +139,10 @@ class Batches:
                 transaction.connection.execute(update(batches).where(never).values(canceled_at=now))
         return self.get(tenant, batch_id)
 
-    # ── the deleter ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── retention ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def erase(self, batch: Batch) -> None:
-        """Make the records of a batch and of its items the receipts of an erasure.
+        """Erase the records of a batch and of its items; only their receipts stay.
 
         Raises:
             TaskHeld: An item is under legal hold; nothing is changed.
@@ -158,7 +158,7 @@ class Batches:
             connection.execute(update(batches).where(mine).values(erased_at=now, options={}))
 
     def all_deleted(self, batch: Batch) -> None:
-        """Uploads and results of every item are gone from the store."""
+        """Remember that uploads and results of every item are gone from the store."""
         gone = {"inputs_kept": False, "result_kept": False, "result": None}
         with self._database.write() as connection:
             connection.execute(update(tasks).where(_items(batch)).values(gone))
@@ -171,7 +171,7 @@ class Batches:
         return self._select(and_(batches.c.inputs_kept == true(), ~needed), limit=CHUNK)
 
     def inputs_deleted(self, batch: Batch) -> None:
-        """The uploads are gone from the store."""
+        """Remember that the uploads are gone from the store."""
         with self._database.write() as connection:
             connection.execute(update(batches).where(batches.c.id == batch.id).values(inputs_kept=False))
 

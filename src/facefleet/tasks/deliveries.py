@@ -1,8 +1,8 @@
 """Keeps the deliveries: one row for each event of a task that its webhook asked for, made from the record alone.
 
 A record's ``announced_state`` is the state that deliveries were last made for, so a change whose gateway died before it
-made them is noticed at the next look. A delivery is claimed by one conditional UPDATE that counts the attempt and moves
-``next_at`` past the attempt's longest time; the count is the fence of whoever writes the outcome.
+made them is noticed in the next round. A delivery is claimed by one conditional UPDATE that counts the attempt and sets
+``next_at`` after the attempt's time limit; only the gateway with the current count can write the outcome.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNANNOUNCED = and_(tasks.c.webhook_url.is_not(None), tasks.c.announced_state !=
 # In an order that no other index has: PostgreSQL, which cannot know how rare these are, would read the whole table.
 _IN_ORDER = (tasks.c.announced_state, tasks.c.id)
 _ANY_UNANNOUNCED = select(tasks.c.id).where(_UNANNOUNCED).order_by(*_IN_ORDER).limit(1)
-# A record that another gateway announces, or that a worker changes, is left for the next look: nobody waits for a lock.
+# A record that another gateway announces, or a worker changes, is left for the next round: no wait for its lock.
 _TO_ANNOUNCE = select(tasks).where(_UNANNOUNCED).order_by(*_IN_ORDER).limit(CHUNK).with_for_update(skip_locked=True)
 _MARK_ANNOUNCED = update(tasks).where(tasks.c.id == param("task_id")).values(announced_state=param("state"))
 
@@ -47,11 +47,11 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try.
+    """One attempt to deliver.
 
     Attributes:
         at: UTC.
-        status: HTTP status of the answer; none where there was none.
+        status: HTTP status of the answer; none without an answer.
         error: Why it does not count as delivered.
         ms: How long it took.
     """
@@ -64,10 +64,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event on its way to one address.
+    """One event to be delivered to one URL.
 
     Attributes:
-        id: The same in every attempt: receivers know a repetition by it.
+        id: The same in every attempt, so that receivers recognise a repetition.
         event: The state the task had come to.
         version: Of the record when the event was noticed.
         host: Of the URL.
@@ -95,11 +95,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What has not come to an end.
+    """The deliveries that have not ended.
 
     Attributes:
         count: Deliveries.
-        due_since: When the one that is due first was, or will be; none where there is none.
+        due_since: Earliest ``next_at`` of them; none where there are none.
     """
 
     count: int
@@ -119,8 +119,8 @@ class Deliveries:
     # ── the deliverer ────────────────────────────────────────────────────────────────────────────────────────────
 
     def announce(self) -> int:
-        """Make the deliveries of what has changed since the last look, of whichever gateway; how many."""
-        with self._database.read() as connection:  # a look takes no lock when there is nothing to do
+        """Make the deliveries for all changes since any gateway last did; returns how many."""
+        with self._database.read() as connection:  # no lock is taken when there is nothing to do
             if connection.execute(_ANY_UNANNOUNCED).first() is None:
                 return 0
         with self._database.write() as connection:
@@ -133,7 +133,7 @@ class Deliveries:
         return len(made)
 
     def due(self, limit: int, busy_hosts: Collection[str]) -> list[Delivery]:
-        """Those whose time has come, the most overdue first, without those to certain hosts."""
+        """Pending deliveries that are due, the most overdue first, without those to the busy hosts."""
         c = deliveries.c
         due = and_(c.state == DeliveryState.PENDING, c.next_at <= self._clock(), c.host.not_in(busy_hosts))
         with self._database.read() as connection:
@@ -162,13 +162,13 @@ class Deliveries:
             return bool(done.rowcount)
 
     def task_of(self, delivery: Delivery) -> Task | None:
-        """The record that a delivery tells of; none when it was deleted or erased."""
+        """The record that a delivery is about; none when it was deleted or erased."""
         with self._database.read() as connection:
             row = connection.execute(select(tasks).where(tasks.c.id == delivery.task)).mappings().one_or_none()
         task = None if row is None else task_of(row)
         return None if task is None or task.erased_at is not None else task
 
-    # ── the owner of the task, and whoever watches ───────────────────────────────────────────────────────────────
+    # ── owner of the task, and monitoring ────────────────────────────────────────────────────────────────────────
 
     def of_task(self, task: Task) -> list[Delivery]:
         """All deliveries of a task, oldest first."""
@@ -178,7 +178,7 @@ class Deliveries:
             return [delivery_of(row) for row in rows]
 
     def replay(self, task: Task, delivery_id: str) -> Delivery:
-        """Make a delivery due now, whatever became of it; what is left of its retries follows.
+        """Make a delivery due now, in any state; its remaining retries follow.
 
         Raises:
             DeliveryNotFound: The task has none of this id.

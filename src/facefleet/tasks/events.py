@@ -1,7 +1,7 @@
-"""Defines a task's events: an event is the record as it stands, the version is its id, the state its name.
+"""Defines a task's events: an event is the record at one version; the version is its id, the state its name.
 
-Nothing else is kept of it: who comes late, or comes back, reads the record. What travels is only a wake, to whoever
-waits for a change; a wake that is lost costs time and nothing else.
+Events are not stored: a reader that comes late, or reconnects, reads the record. Readers that wait for a change are
+only sent a wake; a wake that is lost delays them and has no other effect.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class Wake:
     version: int
 
     def encode(self) -> str:
-        """As it travels."""
+        """The text that is sent."""
         return f"{self.task_id} {self.version}"
 
     @classmethod
     def decode(cls, text: str) -> Wake | None:
-        """What travelled; none where it is no wake, or one of another release."""
+        """The wake in a text that was received; none where it is no wake, or one of another release."""
         task_id, _, version = text.partition(" ")
         return cls(task_id, int(version)) if task_id and version.isascii() and version.isdigit() else None
 
@@ -36,7 +36,7 @@ class Event:
     """What a reader of a task's events gets.
 
     Attributes:
-        id: The record's version; whoever has seen it has seen all before it.
+        id: The record's version; a reader that has seen it needs no earlier one.
         name: The record's state.
         last: No event follows.
     """

@@ -1,4 +1,4 @@
-"""Lists the kinds of tasks with what is true of each: the one table that intake, retention and worker read.
+"""Lists the kinds of tasks and the properties of each: the one table that intake, retention and worker read.
 
 A new kind is a row here and a handler in ``worker/handlers``. A kind that only a later release can run has its row
 already, because its records may be read by this one.
@@ -32,16 +32,16 @@ class Uploads(Enum):
 
 
 class Result(Enum):
-    """What a task leaves."""
+    """The type of a task's result."""
 
     PICTURE = "an image file"
     CLIP = "a video file"
-    WORDS = "words in the record, no file"
+    WORDS = "JSON in the record, no file"
 
 
 @dataclass(frozen=True, slots=True)
 class KindRow:
-    """What is true of all tasks of one kind.
+    """The properties of all tasks of one kind.
 
     Attributes:
         roles: Inputs that a run needs; a template may stand for ``target``, and more sources may follow the first.
@@ -65,7 +65,7 @@ class KindRow:
 KINDS: Mapping[Kind, KindRow] = {
     Kind.FUSE: KindRow(("source", "target"), named_in_digest=False),
     Kind.AGE: KindRow(("image",)),
-    # Somebody waits for the answer; nothing is made of the photo, so nobody attests and nothing is marked.
+    # A client waits for the answer; no picture is made, so no consent is needed and nothing is marked.
     Kind.DETECT: KindRow(
         ("image",), Lane.INTERACTIVE, consent=False, uploads=Uploads.UNTIL_END, result=Result.WORDS, marked=False
     ),

@@ -1,4 +1,4 @@
-"""Chooses the way of a task to its worker: release track, lane and shard, each triple one list of the broker.
+"""Chooses the route of a task to its worker: release track, lane and shard; each triple is one list of the broker.
 
 Nothing else names a track or decides about a lane.
 """

@@ -18,7 +18,7 @@ from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.table import switches
 
 MAINTENANCE = "maintenance"
-FRESH_SECONDS = 1.0  # how long what was read holds
+FRESH_SECONDS = 1.0  # how long values that were read are used
 _PAUSE = "pause:"
 _LONGEST_REASON = switches.c.reason.type.length  # type: ignore[attr-defined]
 
@@ -27,7 +27,7 @@ _log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One that is on.
+    """A switch that is on.
 
     Attributes:
         since: UTC.
@@ -56,7 +56,7 @@ class Switches:
 
     def on(self, name: str, reason: str = "") -> None:
         """Switch on; of one that is on already only the reason changes."""
-        # No text of a database holds a NUL, nor the half characters that stand for odd bytes of a command line.
+        # No database stores a NUL, nor the lone surrogates that stand for undecodable bytes of a command line.
         words = reason[:_LONGEST_REASON].replace("\0", "?").encode(errors="replace").decode()
         same = update(switches).where(switches.c.name == name).values(reason=words)
         with self._database.write() as connection:
@@ -82,7 +82,7 @@ class Switches:
 
 
 class CachedSwitches:
-    """What a program asks all the time: reads at most once a second, and in an outage stays with what it knew.
+    """The switches for frequent queries: read at most once a second; in an outage the last values stay.
 
     Args:
         read: ``Switches.all``.
@@ -108,7 +108,7 @@ class CachedSwitches:
         return self._paused
 
     def _refresh(self) -> None:
-        """One thread reads; the others go on with what is known."""
+        """Read in one thread; the others use the last values."""
         if not self._stale() or not self._lock.acquire(blocking=self._read_at is None):
             return
         try:

@@ -1,4 +1,4 @@
-"""Holds the task record: all that is known of a task, as one immutable value. Everything else asks the record."""
+"""Defines the task record: all facts about a task, as one immutable value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """Whom to tell, and of what."""
+    """The URL to notify, and the events to notify it of."""
 
     url: str
     events: tuple[str, ...] = ()
@@ -63,8 +63,8 @@ class Task:
         sent_epoch: The broker's epoch at that time.
         deadline_at: The task fails when it has not ended by then.
         progress: 0 to 1.
-        step: The step the progress speaks of.
-        result: Object key of the winner's result.
+        step: The step that the run was at when progress was last recorded.
+        result: Object key of the result of the run that succeeded.
         result_type: Media type of the result.
         models: Name → version, pinned at claim.
         timings_ms: Step → ms.
@@ -72,16 +72,16 @@ class Task:
         request_digest: SHA-256 over the digests of the inputs and the canonical options.
         traceparent: W3C trace context of the request.
         inputs_kept: The uploads have not been deleted yet.
-        result_kept: No result, nor one of a run that lost, has been deleted yet.
+        result_kept: No result of any run has been deleted yet.
         hold: Legal hold: nothing of this task is deleted.
         erased_at: When its owner had it erased; what is left is the receipt.
         batch: The batch it is part of.
         item: Its place in the batch, from 0.
         template: The registered target it uses, or registers.
-        output: What it found, or of a picture which faces were replaced.
-        bytes_in: Of the uploads.
-        bytes_out: Of the result.
-        seconds: s that the run that succeeded took.
+        output: JSON: what was detected, or which faces of the picture were replaced.
+        bytes_in: Size of the uploads.
+        bytes_out: Size of the result.
+        seconds: s taken by the run that succeeded.
     """
 
     id: str
@@ -148,6 +148,6 @@ class Task:
         """The same record as if its message had been sent.
 
         A new record is committed like this: should its gateway die between the commit and the message, the sweeper
-        misses the message as it would one that the broker lost, and no second write is spent on the usual case.
+        sends the message as it does for one that the broker lost, and the usual case needs no second write.
         """
         return replace(self, sent_at=at, sent_epoch=epoch)

@@ -1,6 +1,6 @@
-"""Keeps registered targets: ready is written with the success of their task, failed is read from how that ended.
+"""Keeps registered targets: "ready" is committed with the success of their task, "failed" is derived from its record.
 
-So no template is stuck: whoever dies between two writes, its state follows from the two records.
+So no template is stuck when a program dies between two writes: its state follows from the two records.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Template:
         task: The task that prepares it.
         object: Key of the photo; empty when it has been deleted.
         digest: SHA-256 of the photo.
-        faces: As the task found them; none before.
+        faces: As the task detected them; none before.
         failure: Why it failed.
-        deleted_at: UTC; what is left is the receipt.
+        deleted_at: UTC; only the receipt is left.
     """
 
     id: str
@@ -121,13 +121,13 @@ class Templates:
         """The templates after the cursor, the newest first.
 
         Raises:
-            OptionInvalid: The cursor is none that we gave.
+            OptionInvalid: The cursor is not one that this list returned.
         """
         wanted = and_(templates.c.tenant == tenant, templates.c.deleted_at.is_(None), before(templates.c.id, cursor))
         return page_of(self._select(wanted, limit=limit + 1), limit, lambda one: one.id)
 
     def delete(self, tenant: str, template_id: str) -> Template:
-        """Make a record the receipt of a deletion: name, faces and error are forgotten. To delete it again is no error.
+        """Delete a template: name, faces and error go, and the receipt stays. To delete it again is no error.
 
         Its photo is deleted after this, never before.
 
@@ -146,10 +146,10 @@ class Templates:
             raise _not_found(template_id)
         return matching[0]
 
-    # ── the deleter ──────────────────────────────────────────────────────────────────────────────────────────────
+    # ── retention ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def settle(self) -> None:
-        """Write down what is only read from tasks so far, before their records go."""
+        """Store the failures that are derived from task records, before those records are deleted."""
         ended = and_(templates.c.state == TemplateState.PREPARING.value, or_(tasks.c.id.is_(None), _over()))
         for template in self._select(ended, limit=CHUNK):
             failure = template.failure
@@ -160,17 +160,17 @@ class Templates:
                 )  # fmt: skip
 
     def discarded(self, age: timedelta) -> list[Template]:
-        """Templates whose photo is of no use any more: deleted, or failed so long ago."""
+        """Templates whose photo can be deleted: the template was deleted, or failed longer than ``age`` ago."""
         failed = and_(templates.c.state == TemplateState.FAILED.value, ~_retryable(self._clock() - age))
         gone = or_(templates.c.deleted_at.is_not(None), failed)
         return self._select(and_(templates.c.object != "", gone), limit=CHUNK)
 
     def object_deleted(self, template: Template) -> None:
-        """The photo is gone from the store."""
+        """Remember that the photo is gone from the store."""
         self._set(template, object="")
 
     def delete_rows(self, age: timedelta) -> int:
-        """Delete the receipts of deletions that have outlived their time; how many."""
+        """Delete the receipts of deletions that are older than ``age``; returns how many."""
         old = and_(templates.c.deleted_at < self._clock() - age, templates.c.object == "")
         some = select(templates.c.id).where(old).limit(CHUNK)
         with self._database.write() as connection:
@@ -193,7 +193,7 @@ class Templates:
 
 
 def _joined(condition: ColumnElement[bool]) -> Select[Any]:
-    """Templates beside how their tasks stand, the newest first."""
+    """Templates joined with the state and error of their tasks, the newest first."""
     of_task = (
         tasks.c.state.label("task_state"), tasks.c.error_code.label("task_code"),
         tasks.c.error_message.label("task_message"), tasks.c.error_detail.label("task_detail"),
@@ -234,11 +234,11 @@ def _template_of(row: RowMapping) -> Template:
 
 
 def _derived(template: Template, row: RowMapping) -> Template:
-    """A template that is not ready stands as its task does."""
+    """Derive the state of a template that is not ready from that of its task."""
     if template.state is TemplateState.READY:
         return template
     state = row["task_state"]
-    if state in UNFINISHED:  # for the first time, or again by an operator's hand
+    if state in UNFINISHED:  # for the first time, or requeued by an operator
         return replace(template, state=TemplateState.PREPARING, failure=None)
     if template.state is TemplateState.FAILED:
         return template

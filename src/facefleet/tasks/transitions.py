@@ -21,12 +21,12 @@ class State(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the task has ended; only an operator begins it anew."""
+        """Whether the task has ended; only an operator can queue it again."""
         return self not in UNFINISHED
 
 
 class Actor(StrEnum):
-    """Who changes a record."""
+    """The part of the service that changes a record."""
 
     GATEWAY = "gateway"
     WORKER = "worker"
@@ -35,7 +35,7 @@ class Actor(StrEnum):
 
 
 class Change(StrEnum):
-    """What can be done to a record so that its readers must hear of it."""
+    """A change of a record of which its readers are notified."""
 
     ADD = "add"
     CLAIM = "claim"
@@ -96,10 +96,10 @@ def states_before(change: Change) -> tuple[State, ...]:
     return tuple(state for state in TRANSITIONS[change].moves if state is not None)
 
 
-def _goes_on(state: State) -> bool:
-    """Whether somebody other than an operator takes a task out of this state."""
+def _is_left(state: State) -> bool:
+    """Whether an actor other than an operator moves a task out of this state."""
     rows = (row for row in TRANSITIONS.values() if row.by - {Actor.OPERATOR})
     return any(row.moves.get(state, state) is not state for row in rows)
 
 
-UNFINISHED = tuple(state for state in State if _goes_on(state))
+UNFINISHED = tuple(state for state in State if _is_left(state))

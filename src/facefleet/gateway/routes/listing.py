@@ -14,7 +14,7 @@ from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.times import Time
 from facefleet.gateway.views import TaskView, view
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.records.listing import CURSOR, Listing, Wanted
+from facefleet.tasks.records.listing import CURSOR, Listing, TaskFilter
 from facefleet.tasks.transitions import State
 
 
@@ -43,7 +43,7 @@ def router(listing: Listing, queue_position: QueuePosition) -> APIRouter:
     @routes.get("/tasks", response_model=TaskPage)
     async def newest(caller: AsCaller, query: Annotated[TaskQuery, Query()]) -> TaskPage:
         """Your tasks, the newest first; the items of a batch in their order."""
-        wanted = Wanted(query.state, query.kind, query.created_after, query.created_before, query.batch)
+        wanted = TaskFilter(query.state, query.kind, query.created_after, query.created_before, query.batch)
         page = await run_in_threadpool(listing.page, caller.tenant, wanted, query.cursor, query.limit)
         shown = [view(task, await queue_position.place(task)) for task in page.rows]
         return TaskPage(tasks=shown, next_cursor=page.next_cursor)

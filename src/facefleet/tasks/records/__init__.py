@@ -1,1 +1,1 @@
-"""The records of tasks, one file for each who uses them: gateway, worker, sweeper, operators, retention."""
+"""Reads and changes the task records, one file for each user: gateway, worker, sweeper, operators, retention."""

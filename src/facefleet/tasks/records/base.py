@@ -1,4 +1,4 @@
-"""Holds what all views of the task records share: where the records are, and how some of them are read."""
+"""Provides the base class of all views of the task records: their database, clock and writer, and one query."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Makes every change of a record: builds its SQL out of the table of transitions, runs it, and announces the commit.
 
 A change is one conditional UPDATE, so any number of processes may race: one that finds another state, fence or version
-than it expects changes nothing and says so. Statements are built once, because to build one takes as long as to run it.
+than it expects changes nothing and returns no row. Statements are built once: building one takes as long as running it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Committed:
 
     @property
     def wake(self) -> Wake:
-        """What its readers are told."""
+        """The wake that is sent to its readers."""
         return Wake(self.task_id, self.version)
 
 
@@ -49,7 +49,7 @@ OnCommit = Callable[[Committed], object]
 
 
 def ignore_commit(_: Committed) -> None:
-    """The hook where nobody waits for changes."""
+    """A hook that does nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def params(**values: object) -> dict[str, object]:
 
 
 def statement(change: Change, by: Actor, *where: ColumnElement[bool], whole: bool = False, **values: Any) -> Statement:
-    """The UPDATE that makes a change, in the states and with the state after it that the table says.
+    """The UPDATE that makes a change; the table of transitions gives its states before and after.
 
     Args:
         change: Row of the table.
@@ -109,7 +109,7 @@ def _state_after(row: Transition) -> Mapping[str, Any]:
 
 
 class Transaction:
-    """One write to the records: changes, and what is true only together with them."""
+    """One write to the records: changes, and further statements committed with them."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -122,7 +122,7 @@ class Transaction:
         self.made += [Committed(Change.ADD, by, task.id, task.version) for task in records]
 
     def change(self, wanted: Statement, **values: object) -> Sequence[RowMapping]:
-        """Make a change; what its statement returns of each record that it changed."""
+        """Make a change, and return the columns that its statement returns for each record that it changed."""
         rows = self.connection.execute(wanted.update, params(**values)).mappings().all()
         self.made += [Committed(wanted.change, wanted.by, row["id"], row["version"]) for row in rows]
         return rows

@@ -1,4 +1,4 @@
-"""Cuts what is many into chunks that one statement of the database takes."""
+"""Splits values into chunks that one statement of the database can take."""
 
 from __future__ import annotations
 

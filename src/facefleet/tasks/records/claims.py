@@ -73,7 +73,7 @@ class Claims(Records):
             lease: How long the claim holds without a heartbeat.
             models: Name → version of what this run will use.
             suspect: Only one that has, or has not, lost ``SUSPECT_LOST`` workers; any where not given.
-            kinds: What this worker knows how to do; the rest is left to others.
+            kinds: Kinds that this worker can run; other tasks are left to other workers.
 
         Returns:
             The record under its new fence; none when it is not there, not queued or not due (a duplicate message), or
@@ -98,7 +98,7 @@ class Claims(Records):
             lease: From now.
 
         Returns:
-            The ids still held; the others were taken away.
+            The ids still held; the others were canceled, erased, or given to another run.
         """
         until, kept = self._clock() + lease, set()
         with self._database.write(undoable=True) as connection:
@@ -112,7 +112,7 @@ class Claims(Records):
         return self._change_held(_ADVANCE, task, step=step, progress=progress)
 
     def hand_back(self, task: Task) -> Task | None:
-        """Give a task back to the queue that this run will not finish; no budget is spent.
+        """Put a task that this run will not finish back in the queue; no budget is spent.
 
         Returns:
             The queued record, its message not sent; none when this run no longer holds it.
@@ -124,17 +124,17 @@ class Claims(Records):
         self, task: Task, result: str | None, result_type: str | None, timings_ms: Mapping[str, float], *,
         bytes_out: int = 0, seconds: float = 0.0, output: Json | None = None, beside: Sequence[Update] = (),
     ) -> bool:  # fmt: skip
-        """Name this run the winner; false when it no longer holds the task. To say it twice is to say it once.
+        """Commit the result of this run; false when it no longer holds the task. Idempotent.
 
         Args:
             task: As claimed.
-            result: Object key; none of a kind whose outcome is words.
+            result: Object key; none for a kind whose result is JSON in the record.
             result_type: Media type.
             timings_ms: Step → ms.
-            bytes_out: Of the result.
+            bytes_out: Size of the result.
             seconds: s that this run took.
-            output: The words.
-            beside: What becomes true with the success, in the same commit.
+            output: JSON for the record.
+            beside: Further updates in the same transaction.
         """
         with self._writer.transaction() as transaction:
             won = transaction.change(

@@ -1,4 +1,4 @@
-"""Counts the tasks of each lane: for the limit of the backlog, the place in the queue, the gauges and operators."""
+"""Counts the tasks of each lane: for the limit of the backlog, the queue position, the metrics and operators."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LaneCount:
     """The unfinished tasks of a lane.
 
     Attributes:
-        oldest: Since when the queued task that has waited longest could have run; none where none is queued.
+        oldest: Earliest ``run_at`` of the queued tasks; none where none is queued.
     """
 
     track: str

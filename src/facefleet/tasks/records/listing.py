@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, select
 
 from facefleet.tasks.ids import ID
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.records.pages import Page, before, given, page_of
+from facefleet.tasks.records.pages import Page, before, checked_cursor, page_of
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.table import task_of, tasks
 from facefleet.tasks.task import Task
@@ -21,13 +21,13 @@ CURSOR = f"^({ID}|{_ITEM})$"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which tasks; what is not given does not narrow.
+class TaskFilter:
+    """A filter of tasks; a field that is not given does not restrict the list.
 
     Attributes:
-        created_after: UTC; those of this very moment are not among them.
-        created_before: UTC; neither are these.
-        batch: Its items, and they come in their order.
+        created_after: UTC; exclusive.
+        created_before: UTC; exclusive.
+        batch: Only the items of this batch, in their order.
     """
 
     state: State | None = None
@@ -38,7 +38,7 @@ class Wanted:
 
 
 class Listing:
-    """Looks through the records of a tenant.
+    """Lists the records of a tenant.
 
     The cursor is the place of the last task of a page: its id, or its number in its batch. Ids sort by time, so pages
     after the first are the same whatever was added since.
@@ -47,11 +47,11 @@ class Listing:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, tenant: str, wanted: Wanted, cursor: str | None, limit: int) -> Page[Task]:
+    def page(self, tenant: str, wanted: TaskFilter, cursor: str | None, limit: int) -> Page[Task]:
         """The tasks after the cursor.
 
         Raises:
-            OptionInvalid: The cursor is none that we gave.
+            OptionInvalid: The cursor is not one that this list returned.
             RecordsUnavailable: The database does not answer.
         """
         conditions = [tasks.c.tenant == tenant, *_conditions(wanted), _after(cursor, wanted)]
@@ -62,7 +62,7 @@ class Listing:
         return page_of(rows, limit, lambda task: str(task.item) if wanted.batch else task.id)
 
 
-def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+def _conditions(wanted: TaskFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.state:
         yield tasks.c.state == wanted.state
     if wanted.kind:
@@ -75,7 +75,7 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield tasks.c.batch == wanted.batch
 
 
-def _after(cursor: str | None, wanted: Wanted) -> ColumnElement[bool]:
+def _after(cursor: str | None, wanted: TaskFilter) -> ColumnElement[bool]:
     if cursor is not None and wanted.batch:
-        return tasks.c.item > int(given(cursor, _ITEM))
+        return tasks.c.item > int(checked_cursor(cursor, _ITEM))
     return before(tasks.c.id, cursor)

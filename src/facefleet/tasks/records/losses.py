@@ -1,4 +1,4 @@
-"""Finds the tasks that the queue or a worker has lost, and puts them right: the records as the sweeper uses them."""
+"""Finds the tasks that the queue or a worker has lost, and requeues or fails them: the records for the sweeper."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FAIL_OVERDUE = statement(Change.FAIL_OVERDUE, Actor.SWEEPER, *_AS_SEEN, **ENDED
 
 
 class Losses(Records):
-    """The records for the sweeper; a question finds at most a chunk of tasks."""
+    """The records for the sweeper; each query returns at most a chunk of tasks."""
 
     # ── workers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -36,7 +36,7 @@ class Losses(Records):
         return self._select(and_(tasks.c.state == State.RUNNING, tasks.c.lease_until < self._clock()))
 
     def requeue_lost(self, task: Task) -> bool:
-        """Queue a task again whose lease expired, and count the loss; false when another did, or it came back."""
+        """Requeue a task whose lease expired, and count the loss; false when it has changed since it was read."""
         now = self._clock()
         return self._writer.change(_REQUEUE_LOST, task_id=task.id, fence=task.fence, now=now, run_at=now) is not None
 
@@ -60,12 +60,12 @@ class Losses(Records):
         return self._select(waiting)
 
     def sent_under_another_epoch(self, epoch: str) -> list[Task]:
-        """Queued tasks whose message went to a broker that has lost everything since."""
+        """Queued tasks whose message went to a broker that has lost all its data since."""
         other = or_(tasks.c.sent_epoch.is_(None), tasks.c.sent_epoch != epoch)
         return self._select(and_(tasks.c.state == State.QUEUED, tasks.c.sent_at.is_not(None), other))
 
     def overtaken(self, grace: timedelta) -> list[Task]:
-        """Queued tasks when one sent ``grace`` later through the same list has already been claimed."""
+        """Queued tasks where a task sent ``grace`` later through the same list has already been claimed."""
         other = tasks.alias("other")
         later = select(func.max(other.c.sent_at)).where(
             other.c.track == tasks.c.track, other.c.lane == tasks.c.lane, other.c.shard == tasks.c.shard,

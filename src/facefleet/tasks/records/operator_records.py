@@ -1,4 +1,4 @@
-"""Keeps the task records as operators use them: all tenants' together, put back in the queue, held."""
+"""Keeps the task records as operators use them: for all tenants; requeues tasks and sets legal holds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class OperatorRecords(Records):
             return [task_of(row) for row in connection.execute(newest_first).mappings()]
 
     def get(self, task_id: str) -> Task:
-        """The record, whoever's it is.
+        """The record, of any tenant.
 
         Raises:
             TaskNotFound: There is none of this id.
@@ -52,7 +52,7 @@ class OperatorRecords(Records):
         return task_of(row)
 
     def requeue(self, task_id: str) -> Task:
-        """Put a failed or canceled task back in the queue as if it were new, with all its budgets and its time.
+        """Put a failed or canceled task back in the queue like a new one, with full retry budgets and a new deadline.
 
         The sweeper sends its message.
 

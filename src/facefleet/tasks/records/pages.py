@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some records, and where the next ones are.
+    """One page of records, with the cursor of the next page.
 
     Attributes:
         next_cursor: None where there are no more.
@@ -33,16 +33,16 @@ def page_of(rows: list[T], limit: int, cursor_of: Callable[[T], str]) -> Page[T]
 
 
 def before(id_column: ColumnElement[Any], cursor: str | None) -> ColumnElement[bool]:
-    """What comes after the cursor where the newest come first; everything without one.
+    """The condition for rows after the cursor, the newest first; true for every row without a cursor.
 
     Raises:
-        OptionInvalid: The cursor is none that the list gave.
+        OptionInvalid: The cursor is not one that this list returned.
     """
-    return true() if cursor is None else id_column < given(cursor, ID)
+    return true() if cursor is None else id_column < checked_cursor(cursor, ID)
 
 
-def given(cursor: str, pattern: str) -> str:
-    """The cursor; errors as above."""
+def checked_cursor(cursor: str, pattern: str) -> str:
+    """The cursor, after a check of its form; errors as above."""
     if not re.fullmatch(pattern, cursor):
         raise OptionInvalid("The cursor is none that this list gave; begin without one.", field="cursor")
     return cursor

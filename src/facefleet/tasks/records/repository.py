@@ -31,17 +31,17 @@ _MARK_SENT = (
 
 
 class TaskRepository(Records):
-    """The records for the gateway, and for whoever sends messages."""
+    """The records for the gateway, and for every part that sends messages."""
 
     def add(self, task: Task, *beside: Insert) -> Task:
         """Commit a new record, unless its idempotency key is taken.
 
         Args:
             task: Queued.
-            beside: What is true only together with it: committed with it or not at all.
+            beside: Further rows to insert in the same transaction.
 
         Returns:
-            The record that has the key: this one, or its earlier twin, and then nothing was changed.
+            The record that has the key: this one, or an earlier one, and then nothing was changed.
         """
         try:
             with self._writer.transaction() as transaction:
@@ -49,16 +49,16 @@ class TaskRepository(Records):
                 for insertion in beside:
                     transaction.connection.execute(insertion)
         except IntegrityError:
-            twin = self.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
-            if twin is None:
+            earlier = self.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
+            if earlier is None:
                 raise
-            return twin
+            return earlier
         return task
 
     def of_key(self, tenant: str, key: str) -> Task | None:
         """The record with this idempotency key."""
-        twins = self._select(and_(tasks.c.tenant == tenant, tasks.c.idempotency_key == key))
-        return twins[0] if twins else None
+        matching = self._select(and_(tasks.c.tenant == tenant, tasks.c.idempotency_key == key))
+        return matching[0] if matching else None
 
     def get(self, tenant: str, task_id: str) -> Task:
         """The record.
@@ -75,19 +75,19 @@ class TaskRepository(Records):
         return task_of(row)
 
     def versions(self, task_ids: Collection[str]) -> dict[str, int]:
-        """Id → version of those that are there; at most ``CHUNK`` ids at once."""
+        """Id → version of the records that exist; at most ``CHUNK`` ids at once."""
         with self._database.read() as connection:
             rows = connection.execute(select(tasks.c.id, tasks.c.version).where(tasks.c.id.in_(task_ids)))
             return {row.id: row.version for row in rows}
 
     def of_ids(self, task_ids: Collection[str]) -> list[Task]:
-        """The records of those that are there; at most ``CHUNK`` ids at once."""
+        """The records that exist of these ids; at most ``CHUNK`` ids at once."""
         return self._select(tasks.c.id.in_(task_ids))
 
     def cancel(self, tenant: str, task_id: str, *, by: Actor = Actor.GATEWAY) -> Task:
         """End a task that has not ended; of one that is canceled already, nothing changes.
 
-        A run under way finds at its next step, or at its end, that it no longer holds the task.
+        A run under way notices at its next step, or at its end, that it no longer holds the task.
 
         Raises:
             TaskNotFound: None of this id for this tenant.

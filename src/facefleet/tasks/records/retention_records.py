@@ -1,4 +1,4 @@
-"""Keeps the task records as retention uses them: which objects and rows are due to go, and what an erasure leaves."""
+"""Keeps the task records as retention uses them: what is due for deletion, and what an erasure leaves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from facefleet.tasks.transitions import UNFINISHED, Actor, Change
 
 
 def erasure(*where: ColumnElement[bool]) -> Statement:
-    """The statement that makes records receipts of an erasure; an unfinished task ends with it.
+    """The statement that erases records, of which only the receipt stays; an unfinished task is canceled by it.
 
     Args:
         where: Which records; those that are held or erased already are left alone.
@@ -36,10 +36,10 @@ _ERASE = erasure(tasks.c.id == param("task_id"), tasks.c.tenant == param("tenant
 
 
 class RetentionRecords(Records):
-    """The records for whoever deletes: retention, and owners that have their tasks erased."""
+    """The records for retention, and for the erasure of tasks that their owners ask for."""
 
     def erase(self, task: Task) -> None:
-        """Make a record the receipt of an erasure: it ends, and its options and error are deleted.
+        """Erase a record: its task ends, its options and error are deleted, and the rest stays as a receipt.
 
         Its objects are deleted after this, never before: a run under way has lost its fence by then.
 
@@ -56,11 +56,11 @@ class RetentionRecords(Records):
             raise TaskHeld("The task is under legal hold; ask the operator.", task_id=task.id)
 
     def with_old_inputs(self, age: timedelta) -> list[Task]:
-        """Ended tasks whose uploads have outlived their time, were erased, or are of a kind that keeps none."""
+        """Ended tasks whose uploads are older than ``age``, were erased, or are of a kind that keeps none."""
         return self._ended(age, tasks.c.inputs_kept, or_at_once=tasks.c.kind.in_(kinds_with(Uploads.UNTIL_END)))
 
     def with_old_results(self, age: timedelta) -> list[Task]:
-        """Ended tasks whose result has outlived its time, or was erased."""
+        """Ended tasks whose result is older than ``age``, or was erased."""
         return self._ended(age, tasks.c.result_kept)
 
     def inputs_deleted(self, task: Task) -> None:
@@ -72,7 +72,7 @@ class RetentionRecords(Records):
         self._set(task, result_kept=False, result=None)
 
     def delete_rows(self, age: timedelta) -> int:
-        """Delete records that have outlived their time and have no object left, with their deliveries.
+        """Delete records that are older than ``age`` and have no object left, with their deliveries.
 
         Returns:
             How many records.

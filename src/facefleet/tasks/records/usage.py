@@ -20,10 +20,10 @@ class DayUsage:
 
     Attributes:
         day: UTC.
-        tasks: All of them, those under way included.
-        bytes_in: Of their uploads.
-        bytes_out: Of their results.
-        seconds: s that the runs which succeeded took.
+        tasks: All, including those that have not ended.
+        bytes_in: Sum over their uploads.
+        bytes_out: Sum over their results.
+        seconds: s of all runs that succeeded.
     """
 
     day: date
@@ -38,13 +38,13 @@ class DayUsage:
 
 
 class Usage:
-    """Adds up the records; what retention has deleted is not in them any more."""
+    """Adds up the records; those that retention has deleted are not counted."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def days(self, tenant: str, first: date, last: date) -> list[DayUsage]:
-        """Day by day, both ends included, without days on which nothing was asked for.
+        """Totals by day, both ends included, without days on which no task was created.
 
         Raises:
             RecordsUnavailable: The database does not answer.
@@ -61,7 +61,7 @@ class Usage:
 
 
 def _day(on: object, kind: str, *sums: Any) -> DayUsage:
-    """PostgreSQL gives a date and decimals, SQLite texts and floats."""
+    """Convert a row: PostgreSQL returns a date and decimals, SQLite texts and floats."""
     count, succeeded, failed, canceled, bytes_in, bytes_out, seconds = sums
     return DayUsage(
         date.fromisoformat(str(on)), Kind(kind), count, succeeded, failed, canceled,

@@ -1,1 +1,1 @@
-"""The database under the records: how it is opened, its tables, and the version of its schema."""
+"""Opens the database of the records, defines its tables, and checks the version of its schema."""

@@ -1,13 +1,13 @@
-"""Opens the database under the records, runs transactions on it, and names its outages.
+"""Opens the database of the records, runs transactions on it, and turns its outages into errors of ours.
 
-SQLite is set up for many processes: WAL, a busy timeout, ``synchronous=FULL`` (a 202 survives a power cut) but for what
-a power cut may undo, and ``BEGIN IMMEDIATE`` for every write, because a deferred transaction that turns into a write
-raises BUSY whatever the timeout is.
+SQLite is set up for many processes: WAL, a busy timeout, ``synchronous=FULL`` (a 202 survives a power cut) except for
+writes that a power cut may undo, and ``BEGIN IMMEDIATE`` for every write, because a deferred transaction that turns
+into a write raises BUSY at once, whatever the timeout is.
 
 PostgreSQL runs at READ COMMITTED: every change of the repository is one conditional UPDATE, which waits for the row
-and then looks at its condition again. Each wait has an end: for a connection, for a statement, and for a server that
-neither answers nor hangs up. A connection that broke is replaced at the next use, so a server that came back is used
-again without a restart.
+and then evaluates its condition again. Each wait is limited: for a connection, for a statement, and for a server that
+neither answers nor closes the connection. A connection that broke is replaced at the next use, so a server that came
+back is used again without a restart.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ from facefleet.observability.metrics import ignore_outage
 _WRITE, _UNDOABLE = "facefleet_write", "facefleet_undoable"
 _SYNCHRONOUS = "synchronous"
 _WAL_RETRY_SECONDS = 0.01
-_QUIET = {"hide_parameters": True}  # the words of an error go to the log, a tenant's values do not
+_HIDE = {"hide_parameters": True}  # error messages go to the log, and must not hold a tenant's values
 
 _POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 _CONNECT_SECONDS = 3
 _STATEMENT_SECONDS = 10
-_SILENCE_SECONDS = _STATEMENT_SECONDS + 1  # the server ends a statement first, if it can
+_ANSWER_SECONDS = _STATEMENT_SECONDS + 1  # the server ends a statement first, if it can
 _POOL = {"pool_size": 5, "max_overflow": 15, "pool_timeout": _CONNECT_SECONDS, "pool_use_lifo": True}
-# A peer that vanished without a word is noticed by the kernel; libpq's names.
+# The kernel notices a peer that vanished without closing the connection; the names are those of libpq.
 _KEEPALIVE = {
     "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
     "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
 }  # fmt: skip
 _ACTIVE = 1  # libpq's PQTRANS_ACTIVE
 _SCHEMA_LOCK = 0x66_61_63_65_66_6C_74  # any number that no other program on this database takes ("faceflt")
-_NOT_NOW = frozenset({
+_OUTAGE_STATES = frozenset({
     "25006",  # read_only_sql_transaction: a standby, or a server that is being moved
     "42P01",  # undefined_table: no schema yet
 })  # fmt: skip
@@ -58,7 +58,7 @@ class Database:
     Args:
         url: ``sqlite:///file`` or ``postgresql://user:password@host/database?sslmode=…`` (any parameter of libpq).
         busy_timeout: s to wait for SQLite's write lock.
-        on_outage: Told each time that the database did not answer.
+        on_outage: Called each time that the database did not answer.
 
     Raises:
         ConfigInvalid: The URL is not one of these.
@@ -108,7 +108,7 @@ class Database:
 
     @contextmanager
     def exclusive(self) -> Iterator[Connection]:
-        """A transaction that changes the schema: one at a time over all processes, and it may take its time.
+        """A transaction that changes the schema: one at a time over all processes, without a time limit.
 
         Raises:
             RecordsUnavailable: The database does not answer.
@@ -117,8 +117,8 @@ class Database:
             with self.write() as connection:
                 yield connection
             return
-        patient = create_engine(self.engine.url, poolclass=NullPool, **_QUIET)
-        with self._outages(), patient.begin() as connection:
+        unlimited = create_engine(self.engine.url, poolclass=NullPool, **_HIDE)
+        with self._outages(), unlimited.begin() as connection:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
             yield connection
 
@@ -134,13 +134,13 @@ class Database:
             if not _is_outage(error):
                 raise
             self._on_outage()
-            # The driver's words can hold values of the statement; the name of its class is enough.
+            # The driver's message can hold values of the statement; the name of its class is enough.
             cause = type(getattr(error, "orig", None) or error).__name__
             raise RecordsUnavailable("The database did not answer; try again.", cause=cause) from error
 
 
 def _disconnected(error: RecordsUnavailable) -> bool:
-    """A refused commit is an answer; one that nobody answered is not."""
+    """Whether the connection was lost, so that the outcome of the commit is unknown; a refused commit is known."""
     return isinstance(error.__cause__, DBAPIError) and error.__cause__.connection_invalidated
 
 
@@ -149,11 +149,11 @@ def _is_outage(error: DBAPIError | PoolTimeout) -> bool:
         return True
     if type(error.orig) is sqlite3.DatabaseError:  # the file is damaged, or something else
         return True
-    return getattr(error.orig, "sqlstate", None) in _NOT_NOW
+    return getattr(error.orig, "sqlstate", None) in _OUTAGE_STATES
 
 
 def file_of(url: str) -> Path | None:
-    """The file of an SQLite database; none of any other, and of a URL that cannot be read."""
+    """The file of an SQLite database; none for any other database, and for a URL that cannot be parsed."""
     try:
         parsed = make_url(url)
     except SQLAlchemyError:
@@ -171,38 +171,38 @@ def _engine(url: str, busy_timeout: float) -> Engine:
             raise NoSuchModuleError(parsed.drivername)
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-            return _sqlite(create_engine(parsed, connect_args={"timeout": busy_timeout}, **_QUIET), busy_timeout)
+            return _sqlite(create_engine(parsed, connect_args={"timeout": busy_timeout}, **_HIDE), busy_timeout)
         # In memory there is one connection, and threads take turns with it: two would mix their transactions.
-        one = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": busy_timeout} | _QUIET
+        one = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": busy_timeout} | _HIDE
         return _sqlite(create_engine("sqlite://", connect_args={"check_same_thread": False}, **one), busy_timeout)
     except (SQLAlchemyError, NoSuchModuleError, ImportError, OSError, ValueError) as error:
-        # Not chained: its words may quote what stands in the place of the password.
+        # Not chained: its message may quote the password in the URL.
         raise ConfigInvalid(f"records.url cannot be opened: {type(error).__name__}.", setting="records.url") from None
 
 
 def _postgresql(url: URL) -> Engine:
-    """What the URL itself sets wins, ``options`` excepted: there ours come first, so that one of theirs can differ."""
+    """Parameters of the URL override ours; its ``options`` are appended to ours, and the last of two wins."""
     options = f"-c TimeZone=UTC -c statement_timeout={_STATEMENT_SECONDS}s {url.query.get('options', '')}".strip()
     ours = {"connect_timeout": _CONNECT_SECONDS, "application_name": "facefleet"} | _KEEPALIVE
     arguments = {name: value for name, value in ours.items() if name not in url.query} | {"options": options}
     engine = create_engine(
-        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=arguments, **_POOL, **_QUIET
+        url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, connect_args=arguments, **_POOL, **_HIDE
     )
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
-        _bound_silence(connection)
+        _limit_wait(connection)
 
     return engine
 
 
-def _bound_silence(connection: Any) -> None:
-    """End a wait for a server that is stopped or stuck: its kernel keeps the connection alive for ever."""
+def _limit_wait(connection: Any) -> None:
+    """Limit the wait for a server that is stopped or stuck: its kernel keeps the connection alive for ever."""
     wait = connection.wait
 
     def bounded(generator: Any, **options: Any) -> Any:
         try:
-            return wait(generator, **{"timeout": _SILENCE_SECONDS} | options)
+            return wait(generator, **{"timeout": _ANSWER_SECONDS} | options)
         except Exception:
             if connection.pgconn.transaction_status == _ACTIVE:  # an answer is still due: not to be used again
                 connection.pgconn.finish()
@@ -214,7 +214,7 @@ def _bound_silence(connection: Any) -> None:
 def _sqlite(engine: Engine, busy_timeout: float) -> Engine:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves
+        connection.isolation_level = None  # BEGIN is sent by ``_begin``
         _use_wal(connection, busy_timeout)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
@@ -231,15 +231,15 @@ def _sqlite(engine: Engine, busy_timeout: float) -> Engine:
 
 
 def _synchronise(connection: Connection, level: str) -> None:
-    """Whether the next commit waits for the disk; it can only be said between two transactions."""
+    """Set whether the next commit waits for the disk; SQLite allows this only between two transactions."""
     if connection.info.get(_SYNCHRONOUS, "FULL") != level:
         connection.exec_driver_sql(f"PRAGMA synchronous={level}")
         connection.info[_SYNCHRONOUS] = level
 
 
-def _use_wal(connection: sqlite3.Connection, patience: float) -> None:
-    """Of two that open a new file at once, one is told BUSY at once: the busy timeout does not cover this switch."""
-    end = time.monotonic() + patience
+def _use_wal(connection: sqlite3.Connection, busy_timeout: float) -> None:
+    """Switch to WAL, and retry: when two open a new file, SQLite answers BUSY to one without its busy timeout."""
+    end = time.monotonic() + busy_timeout
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")

@@ -1,6 +1,6 @@
-"""Checks the version of the schema: a program works on its own and on newer ones, since migrations only add.
+"""Checks the version of the schema: a program works with its own version and newer ones, since migrations only add.
 
-So the schema is brought forward first (``tasks/tables/upgrade.py``), then the programs one by one.
+So the schema is upgraded first (``tasks/tables/upgrade.py``), then the programs one by one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def require_current(database: Database) -> None:
     """Check that the schema has what this release needs; cheap enough for a readiness probe.
 
     Raises:
-        RecordsUnavailable: It is older, or none; ``facefleet migrate`` mends that.
+        RecordsUnavailable: The schema is older, or there is none; ``facefleet migrate`` upgrades it.
     """
     with database.read() as connection:
         current = version(connection)

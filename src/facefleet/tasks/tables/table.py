@@ -121,7 +121,7 @@ tasks = Table(
     Index("ix_tasks_untold", "announced_state", "id", sqlite_where=_UNANNOUNCED, postgresql_where=_UNANNOUNCED),
 )
 
-# What operators switched off or on; the name says what (``maintenance``, ``pause:<track>.<lane>``).
+# Switches set by operators; the name says what is switched (``maintenance``, ``pause:<track>.<lane>``).
 switches = Table(
     "switches",
     metadata,
@@ -158,7 +158,7 @@ templates = Table(
     Index("ix_templates_tenant", "tenant", "id"),
 )
 
-# Many tasks that were asked for at once; what they share is kept once.
+# Many tasks submitted in one request; inputs and options that they share are stored once.
 batches = Table(
     "batches",
     metadata,
@@ -179,7 +179,7 @@ batches = Table(
     Index("ix_batches_tenant", "tenant", "id"),
 )
 
-# One row for each event of a task that somebody wants to hear of.
+# One row for each event of a task that its webhook is subscribed to.
 deliveries = Table(
     "deliveries",
     metadata,

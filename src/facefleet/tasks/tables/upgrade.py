@@ -1,4 +1,4 @@
-"""Brings the schema up to date with Alembic; apart from ``schema.py`` because no running program needs it."""
+"""Upgrades the schema with Alembic; separate from ``schema.py`` because no running program needs it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def upgrade(database: Database) -> None:
 
 
 def configuration() -> Config:
-    """Alembic's, with our migrations."""
+    """The configuration of Alembic, with our migrations."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
