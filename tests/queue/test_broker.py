@@ -21,7 +21,7 @@ CALLS: dict[str, Callable[[Broker], object]] = {
     "ping": lambda broker: broker.ping(),
     "depths": lambda broker: broker.depths("stable"),
     "waiting": lambda broker: broker.waiting(Route("stable", "bulk", 0)),
-    "in_hand": lambda broker: broker.in_hand(0),
+    "unacknowledged": lambda broker: broker.unacknowledged(0),
 }
 
 
@@ -85,14 +85,14 @@ def test_depths_count_what_waits_in_every_list(rig: Rig) -> None:
 
 def test_in_hand_is_what_was_taken_since_and_not_acknowledged(rig: Rig) -> None:
     before = time.time() - 1
-    assert rig.broker.in_hand(before) == set()
+    assert rig.broker.unacknowledged(before) == set()
     task = rig.accept()
-    assert rig.broker.in_hand(before) == set(), "it waits in its list"
+    assert rig.broker.unacknowledged(before) == set(), "it waits in its list"
     message = rig.hands().take()
-    assert rig.broker.in_hand(before) == {task.id}
-    assert rig.broker.in_hand(time.time() + 1) == set(), "it was taken longer ago than that"
+    assert rig.broker.unacknowledged(before) == {task.id}
+    assert rig.broker.unacknowledged(time.time() + 1) == set(), "it was taken longer ago than that"
     message.ack()
-    assert rig.broker.in_hand(before) == set()
+    assert rig.broker.unacknowledged(before) == set()
 
 
 def test_a_message_goes_back_to_its_list_when_its_worker_lets_go(rig: Rig) -> None:
@@ -101,7 +101,7 @@ def test_a_message_goes_back_to_its_list_when_its_worker_lets_go(rig: Rig) -> No
     assert rig.waiting(task.route) == []
     hands.close()
     assert rig.waiting(task.route) == [task.id]
-    assert rig.broker.in_hand(0) == set()
+    assert rig.broker.unacknowledged(0) == set()
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -255,7 +255,7 @@ def test_a_message_in_a_dead_workers_hands_is_sent_again_after_the_grace(rig: Ri
     finally:
         holder.send_signal(signal.SIGKILL)
         holder.communicate()
-    assert rig.broker.in_hand(0) == {task.id}
+    assert rig.broker.unacknowledged(0) == {task.id}
     rig.clock.advance(60)
     rig.sweeper.round()
     rig.sweeper.round()

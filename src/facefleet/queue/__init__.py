@@ -1,1 +1,1 @@
-"""Celery on Redis or Valkey."""
+"""Sends and receives the messages of tasks: Celery on Redis or Valkey."""

@@ -1,4 +1,4 @@
-"""Builds the Celery application through which messages travel. A message is a hint; the record decides."""
+"""Builds the Celery application that sends and receives messages. A message only names a task; the record decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks the broker for its epoch, how much waits in each lane, and which messages a worker has taken."""
+"""Reads from the broker its epoch, the length of each list, and the messages that workers have not acknowledged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Broker:
     Args:
         url: Of the server.
         prefix: First part of every key.
-        on_outage: Told each time that the broker did not answer.
+        on_outage: Called each time that the broker did not answer.
     """
 
     def __init__(self, url: str, *, prefix: str, on_outage: Callable[[], object] = ignore_outage) -> None:
@@ -37,14 +37,14 @@ class Broker:
         self._redis = open_client(url, timeout=_TIMEOUT_SECONDS, text=True)
 
     def epoch(self) -> str:
-        """The name of the broker's present memory; a broker that came back empty gets a new one."""
+        """The id of the broker's present data; a broker that restarted without its data gets a new one."""
         with self._outages():
             key = self._key(_EPOCH)
             self._redis.set(key, str(uuid.uuid4()), nx=True)
             return str(self._redis.get(key))
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
+        """Check that the broker answers."""
         with self._outages():
             self._redis.ping()
 
@@ -61,7 +61,7 @@ class Broker:
         with self._outages():
             return int(self._redis.llen(self._key(list_name(route))))
 
-    def in_hand(self, since: float) -> set[str]:
+    def unacknowledged(self, since: float) -> set[str]:
         """Ids of the tasks whose message a worker took after ``since`` and has not acknowledged.
 
         Args:

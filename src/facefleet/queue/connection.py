@@ -1,4 +1,4 @@
-"""Opens connections to the broker for what is not Celery's, and remembers for a while that it did not answer."""
+"""Opens connections to the broker beside Celery's, and stops using them for a while after a failure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def open_client(url: str, *, timeout: float, text: bool = False) -> redis.Redis:
 
 
 class CircuitBreaker:
-    """Keeps whoever would only wait for the same time-out away from a broker that did not answer a moment ago.
+    """Refuses calls for a while after the broker did not answer, so that not every caller waits for the time-out.
 
     Args:
         clock: s, monotonic.
@@ -38,7 +38,7 @@ class CircuitBreaker:
 
     @property
     def open(self) -> bool:
-        """Whether nothing is to be tried."""
+        """Whether calls are refused."""
         return self._clock() < self._open_until
 
     def failed(self) -> None:

@@ -1,8 +1,8 @@
 """Decides the order in which a worker looks at the broker's lists.
 
-One list per (track, lane, shard). Workers take lanes in order and rotate over the shards inside a lane, so one tenant's
-flood delays only the tenants of its shard; every k-th turn looks at the lower lanes first, so nothing waits for ever. A
-paused lane is passed over, whoever's turn it is.
+One list per (track, lane, shard). Workers take lanes in order and rotate over the shards inside a lane, so many tasks
+of one tenant delay only the tenants of its shard. Every k-th turn looks at the lower lanes first, so no lane starves. A
+paused lane is always skipped.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ _ORDER = tuple(Lane)
 
 
 def always() -> bool:
-    """Look whenever asked."""
+    """Always take messages."""
     return True
 
 
 def nothing() -> Collection[str]:
-    """No lane."""
+    """Pause no lane."""
     return ()
 
 
 class LaneCycle:
-    """Which lists to look at, in order; plugged into kombu's ``queue_order_strategy``.
+    """Orders the lists that are polled; plugged into kombu's ``queue_order_strategy``.
 
-    kombu asks with ``consume`` before each blocking pop, and tells with ``rotate`` which list gave a message.
+    kombu asks with ``consume`` before each blocking pop, and reports with ``rotate`` which list gave a message.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class LaneCycle:
     ) -> None:
         """Every ``every``-th message, the lower lanes are looked at first.
 
-        ``watch`` is asked before each look; while it says no, nothing is taken. ``paused`` is asked too, and names the
-        lanes (``<track>.<lane>``) whose lists are not looked at.
+        ``watch`` is called before each poll; while it returns false, nothing is taken. ``paused`` is called too, and
+        returns the lanes (``<track>.<lane>``) whose lists are not looked at.
         """
         self._every = every
         self._watch = watch
@@ -64,7 +64,7 @@ class LaneCycle:
         return [name for name in names if name.rpartition(".")[0] not in paused][:count]
 
     def rotate(self, last_used: str) -> str:
-        """A message came from this list: the other shards of its lane go first next time."""
+        """Put the list that gave a message last: the other shards of its lane go first next time."""
         self._turn += 1
         shards = self._lanes.get(_lane(last_used), [])
         if last_used in shards:

@@ -1,4 +1,4 @@
-"""Sends again what a leaving worker hands back, without waiting for a sweeper."""
+"""Sends the messages of tasks that a stopping worker hands back, without waiting for a sweeper."""
 
 from __future__ import annotations
 

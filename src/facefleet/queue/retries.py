@@ -1,4 +1,4 @@
-"""Decides when a failed run is tried again and when to give up; the class of the error says whether at all."""
+"""Decides whether and when a failed run is tried again, by the class of its error and the retry budget."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facefleet.errors.model import OutOfMemory
 from facefleet.errors.outage import OutageError
 from facefleet.errors.task import AttemptsExhausted
 
-_MEMORY = timedelta(seconds=60)  # until the neighbours of a run that did not fit are other ones
+_MEMORY = timedelta(seconds=60)  # until other tasks run beside one that did not fit into memory
 _LONGEST = timedelta(minutes=5)
 _MOST_DOUBLINGS = 20  # a delay that doubles on without end is more than a timedelta holds
 
@@ -21,7 +21,7 @@ class RetryPolicy:
     """Exponential back-off with full jitter (Brooker, "Exponential Backoff And Jitter", 2015).
 
     Attributes:
-        max_failures: Of the failures that spend the budget, this one is the last.
+        max_failures: The retry budget: with this many failures that count, the task fails.
         first: Upper bound of the first delay; it doubles with each run, up to five minutes.
     """
 
@@ -36,7 +36,7 @@ class RetryPolicy:
         return bound * jitter.uniform(0.5, 1.0)
 
     def spends(self, error: FacefleetError) -> bool:
-        """Whether a failure spends the budget: an outage is no fault of the task, and only its deadline ends it."""
+        """Whether a failure spends the budget: an outage does not, so only the deadline ends the task."""
         return not isinstance(error, OutageError)
 
     def verdict(self, error: FacefleetError, failures: int) -> FacefleetError | None:

@@ -21,9 +21,9 @@ class Submitter:
     """Sends messages and knows the epoch of the broker it sends to.
 
     Args:
-        app: How messages travel.
+        app: The Celery application that sends the messages.
         clock: s, monotonic.
-        on_outage: Told each time that the broker did not take a message.
+        on_outage: Called each time that the broker did not take a message.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Submitter:
         self.epoch: str | None = None  # none until the broker was seen
 
     def seen(self, epoch: str) -> None:
-        """The broker has just answered, and this is its epoch: a failure before that is forgotten."""
+        """Remember the epoch of the broker, which has just answered; earlier failures are forgotten."""
         self.epoch = epoch
         self._breaker.answered()
 
@@ -47,7 +47,7 @@ class Submitter:
                 after that nothing is tried: every request would wait for the same time-out.
         """
         if self._breaker.open:
-            raise QueueUnavailable("The broker was away a moment ago.", cause="recently")
+            raise QueueUnavailable("The broker did not answer a moment ago.", cause="recently")
         name = list_name(task.route)
         headers = {"traceparent": task.traceparent} if task.traceparent else {}
         try:

@@ -1,4 +1,4 @@
-"""Gives Celery's Redis transport one client for each channel: the stock one makes a client for each command."""
+"""Gives Celery's Redis transport one client for each channel: kombu's own makes a client for each command."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ class Channel(redis.Channel):  # type: ignore[misc]
 
 
 class Transport(redis.Transport):  # type: ignore[misc]
-    """Named in the settings of the Celery application."""
+    """The transport with these channels; the settings of the Celery application name it."""
 
     Channel = Channel

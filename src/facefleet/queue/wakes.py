@@ -1,7 +1,7 @@
-"""Sends wakes through the broker's publish/subscribe to whoever listens just now; none is kept.
+"""Publishes wakes through the broker's publish/subscribe to those who are subscribed at that moment; none is stored.
 
-A wake that is not told costs its reader a few seconds, since readers look at the records by themselves now and then.
-So telling never fails, and a broker that does not answer is left alone for a while.
+A wake that is lost costs its reader a few seconds, since readers also poll the records at intervals. So publishing
+never raises, and after a failure nothing is published for a while.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from facefleet.tasks.records.changes import Committed
 from facefleet.tasks.transitions import Change
 
 _CONNECT_SECONDS = 2.0
-_HEALTH_SECONDS = 10  # between signs of life asked of a silent subscription
-_TIMEOUT_SECONDS = 0.5  # spent at most once in AWAY_SECONDS; the work goes on after it
+_HEALTH_SECONDS = 10  # between health checks of an idle subscription
+_TIMEOUT_SECONDS = 0.5  # spent at most once in AWAY_SECONDS; the caller goes on after it
 
 
 def channel(prefix: str) -> str:
@@ -33,27 +33,27 @@ def channel(prefix: str) -> str:
 
 
 class Waker:
-    """Tells of changed records.
+    """Notifies readers of changed records.
 
     Args:
         url: Of the broker.
         prefix: First part of every key and channel.
-        metrics: What counts wakes, and outages of the broker.
+        metrics: Counts wakes, and outages of the broker.
         clock: s, monotonic.
     """
 
     def __init__(self, url: str, *, prefix: str, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
         self._channel = channel(prefix)
         self._on_outage = metrics.on_outage("broker")
-        self._told, self._untold = (metrics.wakes.labels(outcome) for outcome in ("told", "untold"))
+        self._published, self._unpublished = (metrics.wakes.labels(outcome) for outcome in ("told", "untold"))
         self._breaker = CircuitBreaker(clock)
         self._redis = open_client(url, timeout=_TIMEOUT_SECONDS)
 
     def __call__(self, wake: Wake) -> bool:
-        """Tell; false when the broker did not take it, or was away a moment ago."""
-        told = not self._breaker.open and self._publish(wake)
-        (self._told if told else self._untold).inc()
-        return told
+        """Publish; false when the broker did not take it, or did not answer a moment ago."""
+        published = not self._breaker.open and self._publish(wake)
+        (self._published if published else self._unpublished).inc()
+        return published
 
     def on_commit(self, committed: Committed) -> None:
         """Wake the readers of a changed record; the hook of the records. A new record has no reader yet."""
@@ -75,10 +75,10 @@ class Waker:
 
 
 async def heard(url: str, *, prefix: str) -> AsyncGenerator[Wake | None, None]:
-    """Every wake from now on, on one connection; none comes first, when the subscription stands.
+    """Subscribe to all wakes on one connection; ``None`` comes first, when the subscription is active.
 
     Raises:
-        QueueUnavailable: The broker is away, or went away; what was told meanwhile is lost.
+        QueueUnavailable: The broker is away, or went away; wakes sent meanwhile are lost.
     """
     client = redis.asyncio.Redis.from_url(
         url, socket_connect_timeout=_CONNECT_SECONDS, socket_keepalive=True, health_check_interval=_HEALTH_SECONDS,
@@ -94,4 +94,4 @@ async def heard(url: str, *, prefix: str) -> AsyncGenerator[Wake | None, None]:
                 elif message and (wake := Wake.decode(str(message["data"]))):
                     yield wake
     except (RedisError, OSError) as error:
-        raise QueueUnavailable("The broker does not tell of changes.", cause=type(error).__name__) from error
+        raise QueueUnavailable("The broker sends no notifications of changes.", cause=type(error).__name__) from error

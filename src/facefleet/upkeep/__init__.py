@@ -1,1 +1,1 @@
-"""Keeps the service in order: the sweeper, retention, the operators' hands, on records, store and queue together."""
+"""Maintains records, store and queue together: the sweeper, retention, and the actions of operators."""

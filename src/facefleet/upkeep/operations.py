@@ -1,4 +1,4 @@
-"""Does what operators ask for, for command line and API: show lanes, pause them, begin maintenance, end a task."""
+"""Performs the actions of operators, for command line and API: show and pause lanes, maintenance, cancel a task."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class LaneStatus:
 
 
 class Control:
-    """What operators can do, on the records alone: it works while gateway, workers and broker are away.
+    """The actions of operators. They need the records alone, and work while gateway, workers and broker are away.
 
     Every method raises ``RecordsUnavailable`` when the database does not answer.
     """
@@ -52,7 +52,7 @@ class Control:
         self._clock = clock
 
     def cancel(self, task_id: str) -> Task:
-        """End a task that has not ended, whoever's it is.
+        """Cancel a task of any tenant that has not ended.
 
         Raises:
             TaskNotFound: There is none of this id.
@@ -61,7 +61,7 @@ class Control:
         return self._records.cancel(self.tasks.get(task_id).tenant, task_id, by=Actor.OPERATOR)
 
     def lanes(self) -> list[LaneStatus]:
-        """Every lane of the stable track, and what else has unfinished tasks or is paused."""
+        """Every lane of the stable track, and every other lane that has unfinished tasks."""
         counts = {(count.track, count.lane): count for count in self.lane_counts.all()}
         switches, now = self._switches.all(), self._clock()
         known = [(STABLE, lane.value) for lane in Lane]
@@ -74,7 +74,7 @@ class Control:
         return statuses
 
     def pause(self, lane: str, track: str = STABLE, reason: str = "") -> None:
-        """Workers take nothing more from a lane; what they run goes on, and new work is accepted.
+        """Pause a lane: workers take no more of its tasks; running tasks go on, and new ones are accepted.
 
         Raises:
             OptionInvalid: There is no such lane or track.
@@ -82,7 +82,7 @@ class Control:
         self._switches.on(_pause(track, lane), reason)
 
     def resume(self, lane: str, track: str = STABLE) -> None:
-        """Workers take from the lane again.
+        """End the pause of a lane.
 
         Raises:
             OptionInvalid: There is no such lane or track.
@@ -90,15 +90,15 @@ class Control:
         self._switches.off(_pause(track, lane))
 
     def maintenance(self) -> Switch | None:
-        """Since when and why no new work is taken; none: it is."""
+        """Since when and why no new tasks are accepted; none where they are."""
         return self._switches.all().get(MAINTENANCE)
 
     def begin_maintenance(self, reason: str = "") -> None:
-        """Take no new work; what was accepted goes on."""
+        """Accept no new tasks; those that were accepted go on."""
         self._switches.on(MAINTENANCE, reason)
 
     def end_maintenance(self) -> None:
-        """Take new work again."""
+        """Accept new tasks again."""
         self._switches.off(MAINTENANCE)
 
 

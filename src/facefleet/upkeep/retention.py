@@ -1,6 +1,6 @@
-"""Deletes what has outlived its time: uploads, results, rows, and objects that no record names.
+"""Deletes uploads, results and rows when their retention time is over, and objects that no record names.
 
-Part of the sweeper, and so run in every gateway; a deletion done twice does no harm.
+It runs in every gateway, beside the sweeper; a deletion done twice does no harm.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long what is kept after a task has ended; ``orphans`` is the least age of an object without a record."""
+    """How long each is kept after a task has ended; ``orphans`` is the least age of an object without a record."""
 
     inputs: timedelta
     results: timedelta
@@ -37,7 +37,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """The deleter."""
+    """Deletes records and objects."""
 
     records: RetentionRecords
     templates: Templates
@@ -48,7 +48,7 @@ class Retention:
     terms: Terms
 
     def run(self, wait: Callable[[float], bool], interval: float) -> None:
-        """Rounds until ``wait(interval)`` says stop, with a search for orphans as often as the terms say."""
+        """Run rounds until ``wait(interval)`` returns true, and search for orphans at the interval of the terms."""
         searched = self.clock()
         while not wait(interval):
             try:
@@ -62,7 +62,7 @@ class Retention:
                 _log.exception("retention.failed")
 
     def round(self) -> None:
-        """Everything whose time is over, at most a batch of each.
+        """Delete everything whose time is over, at most a chunk of each kind.
 
         Raises:
             OutageError: Records or store are away; what was deleted so far is marked.
@@ -109,7 +109,7 @@ class Retention:
         self.templates.object_deleted(template)
 
     def delete_inputs(self, task: Task) -> None:
-        """Delete a task's uploads; of an item of a batch, what it does not share."""
+        """Delete a task's uploads; for an item of a batch, only those that it does not share."""
         inputs, _ = task_prefixes(task.tenant, task.id)
         self._count("input", self._delete(self.store.list(inputs)))
         if task.batch is not None:
@@ -124,15 +124,15 @@ class Retention:
         self.records.results_deleted(task)
 
     def delete_orphans(self) -> int:
-        """Look through the whole store for objects that no record names; how many were deleted.
+        """Delete all objects in the store that no record names; returns how many.
 
         A gateway that died between storing an upload and committing its record leaves such, and so does a worker that
-        died between storing a result and naming it.
+        died between storing a result and committing it.
         """
         before = self.clock() - self.terms.orphans
         deleted = self.store.tidy(before)
         places = (place for key in self.store.list(ALL_TENANTS) if (place := place_of(key)) is not None)
-        old = (place for place in places if _born(place.owner) < before)
+        old = (place for place in places if _created_at(place.owner) < before)
         for chunk in chunks(old):
             deleted += self._delete(self._orphans(chunk))
         self._count("orphan", deleted)
@@ -176,6 +176,6 @@ def _is_orphan(place: Place, task: Task | None) -> bool:
     return not task.inputs_kept
 
 
-def _born(task_id: str) -> datetime:
-    """A UUIDv7 opens with its time, 48 bits of milliseconds (RFC 9562)."""
+def _created_at(task_id: str) -> datetime:
+    """The time in a UUIDv7: its first 48 bits are milliseconds (RFC 9562)."""
     return datetime.fromtimestamp((UUID(task_id).int >> 80) / 1000, UTC)

@@ -1,4 +1,4 @@
-"""Makes the queue agree with the records, whatever the broker forgot and whichever worker died.
+"""Makes the queue agree with the records after the broker lost messages or a worker died.
 
 It runs in every gateway. Any number may run: each change is a conditional UPDATE, and a message sent twice is claimed
 once.
@@ -23,14 +23,14 @@ from facefleet.tasks.records.losses import Losses
 from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.task import Task
 
-MAX_LOST = 3  # leases that may expire before a task counts as what kills its workers
+MAX_LOST = 3  # expired leases after which a task fails as the likely cause of its workers' crashes
 
 _log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Sweeper:
-    """One round after another, each complete in itself."""
+    """Runs independent rounds at intervals."""
 
     records: TaskRepository
     losses: Losses
@@ -41,7 +41,7 @@ class Sweeper:
     grace: timedelta
 
     def run(self, wait: Callable[[float], bool], interval: float) -> None:
-        """Rounds until ``wait(interval)`` says stop; an outage ends a round, never the loop."""
+        """Run rounds until ``wait(interval)`` returns true; an outage ends a round, never the loop."""
         stopped = False
         while not stopped:
             try:
@@ -53,12 +53,12 @@ class Sweeper:
             stopped = wait(interval)
 
     def round(self) -> None:
-        """Everything once.
+        """Run each check once.
 
         Raises:
             OutageError: The records do not answer, or the broker does not.
         """
-        self._give_back_expired()
+        self._requeue_expired()
         self._fail_overdue()
         epoch = self.broker.epoch()
         self.submitter.seen(epoch)
@@ -67,7 +67,7 @@ class Sweeper:
         self._send("overtaken", self.losses.overtaken(self.grace))
         self._send("vanished", self._vanished())
 
-    def _give_back_expired(self) -> None:
+    def _requeue_expired(self) -> None:
         for task in self.losses.expired():
             if task.lost + 1 >= MAX_LOST:
                 lost = WorkerLost(
@@ -89,9 +89,9 @@ class Sweeper:
         empty = [route for route in self.losses.old_lists(self.grace) if self.broker.waiting(route) == 0]
         if not empty:
             return []
-        in_hand = self.broker.in_hand((self.clock() - self.grace).timestamp())
+        unacknowledged = self.broker.unacknowledged((self.clock() - self.grace).timestamp())
         old = [task for route in empty for task in self.losses.older_than(self.grace, route)]
-        return [task for task in old if task.id not in in_hand]
+        return [task for task in old if task.id not in unacknowledged]
 
     def _send(self, action: str, queued: Iterable[Task]) -> None:
         sent: list[Task] = []
