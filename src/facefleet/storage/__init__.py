@@ -1,1 +1,1 @@
-"""Photos and results in an object store."""
+"""Stores photos and results as objects: in a folder, in memory, or in an object store."""

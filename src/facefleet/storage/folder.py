@@ -21,12 +21,12 @@ _UNFINISHED = "#"  # in the name of a file that is still being written; no key o
 class FolderStore:
     """A ``Store`` in a folder that this machine, or a mounted disk, has.
 
-    When the folder is gone (a disk that is not mounted), nothing is missing but the store, and nothing is made in its
-    place.
+    When the folder itself is gone (a disk that is not mounted), that is an outage and no missing object, and the folder
+    is not made again.
 
     Args:
         folder: Made where it is not there.
-        on_outage: Told each time that the folder could not be used.
+        on_outage: Called each time that the folder could not be used.
 
     Raises:
         OSError: It cannot be made.
@@ -49,7 +49,7 @@ class FolderStore:
                     with self._outages():
                         file.write(piece)
             with self._outages():
-                os.replace(unfinished, path)  # noqa: PTH105 - paths are as slow to make as to write
+                os.replace(unfinished, path)  # noqa: PTH105 - building a Path takes as long as the call
         except BaseException:
             Path(unfinished).unlink(missing_ok=True)
             raise
@@ -72,7 +72,7 @@ class FolderStore:
         return Download(os.fstat(file.fileno()).st_size, chunks())
 
     def link(self, key: str, seconds: float) -> str | None:  # noqa: ARG002
-        """None: nobody else can reach a folder."""
+        """None: clients cannot reach a folder."""
         return None
 
     def delete(self, key: str) -> None:
@@ -84,7 +84,7 @@ class FolderStore:
         """The keys under a prefix."""
         self.check()
         with self._outages():
-            for folder, _, names in os.walk(self._folder / prefix, onerror=_unless_gone):
+            for folder, _, names in os.walk(self._folder / prefix, onerror=_ignore_missing):
                 below = Path(folder).relative_to(self._folder).as_posix()
                 yield from (f"{below}/{name}" for name in names if _UNFINISHED not in name)
 
@@ -92,25 +92,25 @@ class FolderStore:
         """Remove unfinished files of killed writers, and folders that have been empty since before this time."""
         self.check()
         with self._outages():
-            halves = [path for path in self._folder.rglob(f"*{_UNFINISHED}*") if _changed(path) < before]
-            for path in halves:
+            unfinished = [path for path in self._folder.rglob(f"*{_UNFINISHED}*") if _changed(path) < before]
+            for path in unfinished:
                 path.unlink(missing_ok=True)
-            for folder, _, _ in os.walk(self._folder, topdown=False, onerror=_unless_gone):
+            for folder, _, _ in os.walk(self._folder, topdown=False, onerror=_ignore_missing):
                 if Path(folder) != self._folder and _changed(Path(folder)) < before:
                     with suppress(OSError):  # it is not empty
                         Path(folder).rmdir()
-            return len(halves)
+            return len(unfinished)
 
     def check(self) -> None:
-        """Look at the folder."""
+        """Check that the folder can be read."""
         with self._outages():
             os.scandir(self._folder).close()
 
     def _create(self, path: str) -> BinaryIO:
-        """A new file, open for writing; once it is there, nobody can remove its folder.
+        """A new file, open for writing; once it exists, its folder cannot be removed.
 
-        Its folder is made where it is the first, and again however often a neighbour removes it before the file is
-        there: ``tidy`` takes old folders only, so one that was just made stays.
+        Its folder is made if needed, and again however often another process removes it before the file exists:
+        ``tidy`` removes old folders only, so one that was just made stays.
         """
         while True:
             try:
@@ -123,7 +123,7 @@ class FolderStore:
 
     @contextmanager
     def _outages(self, absent: str | None = None) -> Iterator[None]:
-        """Name what went wrong; ``absent`` is the key that may be missing where all else is well."""
+        """Raise errors of ours; ``absent`` is a key whose absence is ``ObjectMissing`` and no outage."""
         try:
             yield
         except OSError as error:
@@ -135,8 +135,8 @@ class FolderStore:
             ) from error
 
 
-def _unless_gone(error: OSError) -> None:
-    """A folder that is not there, or was deleted meanwhile, has no objects."""
+def _ignore_missing(error: OSError) -> None:
+    """Ignore a folder that does not exist or was deleted meanwhile: it has no objects."""
     if not isinstance(error, FileNotFoundError):
         raise error
 
@@ -144,5 +144,5 @@ def _unless_gone(error: OSError) -> None:
 def _changed(path: Path) -> datetime:
     try:
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except FileNotFoundError:  # its writer was alive, and has just finished it
+    except FileNotFoundError:  # its writer has just finished it
         return datetime.max.replace(tzinfo=UTC)

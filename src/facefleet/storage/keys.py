@@ -1,4 +1,4 @@
-"""Builds object keys, and nothing else does: a tenant's bytes live under ``tenants/<tenant>/``."""
+"""Builds and parses all object keys: the objects of a tenant are under ``tenants/<tenant>/``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def input_key(tenant: str, task_id: str, role: str) -> str:
 
 
 def result_key(tenant: str, task_id: str, fence: int) -> str:
-    """What the run with this fence made: ``tenants/<tenant>/results/<task>/<fence>``."""
+    """The result of the run with this fence: ``tenants/<tenant>/results/<task>/<fence>``."""
     return f"{tenant_prefix(tenant)}results/{_name(task_id)}/{fence:d}"
 
 
 def part_key(tenant: str, task_id: str, fence: int, part: str) -> str:
-    """A part of what the run with this fence makes: ``tenants/<tenant>/results/<task>/<fence>/<part>``.
+    """A part of the result of the run with this fence: ``tenants/<tenant>/results/<task>/<fence>/<part>``.
 
     A run stores either one object at ``result_key`` or parts below it: in a folder, a name is a file or a folder.
     """
@@ -31,7 +31,7 @@ def part_key(tenant: str, task_id: str, fence: int, part: str) -> str:
 
 
 def run_prefix(key: str) -> str:
-    """What the keys of all results of one run begin with: ``tenants/<tenant>/results/<task>/<fence>``."""
+    """The common prefix of the keys of one run's results: ``tenants/<tenant>/results/<task>/<fence>``."""
     return "/".join(key.split("/")[:5])
 
 
@@ -51,7 +51,7 @@ def task_prefixes(tenant: str, task_id: str) -> tuple[str, str]:
 
 
 def tenant_prefix(tenant: str) -> str:
-    """Everything a tenant has."""
+    """The prefix of all objects of a tenant."""
     return f"tenants/{_name(tenant)}/"
 
 
@@ -62,7 +62,7 @@ def _name(part: str) -> str:
 
 
 class Part(StrEnum):
-    """What an object is to its owner."""
+    """The class of an object."""
 
     INPUTS = "inputs"
     RESULTS = "results"
@@ -71,7 +71,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Whose object a key is.
+    """A parsed object key.
 
     Attributes:
         owner: Id of a task, of a batch (inputs), or of a template.
@@ -84,7 +84,7 @@ class Place:
 
 
 def place_of(key: str) -> Place | None:
-    """What a key says; none where it is no key of ours."""
+    """Parse a key; none where it is no key of ours."""
     match = _PLACE.fullmatch(key) or _TEMPLATE.fullmatch(key)
     if match is None:
         return None

@@ -24,7 +24,7 @@ def open_store(url: str, objects: Objects | None = None, *, on_outage: Callable[
     Args:
         url: Where the objects are.
         objects: Endpoint, credentials, time limits and links of S3; none: the defaults.
-        on_outage: Told each time that the store did not answer.
+        on_outage: Called each time that the store did not answer.
 
     Raises:
         ConfigInvalid: obstore does not know the URL, or a setting cannot be used.
@@ -42,7 +42,7 @@ def open_store(url: str, objects: Objects | None = None, *, on_outage: Callable[
             return ObjectStore(open_s3(url, objects), signer=signer, on_outage=on_outage)
         return ObjectStore(from_url(url), on_outage=on_outage)
     except (BaseError, ValueError) as error:
-        # Not chained: its words may quote credentials that stand in the URL.
+        # Not chained: its message may quote credentials in the URL.
         raise ConfigInvalid(
             f"objects.url cannot be opened ({parts.scheme}): {type(error).__name__}.", setting="objects.url"
         ) from None

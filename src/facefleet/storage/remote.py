@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMES = ("s3", "s3a")
 _RETRIES = 3  # of a refused or broken connection and of a 5xx; each attempt begins within the timeout
-_CONNECT_SHARE = 0.4  # of the timeout: the name may lead to an address that swallows everything
+_CONNECT_SHARE = 0.4  # of the timeout: an address may drop all packets, and then the next one needs time
 _WHOLE = timedelta(hours=1)  # of one transfer: a slow reader of a large object is no outage
 
 
@@ -27,7 +27,7 @@ def open_s3(url: str, objects: Objects, *, public: bool = False) -> S3Store:
     Args:
         url: Of bucket and prefix.
         objects: Endpoint, credentials, time limits.
-        public: Under the name that clients can reach; it is for signing.
+        public: Use the endpoint that clients can reach; for signing links.
 
     Raises:
         ConfigInvalid: The file of the certificate authority cannot be read.
@@ -41,7 +41,7 @@ def open_s3(url: str, objects: Objects, *, public: bool = False) -> S3Store:
 
 
 def attributes(key: str, data: bytes) -> dict[str, str]:
-    """What the store says to whoever follows a link to a photo: the same that the gateway says."""
+    """The headers that the store sends with an object behind a link: the same as those of the gateway."""
     try:
         kind = sniff_type(data[:HEAD_BYTES])
     except ImageTypeUnsupported:
@@ -55,8 +55,8 @@ def attributes(key: str, data: bytes) -> dict[str, str]:
 
 
 def _credentials(objects: Objects, endpoint: str) -> S3Config:
-    """What is not set here obstore looks for in the environment, then asks the platform for."""
-    config: S3Config = {"disable_bulk_delete": True}  # we delete one by one, and not every service knows the other way
+    """Credentials from the settings; without them obstore takes those of the environment or the platform."""
+    config: S3Config = {"disable_bulk_delete": True}  # deletes go one by one, and not every service has bulk deletion
     if endpoint:
         config["endpoint"] = endpoint.rstrip("/")
     if objects.region:

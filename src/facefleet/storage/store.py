@@ -19,12 +19,12 @@ from facefleet.observability.metrics import ignore_outage
 from facefleet.storage.remote import attributes
 
 CHUNK_BYTES = 256 * 1024
-_NO_BUCKET = "NoSuchBucket"  # S3's code; it says nothing of the object
+_NO_BUCKET = "NoSuchBucket"  # S3's code for a missing bucket: no statement about the object
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """An object on its way.
+    """An object that is being read.
 
     Attributes:
         size: Bytes of the whole object.
@@ -39,10 +39,10 @@ Content = bytes | BinaryIO | Iterable[bytes]
 
 
 def pieces_of(content: Content) -> Iterator[bytes]:
-    """The bytes of an object to be, piece by piece."""
+    """The bytes of the content, piece by piece."""
     if isinstance(content, bytes):
         yield content
-    elif (read := getattr(content, "read", None)) is not None:  # by itself a file comes line by line
+    elif (read := getattr(content, "read", None)) is not None:  # iterating over a file yields lines
         while piece := read(CHUNK_BYTES):
             yield piece
     else:
@@ -50,10 +50,10 @@ def pieces_of(content: Content) -> Iterator[bytes]:
 
 
 class _Source:
-    """The pieces of an upload, the first bytes of which are looked at before it begins.
+    """The pieces of an upload whose first bytes are read before it begins.
 
     Attributes:
-        error: What the pieces raised.
+        error: The exception that the pieces raised, if any.
     """
 
     def __init__(self, content: Content) -> None:
@@ -62,7 +62,7 @@ class _Source:
         self.error: Exception | None = None
 
     def head(self, count: int) -> bytes:
-        """At least so many of the first bytes, where there are so many."""
+        """The first bytes: at least ``count`` of them, or all."""
         while len(self._first) < count and (piece := next(self._pieces, None)) is not None:
             self._first += piece
         return self._first
@@ -84,8 +84,8 @@ class Store(Protocol):
 
         Args:
             key: Of the object; what it held before is replaced.
-            content: All bytes at once, or a file or pieces that are never all in memory. What those raise comes out
-                as it is, and nothing is kept.
+            content: All bytes at once, or a file or pieces that are never all in memory. Their exceptions are
+                raised unchanged, and nothing is kept.
         """
         ...
 
@@ -106,7 +106,7 @@ class Store(Protocol):
         ...
 
     def link(self, key: str, seconds: float) -> str | None:
-        """A URL by which anybody can read the object for so long; none where the store gives no links.
+        """A URL by which anybody can read the object for ``seconds``; none where the store gives no links.
 
         Raises:
             ObjectMissing: No such object.
@@ -122,15 +122,15 @@ class Store(Protocol):
         ...
 
     def tidy(self, before: datetime) -> int:
-        """Remove what no list shows and nobody has touched since ``before``.
+        """Remove unfinished objects and empty folders that were last changed before ``before``.
 
         Returns:
-            How many unfinished objects of killed writers there were; empty folders are not counted.
+            How many unfinished objects of killed writers were removed; empty folders are not counted.
         """
         ...
 
     def check(self) -> None:
-        """Ask the store for a sign of life."""
+        """Check that the store answers."""
         ...
 
 
@@ -139,8 +139,8 @@ class ObjectStore:
 
     Args:
         backend: Of obstore.
-        signer: The same objects under the name that clients can reach; none: no links are given.
-        on_outage: Told each time that the store did not answer.
+        signer: The same objects at the endpoint that clients can reach; none: no links are given.
+        on_outage: Called each time that the store did not answer.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class ObjectStore:
             with self._outages():
                 obstore.put(self._backend, key, source, use_multipart=True, attributes=self._attributes(key, head))
         except Exception:
-            if source.error is not None:  # the store only passes it on, in words of its own
+            if source.error is not None:  # obstore wraps it in an error of its own
                 raise source.error from None
             raise
 
@@ -186,7 +186,9 @@ class ObjectStore:
         if self._signer is None:
             return None
         with self._outages(key):
-            obstore.head(self._backend, key)  # a link to what is not there would be told to the client by the store
+            obstore.head(
+                self._backend, key
+            )  # without this, the client would get the store's own error for a missing object
             return obstore.sign(self._signer, "GET", key, timedelta(seconds=seconds))
 
     def delete(self, key: str) -> None:
@@ -204,11 +206,11 @@ class ObjectStore:
                 yield from (entry["path"] for entry in page)
 
     def tidy(self, before: datetime) -> int:  # noqa: ARG002
-        """Nothing: an object is there when all of it has arrived, and there are no folders."""
+        """Do nothing: an object appears when it is complete, there are no folders, and no listing shows parts."""
         return 0
 
     def check(self) -> None:
-        """Ask for an object that cannot be there."""
+        """List a prefix that holds no objects."""
         with self._outages():
             next(iter(obstore.list(self._backend, prefix="health/", chunk_size=1)), None)
 
@@ -219,7 +221,7 @@ class ObjectStore:
 
     @contextmanager
     def _outages(self, absent: str | None = None) -> Iterator[None]:
-        """Name what went wrong; ``absent`` is the key that may be missing where all else is well."""
+        """Raise errors of ours; ``absent`` is a key whose absence is ``ObjectMissing`` and no outage."""
         try:
             yield
         except (BaseError, OSError) as error:
