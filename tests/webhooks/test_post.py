@@ -80,7 +80,7 @@ def test_everything_else_is_none(status: int) -> None:
 )
 def test_retry_after_is_read(header: str, seconds: float | None) -> None:
     with Receiver(lambda *_: Reply(503, {"Retry-After": header})) as receiver:
-        assert send(receiver.url()).put_off == seconds
+        assert send(receiver.url()).retry_after == seconds
 
 
 def test_the_name_is_asked_for_once_and_the_connection_goes_to_that_answer() -> None:

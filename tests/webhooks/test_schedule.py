@@ -10,7 +10,7 @@ from tests.tasks.fakes import START
 
 from facefleet.tasks.deliveries import Delivery, DeliveryState
 from facefleet.tasks.transitions import State
-from facefleet.webhooks.schedule import AFTER_END, JITTER, LONGEST_PUT_OFF, Answer, judge
+from facefleet.webhooks.schedule import AFTER_END, JITTER, LONGEST_RETRY_AFTER, Answer, judge
 
 REFUSED = Answer(500, "status 500")
 
@@ -61,7 +61,8 @@ def test_a_success_ends_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds"), [(None, 5), (0, 5), (2, 5), (90, 90), (LONGEST_PUT_OFF + 1, LONGEST_PUT_OFF), (1e300, 3600)]
+    ("asked", "seconds"),
+    [(None, 5), (0, 5), (2, 5), (90, 90), (LONGEST_RETRY_AFTER + 1, LONGEST_RETRY_AFTER), (1e300, 3600)],
 )
 def test_a_receiver_may_put_it_off_within_bounds_and_never_hasten_it(asked: float | None, seconds: float) -> None:
     verdict = judge(delivery(), Answer(429, "status 429", asked), START, lambda: 0.0)

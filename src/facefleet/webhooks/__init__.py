@@ -1,1 +1,1 @@
-"""Telling others what became of a task: addresses that may be told, signatures, attempts, retries."""
+"""Delivers the events of tasks to webhooks: checks of addresses, signatures, attempts, retries."""

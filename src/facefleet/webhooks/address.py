@@ -1,8 +1,9 @@
-"""Judges where a webhook may go: a URL of http or https whose host is, or resolves to, public addresses only.
+"""Checks the URL of a webhook: http or https, with a host that is, or resolves to, public addresses only.
 
-Whoever may name a URL may have us call it, and we stand inside a network. So the URL is read strictly (what two parsers
-could read differently is refused), every address that its host resolves to is judged, and the connection is made to
-an address that was judged (``post.py``). The ranges are those of the IANA special-purpose registries (RFC 6890).
+A client that gives a URL makes the service call it, and the service runs inside a network (server-side request
+forgery). So the URL is parsed strictly (one that two parsers could read differently is refused), every address that its
+host resolves to is checked, and the connection is made to an address that was checked (``post.py``). The ranges are
+those of the IANA special-purpose registries (RFC 6890).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _VISIBLE = re.compile(r"[!-~]+")
 _NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")  # a last label like this is read as an IPv4 address by some (WHATWG URL)
 
-# Never of use to a webhook, and never allowed.
+# Never allowed: no webhook can be there.
 _NEVER: tuple[tuple[str, str], ...] = (
     ("0.0.0.0/8", "of this host"),
     ("169.254.0.0/16", "link-local, where clouds keep their metadata"),
@@ -36,7 +37,7 @@ _NEVER: tuple[tuple[str, str], ...] = (
     ("240.0.0.0/4", "reserved"),
     ("::/128", "unspecified"),
     ("64:ff9b:1::/48", "of a local translator"),
-    ("100::/64", "a black hole"),
+    ("100::/64", "discard-only"),
     ("2001::/23", "reserved for protocols and tunnels"),
     ("2001:db8::/32", "for documentation"),
     ("2002::/16", "a 6to4 tunnel"),
@@ -46,10 +47,10 @@ _NEVER: tuple[tuple[str, str], ...] = (
     ("fec0::/10", "site-local"),
     ("ff00::/8", "multicast"),
 )
-# Of a network's inside: allowed where an operator says so.
+# Of private networks: allowed where an operator allows them.
 _PRIVATE: tuple[tuple[str, str], ...] = (
     ("10.0.0.0/8", "private"),
-    ("100.64.0.0/10", "of a carrier's inside"),
+    ("100.64.0.0/10", "carrier-grade NAT"),
     ("127.0.0.0/8", "loopback"),
     ("172.16.0.0/12", "private"),
     ("192.168.0.0/16", "private"),
@@ -57,7 +58,7 @@ _PRIVATE: tuple[tuple[str, str], ...] = (
     ("::1/128", "loopback"),
     ("fc00::/7", "private"),
 )
-_GLOBAL_V6 = IPv6Network("2000::/3")  # all that has been given out
+_GLOBAL_V6 = IPv6Network("2000::/3")  # all that is allocated
 _NAT64 = IPv6Network("64:ff9b::/96")  # how a network without IPv4 reaches IPv4 (RFC 6052)
 
 _Ranges = tuple[tuple[IPv4Network | IPv6Network, str], ...]
@@ -67,12 +68,12 @@ _PRIVATE_RANGES: _Ranges = tuple((ip_network(text), why) for text, why in _PRIVA
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an operator allows.
+    """The URLs that an operator allows.
 
     Attributes:
-        http: Also without TLS.
-        private: Also private and loopback addresses.
-        ports: Of the URL; any where empty.
+        http: Whether URLs without TLS are allowed.
+        private: Whether private and loopback addresses are allowed.
+        ports: Allowed ports; any where empty.
     """
 
     http: bool = False
@@ -82,7 +83,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A URL that was read.
+    """A parsed URL.
 
     Attributes:
         scheme: ``http`` or ``https``.
@@ -100,13 +101,13 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """For the ``Host`` header."""
+        """The value of the ``Host`` header."""
         host = f"[{self.host}]" if isinstance(self.address, IPv6Address) else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 def read_url(url: str, policy: Policy) -> Target:
-    """Read a URL, and refuse what can be refused without asking for its addresses.
+    """Parse a URL, and refuse what can be refused without resolving its host.
 
     Raises:
         WebhookUrlRefused: It is malformed, carries credentials or a fragment, or is not allowed.
@@ -132,12 +133,12 @@ def read_url(url: str, policy: Policy) -> Target:
 
 
 def check(address: Address, policy: Policy) -> None:
-    """Judge one address.
+    """Check one address.
 
     Raises:
         WebhookUrlRefused: It is not a public one, nor a private one that the policy allows.
     """
-    address = _carried(address)
+    address = _embedded_ipv4(address)
     why = _range_of(address, _NEVER_RANGES) or (None if policy.private else _range_of(address, _PRIVATE_RANGES))
     inside = _range_of(address, _PRIVATE_RANGES) is not None
     if why is None and isinstance(address, IPv6Address) and not inside and address not in _GLOBAL_V6:
@@ -150,7 +151,7 @@ def check(address: Address, policy: Policy) -> None:
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
-    """``urlsplit`` takes out line breaks and takes a backslash for part of a name; others do not."""
+    """Split a URL after checks that ``urlsplit`` lacks: it drops line breaks and allows a backslash in a name."""
     if len(url) > MAX_URL_LENGTH:
         raise _refusal(f"it has at most {MAX_URL_LENGTH:,} characters")
     if not _VISIBLE.fullmatch(url) or "\\" in url:
@@ -176,8 +177,8 @@ def _host(parts: SplitResult) -> tuple[str, Address | None]:
     return host, None
 
 
-def _carried(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for."""
+def _embedded_ipv4(address: Address) -> Address:
+    """The IPv4 address inside a mapped or NAT64 address; any other address unchanged."""
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
             return address.ipv4_mapped
@@ -191,4 +192,4 @@ def _range_of(address: Address, ranges: _Ranges) -> str | None:
 
 
 def _refusal(rule: str) -> WebhookUrlRefused:
-    return WebhookUrlRefused(f"This webhook_url is not taken; {rule}.", field="webhook_url", rule=rule)
+    return WebhookUrlRefused(f"This webhook_url breaks the rule that {rule}.", field="webhook_url", rule=rule)

@@ -1,7 +1,7 @@
-"""Makes deliveries of what has changed and sends what is due, beside the sweeper in every gateway.
+"""Makes deliveries for changed tasks and sends those that are due, beside the sweeper in every gateway.
 
-Any number may run: a delivery is claimed by one conditional UPDATE. What a dead gateway had in hand is due again when
-its lease is over, so a receiver may see an event twice, and never not at all.
+Any number may run: a delivery is claimed by one conditional UPDATE. The attempts of a dead gateway are due again when
+their lease is over, so every event is delivered at least once.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ Render = Callable[[Task], Mapping[str, object]]
 
 PER_HOST = 8  # attempts at once, so that one slow receiver does not hold up the others
 LEASE = timedelta(seconds=4 * TOTAL_SECONDS)
-_LEAVE_SECONDS = 5.0  # that attempts under way may take when the gateway stops; the lease does the rest
-_FORGOTTEN = Answer(error="the task was erased")
-_OUR_FAULT = Answer(error="a fault of the service")
+_STOP_SECONDS = 5.0  # that attempts under way may take when the gateway stops; the lease does the rest
+_TASK_ERASED = Answer(error="the task was erased")
+_INTERNAL_ERROR = Answer(error="a fault of the service")
 
 _log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Deliverer:
-    """One gateway's.
+    """The deliverer of one gateway.
 
     Attributes:
         render: The task as its owner sees it.
-        user_agent: Names us to receivers.
-        slots: Attempts at once.
-        interval: s between looks.
+        user_agent: Value of the ``User-Agent`` header.
+        slots: Most attempts at once.
+        interval: s between rounds.
         random: 0 to 1, for jitter.
     """
 
@@ -61,27 +61,27 @@ class Deliverer:
     _running: dict[asyncio.Task[None], str] = field(default_factory=dict, init=False, repr=False)  # → host
 
     def run(self, stop: Event) -> None:
-        """Look and send until told to stop; the thread's whole life."""
+        """Run rounds until the event is set."""
         asyncio.run(self._run(stop))
 
     async def _run(self, stop: Event) -> None:
         stopping = asyncio.ensure_future(asyncio.to_thread(stop.wait))
         while not stopping.done():
             try:
-                crowded = await self.round()
+                all_busy = await self.round()
             except FacefleetError as error:
-                crowded = False
+                all_busy = False
                 _log.warning("webhooks.interrupted", code=error.code, cause=error.detail.get("cause"))
             except Exception:  # noqa: BLE001 - a bug in one round must not stop the ones after it
-                crowded = False
+                all_busy = False
                 _log.exception("webhooks.failed")
-            # What waits for a place takes the first that is free.
-            awaited = {stopping, *self._running} if crowded else {stopping}
+            # A delivery that waits for a slot takes the first that is free.
+            awaited = {stopping, *self._running} if all_busy else {stopping}
             await asyncio.wait(awaited, timeout=self.interval, return_when=asyncio.FIRST_COMPLETED)
-        await self.settle(_LEAVE_SECONDS)
+        await self.settle(_STOP_SECONDS)
 
     async def round(self) -> bool:
-        """Begin every attempt that is due and has a place; whether others wait for one.
+        """Begin every attempt that is due and has a slot; returns whether others may wait for one.
 
         Raises:
             OutageError: The records do not answer.
@@ -93,7 +93,7 @@ class Deliverer:
             due = await asyncio.to_thread(self.deliveries.due, free, busy)
             if not due:
                 return bool(busy)
-            for delivery in await asyncio.to_thread(self.deliveries.claim, _within(due, at_hosts), LEASE):
+            for delivery in await asyncio.to_thread(self.deliveries.claim, _within_host_limit(due, at_hosts), LEASE):
                 self._begin(delivery)
         return True
 
@@ -108,7 +108,7 @@ class Deliverer:
         running.add_done_callback(self._running.pop)
 
     async def _attempt(self, delivery: Delivery) -> None:
-        """The end of an attempt is written down, whatever it is; if it cannot be, the lease runs out."""
+        """Make an attempt and record its outcome; where that fails, the lease runs out."""
         with bound(task_id=delivery.task, tenant=delivery.tenant, delivery_id=delivery.id):
             try:
                 at, started = self.clock(), time.perf_counter()
@@ -121,12 +121,12 @@ class Deliverer:
     async def _send(self, delivery: Delivery) -> Answer:
         task = await asyncio.to_thread(self.deliveries.task_of, delivery)
         if task is None:
-            return _FORGOTTEN
+            return _TASK_ERASED
         try:
             return await self._post(delivery, task)
-        except Exception:  # noqa: BLE001 - a bug counts as an attempt, or it would be met every minute for ever
+        except Exception:  # noqa: BLE001 - a bug counts as an attempt, or it would be retried every minute for ever
             _log.exception("webhook.internal_error")
-            return _OUR_FAULT
+            return _INTERNAL_ERROR
 
     async def _post(self, delivery: Delivery, task: Task) -> Answer:
         body = self._body(delivery, task)
@@ -144,7 +144,7 @@ class Deliverer:
 
     async def _conclude(self, delivery: Delivery, answer: Answer, attempt: Attempt) -> None:
         verdict = judge(delivery, answer, self.clock(), self.random)
-        if answer is _FORGOTTEN:
+        if answer is _TASK_ERASED:
             verdict = Verdict(DeliveryState.FAILED)
         written = await asyncio.to_thread(self.deliveries.record, delivery, attempt, verdict.state, verdict.next_at)
         if not written:  # another gateway took it over, or it was erased
@@ -153,11 +153,11 @@ class Deliverer:
         self.metrics.webhook_attempts.labels("delivered" if answer.error is None else _class_of(answer)).inc()
         if verdict.state is not DeliveryState.PENDING:
             self.metrics.webhook_deliveries.labels(delivery.event.value, verdict.state.value).inc()
-        _tell(delivery, attempt, verdict)
+        _log_outcome(delivery, attempt, verdict)
 
 
-def _within(due: list[Delivery], at_hosts: Counter[str]) -> list[Delivery]:
-    """As many as their hosts have places for, those first that are due first."""
+def _within_host_limit(due: list[Delivery], at_hosts: Counter[str]) -> list[Delivery]:
+    """As many as the limit of each host allows, in the order in which they are due."""
     taken: list[Delivery] = []
     for delivery in due:
         if at_hosts[delivery.host] < PER_HOST:
@@ -166,8 +166,8 @@ def _within(due: list[Delivery], at_hosts: Counter[str]) -> list[Delivery]:
     return taken
 
 
-def _tell(delivery: Delivery, attempt: Attempt, verdict: Verdict) -> None:
-    """The host and no more of the URL: its path and query may be secrets of the receiver."""
+def _log_outcome(delivery: Delivery, attempt: Attempt, verdict: Verdict) -> None:
+    """Log the outcome with the host alone: path and query of the URL may be secrets of the receiver."""
     facts = {"host": delivery.host, "type": delivery.event.value, "attempt": delivery.attempts, "ms": attempt.ms}
     if verdict.state is DeliveryState.DELIVERED:
         _log.info("webhook.delivered", status=attempt.status, **facts)

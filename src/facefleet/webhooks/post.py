@@ -1,9 +1,9 @@
-"""Makes one attempt: a POST to an address that was judged, with bounds on everything a receiver decides.
+"""Makes one attempt: a POST to an address that was checked, with limits on everything that a receiver controls.
 
-The name is resolved once, and the connection is made to an address of that answer, so a name that means something else
-a moment later (DNS rebinding) changes nothing; certificate, SNI and ``Host`` are those of the name. A redirect is a new
-URL and goes through all of it again. Of the answer only the head is read: what a receiver says is of no use to us, and
-whoever named the URL must not learn it.
+The name is resolved once, and the connection is made to an address of that answer, so a name that resolves to something
+else a moment later (DNS rebinding) has no effect; certificate, SNI and ``Host`` are those of the name. A redirect is a
+new URL and goes through all of this again. Of the answer only the head is read: its body is of no use to us, and must
+not be shown to the client that gave the URL.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _SAME_METHOD = (HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT)  #
 
 
 class Poster:
-    """Sends to whom the resolver's policy allows.
+    """Sends to addresses that the resolver's policy allows.
 
     Args:
-        resolver: Finds and judges addresses.
-        context: Whose certificates are trusted.
+        resolver: Resolves names and checks addresses.
+        context: TLS settings and trusted authorities.
         clock: UTC, for a ``Retry-After`` that is a date.
     """
 
@@ -46,7 +46,7 @@ class Poster:
         self._clock = clock
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send, and follow at most ``MAX_REDIRECTS`` redirects that keep the method; it never raises for a receiver."""
+        """Send, and follow up to ``MAX_REDIRECTS`` redirects that keep the method; errors are answers, never raised."""
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 return await self._follow(url, headers, body)
@@ -109,7 +109,7 @@ class Poster:
         if 200 <= status < 300:
             return Answer(status)
         what = "a redirect that is not followed" if 300 <= status < 400 else f"status {status}"
-        return Answer(status, what, _put_off(response.headers.get("retry-after"), self._clock()))
+        return Answer(status, what, _retry_after(response.headers.get("retry-after"), self._clock()))
 
 
 class _NameUnknown(OSError):
@@ -117,7 +117,7 @@ class _NameUnknown(OSError):
 
 
 def _cause(error: BaseException) -> str:
-    """In words of ours: those of a library may quote the URL."""
+    """The reason as a text of ours: messages of a library may quote the URL."""
     if isinstance(error, _NameUnknown):
         return "the name has no address"
     cause: BaseException | None = error
@@ -130,8 +130,8 @@ def _cause(error: BaseException) -> str:
     return "no connection" if isinstance(error, httpx.ConnectError) else "the connection broke"
 
 
-def _put_off(header: str | None, now: datetime) -> float | None:
-    """``Retry-After``: s, or a date (RFC 9110, 10.2.3)."""
+def _retry_after(header: str | None, now: datetime) -> float | None:
+    """Parse ``Retry-After``: s, or a date (RFC 9110, 10.2.3)."""
     if header is None:
         return None
     if header.isascii() and header.isdecimal():

@@ -1,4 +1,4 @@
-"""Finds the addresses behind a name and judges each; the system's resolver blocks, so it runs in its own threads."""
+"""Resolves host names and checks each address; the system's resolver blocks, so it runs in its own threads."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _THREADS = 16
 
 
 def system_lookup(name: str, port: int) -> list[str]:
-    """What the system says, in its order of preference.
+    """The addresses that the system's resolver gives, in its order of preference.
 
     Raises:
-        OSError: The name has no address, or nobody answered.
+        OSError: The name has no address, or no name server answered.
     """
     entries = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in entries))
 
 
 class Resolver:
-    """Asks for addresses without holding up an event loop.
+    """Resolves names without blocking the event loop.
 
     Args:
-        policy: By which addresses are judged.
-        lookup: Who is asked.
+        policy: Says which addresses are allowed.
+        lookup: The resolver.
     """
 
     def __init__(self, policy: Policy, lookup: Lookup = system_lookup) -> None:
@@ -43,9 +43,9 @@ class Resolver:
         """The addresses of a target: at least one, and all of them allowed.
 
         Raises:
-            WebhookUrlRefused: One of them is not allowed: a name with two faces is not trusted with either.
-            OSError: There is none.
-            TimeoutError: Nobody answered in time.
+            WebhookUrlRefused: One of them is not allowed; then none of this name is used.
+            OSError: The name has no address.
+            TimeoutError: No name server answered in time.
         """
         if target.address is not None:
             check(target.address, self.policy)
@@ -66,5 +66,5 @@ class Resolver:
         return addresses
 
     def close(self) -> None:
-        """Ask nothing more; who waits for an answer gives up."""
+        """Stop the threads; pending look-ups are cancelled."""
         self._threads.shutdown(wait=False, cancel_futures=True)

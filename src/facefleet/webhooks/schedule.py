@@ -1,4 +1,4 @@
-"""Decides when a delivery is tried again: over a day for the end of a task, once for a state that it passes."""
+"""Decides when a delivery is tried again: over a day for the end of a task, once for an intermediate state."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from facefleet.tasks.deliveries import Delivery, DeliveryState
 
 # s after the first failed attempt, the second, …: 23.7 hours in all, before jitter.
 AFTER_END = (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 28_800)
-ON_THE_WAY = (5,)
-JITTER = 0.1  # share by which a wait may be longer, so that those that failed together do not come back together
-LONGEST_PUT_OFF = 3_600  # s that a receiver may ask for
+AFTER_INTERMEDIATE = (5,)
+JITTER = 0.1  # share by which a wait may be longer, so that deliveries that failed together are not retried together
+LONGEST_RETRY_AFTER = 3_600  # s that a receiver may ask for
 _GONE = 410
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one attempt.
+    """The outcome of one attempt.
 
     Attributes:
         status: HTTP status; none where there was no answer.
-        error: Why it is no success; none where it is.
-        put_off: s that the receiver asks to be left alone.
+        error: Why it failed; none for a success.
+        retry_after: s that the receiver asks us to wait.
     """
 
     status: int | None = None
     error: str | None = None
-    put_off: float | None = None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of the delivery."""
+    """The new state of the delivery, and when it is tried again."""
 
     state: DeliveryState
     next_at: datetime | None = None
 
 
 def judge(delivery: Delivery, answer: Answer, now: datetime, random: Callable[[], float]) -> Verdict:
-    """Delivered, given up, or tried again and when.
+    """Decide whether a delivery is done, has failed, or is tried again and when.
 
     Args:
         delivery: With this attempt counted.
@@ -50,10 +50,10 @@ def judge(delivery: Delivery, answer: Answer, now: datetime, random: Callable[[]
     """
     if answer.error is None:
         return Verdict(DeliveryState.DELIVERED)
-    waits = AFTER_END if delivery.event.terminal else ON_THE_WAY
+    waits = AFTER_END if delivery.event.terminal else AFTER_INTERMEDIATE
     if answer.status == _GONE or delivery.attempts > len(waits):
         return Verdict(DeliveryState.FAILED)
     wait = waits[delivery.attempts - 1] * (1 + JITTER * random())
-    # A receiver may put us off, not spur us on: the number of attempts is bounded.
-    wait = max(wait, min(answer.put_off or 0.0, LONGEST_PUT_OFF))
+    # A receiver may lengthen the wait but not shorten it: the number of attempts is bounded.
+    wait = max(wait, min(answer.retry_after or 0.0, LONGEST_RETRY_AFTER))
     return Verdict(DeliveryState.PENDING, now + timedelta(seconds=wait))

@@ -1,4 +1,4 @@
-"""Signs by Standard Webhooks: HMAC-SHA256 over id, time and body, once for each secret, so that secrets can change.
+"""Signs messages by Standard Webhooks: HMAC-SHA256 over id, time and body, once per secret, so that secrets can change.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -28,7 +28,7 @@ _FILE = "webhook.secret"
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs with every secret in force.
+    """Signs with every configured secret.
 
     Attributes:
         keys: At least one, the newest first.
@@ -49,7 +49,7 @@ class Signer:
         return cls(keys)
 
     def headers(self, message_id: str, timestamp: int, body: bytes) -> Mapping[str, str]:
-        """What a receiver needs to know that a message is ours and fresh.
+        """The headers by which a receiver verifies origin and age of a message.
 
         Args:
             message_id: The same in every attempt.
@@ -66,7 +66,7 @@ class Signer:
 
 
 def secrets_of(settings: Settings) -> str | None:
-    """The secrets in force, separated by blanks; none where nobody has set any and gateways would each make their own.
+    """The secrets, separated by blanks; none where none is set and every gateway would make its own.
 
     Raises:
         ConfigInvalid: The one of an embedded service cannot be read or made.
@@ -97,7 +97,7 @@ def secret_beside(records: Path) -> str:
 
 
 def _make(path: Path) -> None:
-    """Whole or not at all, and once: of two gateways that start together, the second reads what the first has made."""
+    """Make the file atomically and once: of two gateways that start together, the second uses the first one's."""
     part = path.with_name(f".{path.name}-{uuid4().hex[:12]}")
     secret = _PREFIX + base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
