@@ -1,1 +1,1 @@
-"""What a file is, read from its header."""
+"""Reads the type, size and structure of photo files from their headers, without decoding pixels."""

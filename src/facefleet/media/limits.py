@@ -11,5 +11,5 @@ if TYPE_CHECKING:  # loading the settings takes time that `facefleet --help` nee
 
 
 def image_limits(images: Images) -> Limits:
-    """What one photo may measure."""
+    """The limits of one photo that the settings give."""
     return Limits(images.max_bytes, images.max_pixels, images.max_side, images.min_side)

@@ -1,4 +1,4 @@
-"""The parts that a photo file is made of, stepped over by their lengths: what each holds is for others to read."""
+"""Iterates over the segments or chunks of a photo file by their lengths; their content is parsed elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facefleet.errors.input import ImageDecodeFailed
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_END, JPEG_SCAN = b"\xd9", b"\xda"
 _STANDALONE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
-_MAX_PARTS = 65_536  # segments or chunks; a true file of 20 MB has a few thousand
+_MAX_PARTS = 65_536  # segments or chunks; a real photo of 20 MB has a few thousand
 
 
 class Part(NamedTuple):
@@ -19,8 +19,8 @@ class Part(NamedTuple):
 
     Attributes:
         name: A JPEG marker's second byte, or four letters.
-        start: Of its content in the file.
-        length: Of its content as the file claims it; it may reach over the end.
+        start: Offset of its content in the file.
+        length: Length of its content by the file, in bytes; it may exceed the file.
     """
 
     name: bytes
@@ -83,6 +83,6 @@ def webp_chunks(data: bytes) -> Iterator[Part]:
 
 
 def _counted() -> Iterator[int]:
-    """Ends with an error, so that a file of nothing but parts costs no more time than a true one."""
+    """Count parts and raise after too many, so that a file of tiny parts takes no more time than a real photo."""
     yield from range(_MAX_PARTS)
     raise ImageDecodeFailed(f"The image file is damaged: it has more than {_MAX_PARTS:,} parts.")

@@ -1,7 +1,7 @@
-"""Type, size in pixels and orientation of a photo, from its header alone.
+"""Reads type, size in pixels and orientation of a photo from its header alone.
 
 The gateway calls this on every upload and the engine before every decode, so that a decompression bomb is refused
-for the price of a few bytes. Nothing here decodes pixels; the standard library is enough.
+after a few bytes are read. Nothing here decodes pixels; the standard library is enough.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ORIENTATION_TAG = 0x0112
 
 
 class ImageType(StrEnum):
-    """What we read and write; the value is the media type."""
+    """The image formats that are read and written; the value is the media type."""
 
     JPEG = "image/jpeg"
     PNG = "image/png"
@@ -40,7 +40,7 @@ class ImageType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one photo may measure.
+    """The limits of one photo.
 
     Attributes:
         max_bytes: Bytes of the file.
@@ -57,10 +57,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header says.
+    """The facts in a photo's header.
 
     Attributes:
-        type: By content, never by name.
+        type: By the content, never by the file name.
         width: px of the upright image.
         height: px of the upright image.
         orientation: EXIF orientation, 1 to 8; 1 where there is none.
@@ -84,12 +84,12 @@ def sniff_type(head: bytes) -> ImageType:
         return ImageType.PNG
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return ImageType.WEBP
-    words = (
+    message = (
         "The file is not a JPEG, PNG or WebP image; convert it first."
         if head
         else "The file is empty; choose one with a photo."
     )
-    raise ImageTypeUnsupported(words, supported=[str(t) for t in ImageType])
+    raise ImageTypeUnsupported(message, supported=[str(t) for t in ImageType])
 
 
 def check_bytes(count: int, limits: Limits) -> None:
@@ -105,11 +105,11 @@ def check_bytes(count: int, limits: Limits) -> None:
 
 
 def sniff(data: bytes, limits: Limits | None = None) -> Header:
-    """Read the header of a whole file and hold it against the limits.
+    """Read the header of a whole file and check it against the limits.
 
     Args:
         data: The file.
-        limits: What it may measure; default limits where not given.
+        limits: Limits of the photo; defaults where not given.
 
     Raises:
         ImageError: One of its subclasses names the first thing that is wrong.
@@ -122,9 +122,9 @@ def sniff(data: bytes, limits: Limits | None = None) -> Header:
         width, height, orientation = reader(data)
     except (struct.error, IndexError):
         raise ImageDecodeFailed("The image file ends inside its header.", type=str(kind)) from None
-    if not width or not height:  # a JPEG may tell its height behind its pixels (DNL); no camera does
+    if not width or not height:  # a JPEG may give its height after its pixels (DNL); no camera does
         raise ImageDecodeFailed(f"The image file is {width} × {height} px by its header.", type=str(kind))
-    if orientation >= 5:  # these four turn the image by a quarter
+    if orientation >= 5:  # these four rotate the image by 90°
         width, height = height, width
     if min(width, height) < limits.min_side:
         raise ImageTooSmall(
@@ -196,7 +196,7 @@ def _uint24(data: bytes, at: int) -> int:
 
 
 def _exif_orientation(tiff: bytes) -> int:
-    """Tag 0x0112 of the first IFD (TIFF 6.0, section 2); a broken EXIF block is worth no refusal and reads as 1."""
+    """Tag 0x0112 of the first IFD (TIFF 6.0, section 2); a broken EXIF block is no error and gives 1."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None:
         return 1
