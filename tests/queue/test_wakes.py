@@ -16,7 +16,7 @@ from tests.servers import ValkeyServer, wait_until
 
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.observability.metrics import Metrics
-from facefleet.queue.wakes import Waker, heard
+from facefleet.queue.wakes import Waker, subscribe
 from facefleet.tasks.events import Wake
 
 
@@ -42,10 +42,10 @@ def waker(mortal: ValkeyServer, seconds: Seconds) -> Iterator[Waker]:
 
 
 async def hear(url: str, prefix: str, tell: Callable[[], object], count: int) -> list[Wake | None]:
-    """The first ``count`` things that are heard, after telling them."""
+    """The first ``count`` wakes that are received, after ``tell`` was called."""
     found: list[Wake | None] = []
     async with asyncio.timeout(10):
-        async for wake in heard(url, prefix=prefix):
+        async for wake in subscribe(url, prefix=prefix):
             found.append(wake)
             if wake is None:
                 tell()

@@ -50,7 +50,7 @@ from facefleet.gateway.webhook_delivery import deliverer_of, resolver_of
 from facefleet.media.limits import image_limits
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
-from facefleet.queue.wakes import heard
+from facefleet.queue.wakes import subscribe
 from facefleet.tasks.backlog import Backlog
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.deliveries import Deliveries
@@ -195,5 +195,5 @@ def _retention(settings: Settings, parts: Parts, templates: Templates, batches: 
 
 def _changes(settings: Settings, parts: Parts) -> Changes:
     queue = settings.queue
-    wakes = partial(heard, queue.url.get_secret_value(), prefix=queue.prefix)
+    wakes = partial(subscribe, queue.url.get_secret_value(), prefix=queue.prefix)
     return Changes(parts.records, wakes, parts.metrics, settings.gateway.watchers)

@@ -74,7 +74,7 @@ class Waker:
         self._redis.close()
 
 
-async def heard(url: str, *, prefix: str) -> AsyncGenerator[Wake | None, None]:
+async def subscribe(url: str, *, prefix: str) -> AsyncGenerator[Wake | None, None]:
     """Subscribe to all wakes on one connection; ``None`` comes first, when the subscription is active.
 
     Raises:

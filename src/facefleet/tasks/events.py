@@ -33,7 +33,7 @@ class Wake:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a reader of a task's events gets.
+    """One event of a task as its readers get it.
 
     Attributes:
         id: The record's version; a reader that has seen it needs no earlier one.

@@ -16,7 +16,7 @@ Json = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """Who attested, and when, that the people shown agree.
+    """The consent of the people shown: who attested it, and when.
 
     Attributes:
         subject: The principal's subject.
@@ -74,7 +74,7 @@ class Task:
         inputs_kept: The uploads have not been deleted yet.
         result_kept: No result of any run has been deleted yet.
         hold: Legal hold: nothing of this task is deleted.
-        erased_at: When its owner had it erased; what is left is the receipt.
+        erased_at: When its owner had it erased; only the receipt is left.
         batch: The batch it is part of.
         item: Its place in the batch, from 0.
         template: The registered target it uses, or registers.

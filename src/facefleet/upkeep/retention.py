@@ -104,7 +104,7 @@ class Retention:
         _log.info("batch.erased", batch_id=batch.id, tenant=batch.tenant)
 
     def delete_template(self, template: Template) -> None:
-        """Delete the photo of a template that nobody uses any more."""
+        """Delete the photo of a template that was deleted or has failed."""
         self._count("template", self._delete([template.object] if template.object else []))
         self.templates.object_deleted(template)
 

@@ -168,7 +168,7 @@ ERROR: Mapping[str, Any] = {name: param(name) for name in ("error_code", "error_
 
 
 def failure_of(error: FacefleetError) -> Failure:
-    """What the record keeps of an error."""
+    """The failure that a record stores for an error."""
     return Failure(error.code, error.message.replace(_NUL, "\N{REPLACEMENT CHARACTER}"), error.detail)
 
 

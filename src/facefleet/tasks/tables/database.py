@@ -85,7 +85,7 @@ class Database:
         """A transaction that writes; it commits at the end of the block.
 
         Args:
-            undoable: A power cut of the machine that has the SQLite file may undo it: nobody waits until it is on the
+            undoable: A power cut of the machine that has the SQLite file may undo it: the commit does not wait for the
                 disk. PostgreSQL, which can fall while its clients live, keeps it like any other.
 
         Raises:
