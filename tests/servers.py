@@ -378,6 +378,9 @@ class SeaweedServer:
         """A signal to the running process."""
         assert self._process is not None
         self._process.send_signal(what)
+        if what is signal.SIGSTOP:  # it comes to all its threads only when each has been scheduled
+            stat = Path(f"/proc/{self._process.pid}/stat")
+            wait_until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "it has stopped")
 
     def _launch(self) -> None:
         assert self._process is None, "it runs already"

@@ -29,7 +29,8 @@ def test_an_answer_on_a_kept_connection_waits_for_no_acknowledgement(door: Door)
         began = time.perf_counter()
         assert door.client.get("/healthz").status_code == 200
         took.append(time.perf_counter() - began)
-    assert statistics.median(took) < DELAYED_ACK_SECONDS / 2
+    # Were it so, all but the first few would wait; a loaded machine is slow at some of them only.
+    assert statistics.quantiles(took, n=4)[0] < DELAYED_ACK_SECONDS / 2
 
 
 def test_a_port_that_is_taken_is_told() -> None:

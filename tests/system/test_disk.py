@@ -71,7 +71,8 @@ def test_a_full_disk_refuses_in_words_and_loses_nothing(
     tasks = [remote.task(one["task_id"]) for one in accepted] + [remote.fuse(*small, consent=True)]
     for task in tasks:
         assert len(task.wait(120).image()) > 10_000
-    kept = {folder.name for folder in (disk / "data/objects/tenants/local/inputs").iterdir()}
+    inputs = disk / "data/objects/tenants/local/inputs"
+    kept = {photo.relative_to(inputs).parts[0] for photo in inputs.rglob("*") if photo.is_file()}
     assert kept == {task.id for task in tasks}, "of what was refused nothing is kept"
 
 
