@@ -1,4 +1,4 @@
-"""The one type of a clock, and the one that programs use; tests bring their own."""
+"""Defines the type of a clock, and the system's clock; whoever needs the time is given one, so tests can set it."""
 
 from __future__ import annotations
 

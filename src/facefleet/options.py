@@ -137,6 +137,11 @@ class FuseOptions(Options):
         given: dict[str, Any] = {name: value for name, value in choices.items() if value is not None}
         return cls(**{**given, "faces": tuple(given.get("faces", ()))})
 
+    @property
+    def weakest(self) -> float:
+        """The weakest blend to take: no weaker one than asked for, unless the caller allows it."""
+        return self.strength if self.min_strength is None else self.min_strength
+
     def wanted(self, source: int) -> tuple[int | None, ...]:
         """Indices of the faces that are taken from a source, each once; None is the largest."""
         if not self.faces:

@@ -1,4 +1,4 @@
-"""Builds the engine: the one place that knows which models, swapper and ager stand behind its seams."""
+"""Builds the engine: the one place that chooses its models, detector, landmarker, swapper, ager and inspector."""
 
 from __future__ import annotations
 

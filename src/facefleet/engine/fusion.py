@@ -197,7 +197,7 @@ class Engine:
     def _blend(self, canvas: Pixels, source: Source, target: Target, options: FuseOptions, watch: Stopwatch) -> float:
         """Lay one face over the canvas; returns how strongly it was blended in."""
         layer = self._swapper.swap(source, target, options, watch.lap)
-        strength = blend_checked(canvas, layer, self._landmarker, options.strength, options.min_strength)
+        strength = blend_checked(canvas, layer, self._landmarker, options.strength, options.weakest)
         watch.lap("blend")
         if options.age:
             self._age(canvas, relocated(canvas, target.face, self._landmarker), options.age, watch)

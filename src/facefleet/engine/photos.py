@@ -1,6 +1,7 @@
 """Prepares one photo for fusions: decoded, inspected, its faces located, those wanted prepared.
 
-Nothing here depends on two photos. What comes again is kept; of a source that is its face alone, never the photo.
+Nothing here depends on two photos. Photos that come again are kept in memory for a while: a target whole, of a source
+only its face.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ class FaceOutOfFrame(FaceError):
 
 
 class FusionQualityLow(FaceError):
-    """The fused face does not look right, by the figures in the detail; an option allows a weaker blend."""
+    """The fused face does not look right, by the figures in the detail; `min_strength` allows a weaker blend."""
 
     code = "fusion_quality_low"
     title = "Result not good enough"

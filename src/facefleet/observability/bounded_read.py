@@ -1,4 +1,4 @@
-"""Reads for a scrape what may not answer in time: the scrape waits for a bounded time, and never fails."""
+"""Reads a source of metrics that may hang (database, broker): a scrape waits for it a bounded time, and never fails."""
 
 from __future__ import annotations
 

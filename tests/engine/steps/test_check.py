@@ -66,7 +66,7 @@ def test_a_bad_result_is_refused_with_its_figures_and_the_target_stays(
 ) -> None:
     canvas = good[0].copy()
     with pytest.raises(FusionQualityLow) as caught:
-        blend_checked(canvas, bad(good[1], fault), landmarker, 1.0, None)
+        blend_checked(canvas, bad(good[1], fault), landmarker, 1.0, 1.0)
     assert caught.value.code == "fusion_quality_low"
     assert caught.value.detail["reason"] in ("landmarks", "seam", "colour")
     assert {"presence", "landmarks", "seam", "colour", "index"} <= set(caught.value.detail)
@@ -87,5 +87,5 @@ def test_a_good_result_is_not_weakened(good: Scene, landmarker: Landmarker) -> N
 
 def test_no_strength_needs_no_check(good: Scene, landmarker: Landmarker) -> None:
     canvas = good[0].copy()
-    assert blend_checked(canvas, bad(good[1], "green"), landmarker, 0.0, None) == 0.0
+    assert blend_checked(canvas, bad(good[1], "green"), landmarker, 0.0, 0.0) == 0.0
     assert np.array_equal(canvas, good[0])

@@ -63,9 +63,7 @@ class Quality:
         return "colour" if self.colour > MAX_COLOUR else None
 
 
-def blend_checked(
-    canvas: Pixels, layer: Layer, landmarker: Landmarker, strength: float, weakest: float | None
-) -> float:
+def blend_checked(canvas: Pixels, layer: Layer, landmarker: Landmarker, strength: float, weakest: float) -> float:
     """Blend a face in and check it; where it does not look right, try weaker blends down to the weakest allowed.
 
     Args:
@@ -73,7 +71,7 @@ def blend_checked(
         layer: The face.
         landmarker: The face mesh model.
         strength: Asked for, 0 to 1.
-        weakest: The least that the caller takes, at most ``strength``; None for no other than that.
+        weakest: The least that the caller takes, at most ``strength``.
 
     Returns:
         The strength used.
@@ -82,8 +80,7 @@ def blend_checked(
         FusionQualityLow: None looks right.
     """
     before = layer.region.of(canvas).copy()
-    lowest = strength if weakest is None else weakest
-    tries = [strength] if lowest == strength else np.linspace(strength, lowest, TRIES).tolist()
+    tries = [strength] if weakest == strength else np.linspace(strength, weakest, TRIES).tolist()
     qualities: list[Quality] = []
     for one in tries:
         blend(canvas, layer, one)
