@@ -158,7 +158,7 @@ class Photos:
     def located(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> LocatedPhoto:
         """A photo and every face in it, not inspected; arguments and errors are those of ``source``."""
         frame = self._decode(photo, watch)
-        return LocatedPhoto(frame, self._locate(frame.pixels, watch, tiles=tiles))
+        return LocatedPhoto(frame, self._locate(frame.as_seen(), watch, tiles=tiles))
 
     def _decode(self, photo: bytes, watch: Stopwatch) -> Frame:
         """In the colours as stored, in which faces are located as well: of a source only the face is turned to sRGB."""
@@ -169,9 +169,9 @@ class Photos:
     def _inspected(self, photo: bytes, role: Inspected, watch: Stopwatch, *, tiles: bool) -> LocatedPhoto:
         """A photo that the inspector lets pass, and every face in it."""
         frame = self._decode(photo, watch)
-        self._inspector.inspect(frame.pixels, role)
+        self._inspector.inspect(frame.as_seen(), role)
         _skip(watch, self._inspector.steps)
-        return LocatedPhoto(frame, self._locate(frame.pixels, watch, tiles=tiles))
+        return LocatedPhoto(frame, self._locate(frame.as_seen(), watch, tiles=tiles))
 
     def _locate(self, pixels: Pixels, watch: Stopwatch, *, tiles: bool) -> Faces:
         faces = locate(pixels, [], self._landmarker)
@@ -202,10 +202,10 @@ class Photos:
         self, photo: bytes, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, *, tiles: bool
     ) -> SourcePhoto:
         located = self._inspected(photo, Inspected.SOURCE, watch, tiles=tiles)
-        frame, prepared = located.frame, {}
+        prepared, pixels = {}, located.frame.opaque()
         for index in wanted:
             face = choose_source(located.faces, index, number)
-            prepared[index] = self._swapper.prepare_source(Portrait(frame.pixels, face, frame.profile))
+            prepared[index] = self._swapper.prepare_source(Portrait(pixels, face, located.frame.profile))
             watch.lap("prepare")
         return SourcePhoto(prepared)
 

@@ -1,4 +1,4 @@
-"""Reads type, size in pixels and orientation of a photo from its header alone.
+"""Reads type, size in pixels and orientation of a photo from its bytes, and refuses one that was cut.
 
 The gateway calls this on every upload and the engine before every decode, so that a decompression bomb is refused
 after a few bytes are read. Nothing here decodes pixels; the standard library is enough.
@@ -7,35 +7,46 @@ after a few bytes are read. Nothing here decodes pixels; the standard library is
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from facefleet.errors.input import (
-    ImageAnimated,
     ImageDecodeFailed,
     ImageTooLargeBytes,
     ImageTooLargePixels,
     ImageTooSmall,
     ImageTypeUnsupported,
 )
-from facefleet.media.parts import PNG_SIGNATURE, jpeg_segments, png_chunks, webp_chunks
+from facefleet.media.avif import AVIF_BRANDS, HEIC_BRANDS, brands_of, is_whole_avif, read_avif
+from facefleet.media.jpeg import read_jpeg, read_scans
+from facefleet.media.parts import PNG_SIGNATURE
+from facefleet.media.png import is_whole_png, read_png
+from facefleet.media.webp import is_whole_webp, read_webp
 
-HEAD_BYTES = 12  # enough to tell the type
-_SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_ORIENTATION_TAG = 0x0112
+HEAD_BYTES = 128  # enough to tell the type: an AVIF may name twenty brands before its own
 
 
 class ImageType(StrEnum):
-    """The image formats that are read and written; the value is the media type."""
+    """What we read; the value is the media type."""
 
     JPEG = "image/jpeg"
     PNG = "image/png"
     WEBP = "image/webp"
+    AVIF = "image/avif"
 
     @property
     def extension(self) -> str:
         """File name extension with its dot."""
-        return {ImageType.JPEG: ".jpg", ImageType.PNG: ".png", ImageType.WEBP: ".webp"}[self]
+        return ".jpg" if self is ImageType.JPEG else f".{self.name.lower()}"
+
+    @property
+    def result(self) -> ImageType:
+        """The type of a result whose target is of this one.
+
+        An AVIF takes seconds to write and has no simple place for marks; a WebP is as small and has alpha, too.
+        """
+        return ImageType.WEBP if self is ImageType.AVIF else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,7 @@ def sniff_type(head: bytes) -> ImageType:
     """The type by the first ``HEAD_BYTES`` bytes.
 
     Raises:
-        ImageTypeUnsupported: Neither JPEG, PNG nor WebP.
+        ImageTypeUnsupported: Neither JPEG, PNG, WebP nor AVIF.
     """
     if head.startswith(b"\xff\xd8\xff"):
         return ImageType.JPEG
@@ -84,12 +95,22 @@ def sniff_type(head: bytes) -> ImageType:
         return ImageType.PNG
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return ImageType.WEBP
-    message = (
-        "The file is not a JPEG, PNG or WebP image; convert it first."
-        if head
-        else "The file is empty; choose one with a photo."
-    )
-    raise ImageTypeUnsupported(message, supported=[str(t) for t in ImageType])
+    brands = brands_of(head[:HEAD_BYTES])
+    if brands & AVIF_BRANDS:
+        return ImageType.AVIF
+    raise ImageTypeUnsupported(_unsupported(head, brands), supported=[str(each) for each in ImageType])
+
+
+def _unsupported(head: bytes, brands: frozenset[bytes]) -> str:
+    if brands & HEIC_BRANDS:
+        return (
+            "The file is a HEIC photo, which is not read here; save it as JPEG and send that. On an iPhone choose "
+            "Settings, Camera, Formats, Most Compatible, or share the photo by mail; on a Mac export it in Preview."
+        )
+    return "The file is not a JPEG, PNG, WebP or AVIF image; convert it first." if head else _EMPTY
+
+
+_EMPTY = "The file is empty; choose one with a photo."
 
 
 def check_bytes(count: int, limits: Limits) -> None:
@@ -117,11 +138,22 @@ def sniff(data: bytes, limits: Limits | None = None) -> Header:
     limits = limits or Limits()
     check_bytes(len(data), limits)
     kind = sniff_type(data[:HEAD_BYTES])
-    reader = {ImageType.JPEG: _jpeg, ImageType.PNG: _png, ImageType.WEBP: _webp}[kind]
     try:
-        width, height, orientation = reader(data)
+        header = _check_size(kind, *_READERS[kind](data), limits)
+        why = _DAMAGES[kind](data)
     except (struct.error, IndexError):
         raise ImageDecodeFailed("The image file ends inside its header.", type=str(kind)) from None
+    if why:
+        raise damaged(kind, why)
+    return header
+
+
+def damaged(kind: ImageType, why: str) -> ImageDecodeFailed:
+    """The refusal of a file that cannot be decoded."""
+    return ImageDecodeFailed(f"The image file is damaged: {why}. Export it again.", type=str(kind))
+
+
+def _check_size(kind: ImageType, width: int, height: int, orientation: int, limits: Limits) -> Header:
     if not width or not height:  # a JPEG may give its height after its pixels (DNL); no camera does
         raise ImageDecodeFailed(f"The image file is {width} × {height} px by its header.", type=str(kind))
     if orientation >= 5:  # these four rotate the image by 90°
@@ -139,74 +171,22 @@ def sniff(data: bytes, limits: Limits | None = None) -> Header:
     return Header(kind, width, height, orientation)
 
 
-def _jpeg(data: bytes) -> tuple[int, int, int]:
-    orientation = 1
-    for name, at, length in jpeg_segments(data):
-        if name[0] in _SOF_MARKERS:
-            height, width = struct.unpack_from(">HH", data, at + 1)
-            return width, height, orientation
-        if name == b"\xe1" and data[at : at + 6] == b"Exif\0\0":
-            orientation = _exif_orientation(data[at + 6 : at + length])
-    raise ImageDecodeFailed("The JPEG file has no frame header before its data.")
+def _avif(data: bytes) -> tuple[int, int, int]:
+    header = read_avif(data)
+    if header.largest > header.width * header.height:  # no part of an honest photo is larger than the whole
+        raise ImageDecodeFailed("The AVIF file is damaged: a part of it is larger than the photo.")
+    return header.width, header.height, header.orientation
 
 
-def _png(data: bytes) -> tuple[int, int, int]:
-    size: tuple[int, int] | None = None
-    orientation = 1
-    for name, at, length in png_chunks(data):
-        if size is None:
-            if name != b"IHDR":
-                break
-            size = struct.unpack_from(">II", data, at)
-        elif name == b"acTL":
-            raise ImageAnimated("The PNG file is animated; send a single frame.")
-        elif name == b"eXIf":
-            orientation = _exif_orientation(data[at : at + length])
-    if size is None:
-        raise ImageDecodeFailed("The PNG file does not start with its IHDR chunk.")
-    return *size, orientation
+def _unless(whole: bool) -> str:
+    return "" if whole else "it ends before its last part"
 
 
-def _webp(data: bytes) -> tuple[int, int, int]:
-    orientation = 1
-    size: tuple[int, int] | None = None
-    for name, body, length in webp_chunks(data):
-        if name == b"VP8X":
-            if data[body] & 0x02:
-                raise ImageAnimated("The WebP file is animated; send a single frame.")
-            size = _uint24(data, body + 4) + 1, _uint24(data, body + 7) + 1
-        elif name == b"VP8 " and size is None:
-            if data[body + 3 : body + 6] != b"\x9d\x01\x2a":
-                raise ImageDecodeFailed("The WebP file is damaged: its key frame has no start code.")
-            width, height = struct.unpack_from("<HH", data, body + 6)
-            size = width & 0x3FFF, height & 0x3FFF
-        elif name == b"VP8L" and size is None:
-            (bits,) = struct.unpack_from("<I", data, body + 1)
-            size = (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1
-        elif name == b"EXIF":
-            blob = data[body : body + length]
-            orientation = _exif_orientation(blob.removeprefix(b"Exif\0\0"))
-    if size is None:
-        raise ImageDecodeFailed("The WebP file has no image chunk.")
-    return *size, orientation
-
-
-def _uint24(data: bytes, at: int) -> int:
-    return data[at] | data[at + 1] << 8 | data[at + 2] << 16
-
-
-def _exif_orientation(tiff: bytes) -> int:
-    """Tag 0x0112 of the first IFD (TIFF 6.0, section 2); a broken EXIF block is no error and gives 1."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None:
-        return 1
-    try:
-        (ifd,) = struct.unpack_from(f"{order}I", tiff, 4)
-        (count,) = struct.unpack_from(f"{order}H", tiff, ifd)
-        for entry in range(ifd + 2, ifd + 2 + 12 * count, 12):
-            tag, _, _, value = struct.unpack_from(f"{order}HHIH", tiff, entry)
-            if tag == _ORIENTATION_TAG:
-                return int(value) if 1 <= value <= 8 else 1
-    except struct.error:
-        return 1
-    return 1
+_READERS = {ImageType.JPEG: read_jpeg, ImageType.PNG: read_png, ImageType.WEBP: read_webp, ImageType.AVIF: _avif}
+_DAMAGES: Mapping[ImageType, Callable[[bytes], str]] = {
+    ImageType.JPEG: lambda data: read_scans(data).damage,
+    ImageType.PNG: lambda data: _unless(is_whole_png(data)),
+    ImageType.WEBP: lambda data: _unless(is_whole_webp(data)),
+    ImageType.AVIF: lambda data: _unless(is_whole_avif(data)),
+}
+"""Why a file whose header is fine cannot be decoded; empty where the bytes do not tell."""

@@ -5,19 +5,23 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from facefleet.engine.codec.completeness import damaged, refuse_incomplete
+from facefleet.engine.codec import alpha as transparency
+from facefleet.engine.codec.colours import Colours, colours_of
+from facefleet.engine.codec.completeness import mended_jpeg
 from facefleet.engine.codec.jpeg_coding import JpegCoding, read_coding
-from facefleet.engine.codec.png_pixels import GREY, GREY_ALPHA, bare_png
-from facefleet.engine.codec.profile import embedded_profile, inks_to_srgb, to_srgb
+from facefleet.engine.codec.pillow import read_pixels
+from facefleet.engine.codec.profile import inks_to_srgb, to_srgb
+from facefleet.engine.codec.still import Still, still_of
 from facefleet.engine.memory import require
 from facefleet.engine.types import Pixels
 from facefleet.media.parts import png_chunks
-from facefleet.media.sniff import Header, ImageType, Limits, sniff
+from facefleet.media.sniff import Header, ImageType, Limits, damaged, sniff
 
 WEBP_QUALITY = 92
 _DECODE_BYTES = 8  # a pixel, decoder's buffers included
@@ -39,8 +43,9 @@ class Frame:
     """A decoded photo.
 
     Attributes:
-        pixels: ``(H, W, 3)`` uint8 BGR, upright, sRGB but for ``profile``.
-        type: The format it came in and goes out in.
+        pixels: ``(H, W, 3)`` uint8 BGR, upright, sRGB but for ``profile``; where ``alpha`` hides them, those round
+            them continued.
+        type: The format it goes out in.
         alpha: ``(H, W)`` uint8, or None for an opaque photo.
         coding: How a JPEG was and will be compressed.
         profile: ICC profile that the pixels still follow; none once they are sRGB.
@@ -58,6 +63,14 @@ class Frame:
             to_srgb(self.pixels, self.profile, grey=False)
         return replace(self, profile=None)
 
+    def as_seen(self) -> Pixels:
+        """``(H, W, 3)`` uint8 BGR to look for faces in: as a white page shows the photo."""
+        return self.pixels if self.alpha is None else transparency.on_white(self.pixels, self.alpha)
+
+    def opaque(self) -> Pixels:
+        """``(H, W, 3)`` uint8 BGR to take a face from."""
+        return self.pixels if self.alpha is None else transparency.opaque(self.pixels, self.alpha)
+
     def with_pixels(self, pixels: Pixels) -> Frame:
         """The same photo with other pixels."""
         return replace(self, pixels=pixels)
@@ -72,7 +85,7 @@ def decode_as_stored(data: bytes, limits: Limits | None = None) -> Frame:
     """The same, but colours may still follow the file's profile: to turn 12 MP takes longer than to read them.
 
     Args:
-        data: A JPEG, PNG or WebP file.
+        data: A JPEG, PNG, WebP or AVIF file.
         limits: What it may measure.
 
     Raises:
@@ -81,15 +94,19 @@ def decode_as_stored(data: bytes, limits: Limits | None = None) -> Frame:
         MemoryError: The pixels do not fit.
     """
     header = sniff(data, limits)
-    refuse_incomplete(data, header.type)
-    coding = read_coding(data) if header.type is ImageType.JPEG else JpegCoding()
+    coding = JpegCoding()
+    if header.type is ImageType.JPEG:
+        data = mended_jpeg(data, header)
+        coding = read_coding(data)
     stored, alpha, profile = _decode_stored(data, header, coding)
     pixels = upright(stored, header.orientation)
     if (pixels.shape[1], pixels.shape[0]) != (header.width, header.height):
         raise damaged(header.type, "its pixels do not have the size its header promises")
     if alpha is not None:
         alpha = upright(alpha, header.orientation)
-    return Frame(pixels, header.type, alpha, coding.turned() if header.orientation >= 5 else coding, profile)
+        transparency.hide(pixels, alpha)
+    coding = coding.turned() if header.orientation >= 5 else coding
+    return Frame(pixels, header.type.result, alpha, coding, profile)
 
 
 def encode(frame: Frame) -> bytes:
@@ -97,7 +114,7 @@ def encode(frame: Frame) -> bytes:
 
     A JPEG is compressed as it came. PNG says that it is sRGB; in JPEG and WebP, saying nothing means that.
     """
-    pixels = frame.pixels if frame.alpha is None else np.dstack([frame.pixels, frame.alpha])
+    pixels = frame.pixels if frame.alpha is None else transparency.cleared(frame.pixels, frame.alpha)
     _, buffer = cv2.imencode(frame.type.extension, pixels, _encode_options(frame))
     data = bytes(buffer)
     if frame.type is ImageType.PNG:
@@ -119,25 +136,34 @@ def _encode_options(frame: Frame) -> list[int]:
 
 def _decode_stored(data: bytes, header: Header, coding: JpegCoding) -> tuple[Pixels, Pixels | None, bytes | None]:
     """Colours, not upright, their alpha, and the profile that they still follow; inks and greys are turned at once."""
-    profile = embedded_profile(data, header.type)
-    if profile is not None and coding.components == 4:
-        printed, profile = inks_to_srgb(data, profile), None
+    colours = colours_of(data, header.type, grey=coding.components == 1)
+    if colours.profile is not None and coding.components == 4:
+        printed = inks_to_srgb(data, colours.profile)
         if printed is not None:
             return printed, None, None
-    raw = _decode_raw(bare_png(data) if header.type is ImageType.PNG else data, header)
-    pixels, alpha = _split(_eight_bits(raw))
+        colours = Colours()
+    still = still_of(data, header.type)
+    raw = _decode_raw(still, header)
+    pixels, alpha, profile = _in_eight_bits(raw, colours)
     if header.type is ImageType.PNG and alpha is None:
         alpha = _keyed_alpha(data, raw)
-    if profile is not None and _is_grey(data, header.type, coding):
-        to_srgb(pixels, profile, grey=True)
-        profile = None
-    return pixels, alpha, profile
+    if still.place is None:
+        return pixels, alpha, profile
+    stored = (header.height, header.width) if header.orientation >= 5 else (header.width, header.height)
+    return *still.on_canvas(pixels, alpha, header.type, *stored), profile
 
 
-def _is_grey(data: bytes, kind: ImageType, coding: JpegCoding) -> bool:
-    if kind is ImageType.PNG:
-        return data[25] in (GREY, GREY_ALPHA)
-    return kind is ImageType.JPEG and coding.components == 1
+def _in_eight_bits(raw: npt.NDArray[np.generic], colours: Colours) -> tuple[Pixels, Pixels | None, bytes | None]:
+    """As above, of what a decoder gives: ``(H, W)`` or ``(H, W, 3 or 4)`` of 8 or 16 bits."""
+    light = colours.light_for(raw.dtype)
+    if light is not None:
+        colour, alpha = _split(raw)
+        return light.to_srgb(colour), None if alpha is None else _eight_bits(alpha), None
+    pixels, alpha = _split(_eight_bits(raw))
+    if colours.profile is None or not colours.grey:
+        return pixels, alpha, colours.profile
+    to_srgb(pixels, colours.profile, grey=True)
+    return pixels, alpha, None
 
 
 def _keyed_alpha(data: bytes, raw: npt.NDArray[np.generic]) -> Pixels | None:
@@ -150,13 +176,15 @@ def _keyed_alpha(data: bytes, raw: npt.NDArray[np.generic]) -> Pixels | None:
     return np.where(raw == grey, np.uint8(0), np.uint8(255))
 
 
-def _decode_raw(data: bytes, header: Header) -> npt.NDArray[np.generic]:
+def _decode_raw(still: Still, header: Header) -> npt.NDArray[np.generic]:
     # A JPEG has no alpha: IMREAD_COLOR also turns CMYK and grey into BGR. The others may carry one, which only
     # IMREAD_UNCHANGED keeps; it ignores the orientation by itself.
     colour_only = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     flags = colour_only if header.type is ImageType.JPEG else cv2.IMREAD_UNCHANGED
+    if header.type is ImageType.AVIF:
+        return read_pixels(still.data, header)
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = cv2.imdecode(np.frombuffer(still.data, np.uint8), flags)
     except cv2.error:
         image = None
     if image is None:
@@ -171,10 +199,10 @@ def _eight_bits(image: npt.NDArray[np.generic]) -> Pixels:
     return np.asarray(image, np.uint8)
 
 
-def _split(image: Pixels) -> tuple[Pixels, Pixels | None]:
+def _split(image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     channels = 1 if image.ndim == 2 else image.shape[2]
     if channels == 1:
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8), None
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), image.dtype), None
     if channels == 4:
         return np.ascontiguousarray(image[:, :, :3]), np.ascontiguousarray(image[:, :, 3])
     return image, None

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, JpegImagePlugin
+from PIL import Image, ImageCms
 
+from facefleet.engine.codec.pillow import open_photo
 from facefleet.engine.codec.png_colour import png_space
 from facefleet.engine.types import Pixels
-from facefleet.media.parts import JPEG_SCAN, jpeg_segments, png_chunks, webp_chunks
+from facefleet.media.avif import read_avif
+from facefleet.media.parts import JPEG_SCAN, has_right_check_sum, jpeg_segments, png_chunks, webp_chunks
 from facefleet.media.sniff import ImageType
 
 _MAX_BYTES = 4_000_000  # the largest profiles of printing presses have 3 MB
@@ -24,6 +27,8 @@ _CACHED = 8  # a fleet meets a handful; eight of the largest are 32 MB
 _SEEN_AS_SRGB = 2  # grey levels: rounding in a profile that means sRGB
 _STRIP_ROWS = 128  # so many rows are turned at once, and so much more memory is needed
 _ICC_SEGMENT = b"ICC_PROFILE\0"
+_MAX_PROFILES = 4  # of one file that are looked at
+_PADDING = 4  # bytes at the end of a profile that some writers leave out
 _JPEG_METADATA = frozenset(bytes([marker]) for marker in (*range(0xE0, 0xEE), 0xEF, 0xFE))  # all but Adobe's APP14
 _MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
@@ -32,13 +37,22 @@ _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 def embedded_profile(data: bytes, kind: ImageType) -> bytes | None:
     """The ICC profile of a file; for a PNG with ``gAMA`` and ``cHRM`` instead, one that says the same.
 
+    Of several profiles the first that can be one counts.
+
     Args:
         data: A file whose header has been read.
         kind: Its type.
     """
-    find = {ImageType.JPEG: _from_jpeg, ImageType.PNG: _from_png, ImageType.WEBP: _from_webp}[kind]
-    profile = find(data)
-    return profile if profile is not None and 128 < len(profile) <= _MAX_BYTES else None
+    find = {
+        ImageType.JPEG: _in_jpeg, ImageType.PNG: _in_png, ImageType.WEBP: _in_webp, ImageType.AVIF: _in_avif,
+    }[kind]  # fmt: skip
+    return next((profile for profile in find(data) if _can_be_one(profile)), None)
+
+
+def _can_be_one(profile: bytes) -> bool:
+    """By length and signature (ICC.1:2022, section 7.2); what its tags are worth shows when it is used."""
+    told = int.from_bytes(profile[:4], "big")
+    return 128 < len(profile) <= _MAX_BYTES and profile[36:40] == b"acsp" and told < len(profile) + _PADDING
 
 
 def to_srgb(pixels: Pixels, profile: bytes, *, grey: bool) -> None:
@@ -79,7 +93,7 @@ def inks_to_srgb(data: bytes, profile: bytes) -> Pixels | None:
     if transform is None:
         return None
     try:
-        with JpegImagePlugin.JpegImageFile(io.BytesIO(_bare_jpeg(data))) as photo:
+        with open_photo(_bare_jpeg(data), ImageType.JPEG) as photo:
             if photo.mode != "CMYK":
                 return None
             photo.load()
@@ -144,29 +158,50 @@ def _curve(transform: ImageCms.ImageCmsTransform, mode: str | None) -> Pixels:
     return np.ascontiguousarray(np.asarray(turned)[:, :, 1])
 
 
-def _from_jpeg(data: bytes) -> bytes | None:
-    """APP2 segments, numbered from 1 (ICC.1:2022, annex B.4)."""
-    pieces: dict[int, bytes] = {}
-    count = 0
+def _in_jpeg(data: bytes) -> Iterator[bytes]:
+    """APP2 segments, numbered from 1 (ICC.1:2022, annex B.4); a number that comes again begins another profile."""
+    profiles: list[dict[int, bytes]] = []
+    counts: list[int] = []
     for name, start, length in jpeg_segments(data):
         if name == b"\xe2" and length > 14 and data.startswith(_ICC_SEGMENT, start):
             number, count = data[start + 12], data[start + 13]
-            pieces[number] = data[start + 14 : start + length]
-    if not pieces or sorted(pieces) != list(range(1, count + 1)):
-        return None
-    return b"".join(pieces[number] for number in sorted(pieces))
+            open_ones = (one for one, own in zip(profiles, counts, strict=True) if own == count and number not in one)
+            one = next(open_ones, None)
+            if one is None:
+                if len(profiles) == _MAX_PROFILES:
+                    continue
+                profiles.append(one := {})
+                counts.append(count)
+            one[number] = data[start + 14 : start + length]
+    for one, count in zip(profiles, counts, strict=True):
+        if sorted(one) == list(range(1, count + 1)):
+            yield b"".join(one[number] for number in sorted(one))
 
 
-def _from_png(data: bytes) -> bytes | None:
+def _in_png(data: bytes) -> Iterator[bytes]:
     """``iCCP`` wins over ``sRGB``, that over ``gAMA`` and ``cHRM`` (PNG, third edition, section 4.3)."""
-    chunks = {name: data[start : start + length] for name, start, length in png_chunks(data) if name in _PNG_CHUNKS}
-    if b"iCCP" in chunks:
-        _, _, packed = chunks[b"iCCP"].partition(b"\0")
-        return _unpacked(packed[1:])
-    return None if b"sRGB" in chunks else png_space(chunks.get(b"gAMA"), chunks.get(b"cHRM"))
+    chunks = colour_chunks(data)
+    unpacked = [_unpacked(content.partition(b"\0")[2][1:]) for content in chunks[b"iCCP"][:_MAX_PROFILES]]
+    profiles = [profile for profile in unpacked if profile is not None and _can_be_one(profile)]
+    yield from profiles
+    if not profiles and not chunks[b"sRGB"]:
+        told = png_space(*(next(iter(chunks[name]), None) for name in (b"gAMA", b"cHRM")))
+        yield from [told] if told is not None else []
 
 
-_PNG_CHUNKS = frozenset({b"iCCP", b"sRGB", b"gAMA", b"cHRM"})
+def colour_chunks(data: bytes) -> Mapping[bytes, list[bytes]]:
+    """What a PNG says of its colours, by the name of the chunk: before its pixels, undamaged, in order."""
+    chunks: dict[bytes, list[bytes]] = {name: [] for name in _COLOUR_LENGTHS}
+    for part in png_chunks(data):
+        if part.name == b"IDAT":
+            break
+        if part.name in chunks and _COLOUR_LENGTHS[part.name] in (0, part.length) and has_right_check_sum(data, part):
+            chunks[part.name].append(part.of(data))
+    return chunks
+
+
+_COLOUR_LENGTHS = {b"cICP": 4, b"iCCP": 0, b"sRGB": 1, b"gAMA": 4, b"cHRM": 32}
+"""Name → bytes of the content; 0: any number."""
 
 
 def _unpacked(packed: bytes) -> bytes | None:
@@ -176,5 +211,10 @@ def _unpacked(packed: bytes) -> bytes | None:
         return None
 
 
-def _from_webp(data: bytes) -> bytes | None:
-    return next((data[start : start + length] for name, start, length in webp_chunks(data) if name == b"ICCP"), None)
+def _in_webp(data: bytes) -> Iterator[bytes]:
+    return (part.of(data) for part in webp_chunks(data) if part.name == b"ICCP")
+
+
+def _in_avif(data: bytes) -> Iterator[bytes]:
+    profile = read_avif(data).profile
+    yield from [profile] if profile is not None else []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from facefleet.engine.codec.completeness import refuse_incomplete
+from facefleet.engine.codec.completeness import mended_jpeg
 from facefleet.engine.codec.image import upright
 from facefleet.engine.codec.jpeg_coding import read_coding
 from facefleet.engine.types import Box, Face, Faces, Pixels
@@ -61,7 +61,7 @@ def decode_reduced(data: bytes, limits: Limits) -> ReducedPhoto | None:
     shrink = next((n for n in sorted(_REDUCED, reverse=True) if long_side >= n * LONG_SIDE), 1)
     if header.type is not ImageType.JPEG or shrink == 1:
         return None
-    refuse_incomplete(data, header.type)
+    data = mended_jpeg(data, header)
     if read_coding(data).components == _CMYK:
         return None
     try:
