@@ -35,7 +35,8 @@ def test_an_odd_photo_is_a_target(engine: Engine, original: Original, row: Row) 
     target = row.make(original)
     fused = engine.fuse(original.jpeg, target)
     before, after = sniff(target), sniff(fused.picture.image)
-    assert (after.type, after.width, after.height, after.orientation) == (before.type, before.width, before.height, 1)
+    assert (after.width, after.height, after.orientation) == (before.width, before.height, 1)
+    assert after.type is before.type.result
     assert (decode(fused.picture.image).alpha is None) == (decode(target).alpha is None)
     assert SCRIPT not in fused.picture.image
 
@@ -45,7 +46,7 @@ def test_a_jpeg_cut_at_any_of_its_markers_is_refused(original: Original, form: s
     data: bytes = getattr(original, form)
     markers = [found.start() for found in re.finditer(rb"\xff[^\x00\xff]", data)]
     assert len(markers) > 10
-    for marker in markers[1:]:  # the first is the signature
+    for marker in markers[1:-1]:  # the first is the signature, the last the end, which need not be there
         for cut in range(marker + 1, min(marker + 5, len(data))):
             with pytest.raises(ImageDecodeFailed):
                 decode(data[:cut])

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 from PIL import Image, ImageCms
-from tests.media.pictures import jpeg_segment, png_chunk
+from tests.media.pictures import jpeg_segment, png_chunk, png_with, riff, riff_chunk, vp8x
 
 from facefleet.engine.types import Pixels
-from facefleet.media.parts import PNG_SIGNATURE, jpeg_segments
+from facefleet.media.parts import PNG_SIGNATURE, jpeg_segments, png_chunks, webp_chunks
 
 CHROMATICITIES = {  # white, red, green, blue; 100,000 times x and y
     "sRGB": (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000),
@@ -92,12 +92,65 @@ def zeros_packed(megabytes: int) -> bytes:
     return b"\x78\xda" + once * megabytes + b"\x03\0" + struct.pack(">I", check)
 
 
+def wrong_check_sum(data: bytes, name: bytes) -> bytes:
+    """The first chunk of this name has another check sum than its content."""
+    at = data.index(name)
+    end = at + 4 + int.from_bytes(data[at - 4 : at], "big")
+    return patched(data, end, b"\0\0\0\0")
+
+
+def fctl(size: tuple[int, int], left: int = 0, top: int = 0) -> bytes:
+    """A frame of an animated PNG."""
+    return png_chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, *size, left, top, 0, 10, 0, 0))
+
+
+def one_frame_png(canvas: bytes, frame: bytes, *controls: bytes, left: int = 0, top: int = 0) -> bytes:
+    """An animation that says it has one frame: the picture of the canvas, or one that comes behind it."""
+    data = png_with(canvas, b"acTL", struct.pack(">II", 1, 0))
+    at = data.index(b"IDAT") - 4
+    data = data[:at] + b"".join(controls) + data[at:]
+    if not frame:
+        return data
+    pieces = [frame[part.start : part.start + part.length] for part in png_chunks(frame) if part.name == b"IDAT"]
+    behind = [png_chunk(b"fdAT", struct.pack(">I", n + 1) + piece) for n, piece in enumerate(pieces)]
+    size = struct.unpack_from(">II", frame, 16)
+    return data[:-12] + fctl((size[0], size[1]), left, top) + b"".join(behind) + data[-12:]
+
+
+def linear(samples: np.ndarray) -> np.ndarray:
+    """Values of sRGB as linear light of 16 bits."""
+    values = samples / 255
+    light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return np.round(light * 65535).astype(np.uint16)
+
+
+# ── WebP ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def one_frame_webp(
+    still: bytes, canvas: tuple[int, int], left: int = 0, top: int = 0, frame: tuple[int, int] | None = None
+) -> bytes:
+    """An animation of one frame that holds a still picture."""
+    chunks = [part for part in webp_chunks(still) if part.name in (b"ALPH", b"VP8 ", b"VP8L")]
+    inner = b"".join(riff_chunk(part.name, part.of(still)) for part in chunks)
+    width, height = frame or canvas
+    numbers = (left // 2, top // 2, width - 1, height - 1, 100)
+    body = b"".join(number.to_bytes(3, "little") for number in numbers) + b"\0" + inner
+    return riff(vp8x(0x12, *canvas), riff_chunk(b"ANIM", bytes(6)), riff_chunk(b"ANMF", body))
+
+
 # ── JPEG ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def jpeg_with(data: bytes, marker: int, body: bytes) -> bytes:
     """The segment comes first."""
     return data[:2] + jpeg_segment(marker, body) + data[2:]
+
+
+def stray(data: bytes, between: bytes) -> bytes:
+    """Bytes behind the first segment that belong to none."""
+    at = next(part.start + part.length for part in jpeg_segments(data))
+    return data[:at] + between + data[at:]
 
 
 def jpeg_without(data: bytes, marker: int) -> bytes:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL import Image
 from tests.media.pictures import (
     encoded,
     exif,
@@ -29,6 +30,7 @@ from tests.media.pictures import (
 from tests.odd.makers import (
     CHROMATICITIES,
     display_p3,
+    fctl,
     frame_header,
     grey,
     grey_profile,
@@ -36,16 +38,22 @@ from tests.odd.makers import (
     interlaced_png,
     jpeg_with,
     jpeg_without,
+    linear,
     many_scans,
+    one_frame_png,
+    one_frame_webp,
     packed_grey_png,
     patched,
     pillow,
     png,
     png_of,
     png_without,
+    saved,
     several_pictures,
     srgb_profile,
+    stray,
     with_icc,
+    wrong_check_sum,
     zeros_packed,
 )
 
@@ -135,7 +143,6 @@ NOT_A_PHOTO = [
     type_refused("a BMP", lambda o: encoded(o.pixels, ".bmp")),
     type_refused("a TIFF", lambda o: encoded(o.pixels, ".tiff")),
     type_refused("a TIFF of the other byte order", lambda o: b"MM\0*" + bytes(200)),
-    type_refused("an AVIF", lambda o: encoded(o.pixels, ".avif")),
     type_refused("a HEIC", lambda o: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(200)),
     type_refused("a JPEG 2000", lambda o: encoded(o.pixels, ".jp2")),
     type_refused("a JPEG XL", lambda o: b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(200)),
@@ -170,7 +177,6 @@ JPEG = [
     damaged("nothing between start and end", lambda o: b"\xff\xd8\xff\xd9", by_header=True),
     damaged("a JPEG without frame header", lambda o: jpeg_without(o.jpeg, 0xC0), by_header=True),
     damaged("a JPEG without quantisation", lambda o: jpeg_without(o.jpeg, 0xDB)),
-    damaged("a JPEG without end", lambda o: o.jpeg[:-2]),
     damaged("a JPEG that tells its height at its end", lambda o: told_at_the_end(o.jpeg), by_header=True),
     damaged("a JPEG of no width", lambda o: patched(o.jpeg, frame_header(o.jpeg) + 3, b"\0\0"), by_header=True),
     damaged("a JPEG of 12 bits", lambda o: patched(o.jpeg, frame_header(o.jpeg), b"\x0c")),
@@ -178,8 +184,25 @@ JPEG = [
     damaged("a JPEG by lossless coding", lambda o: coded_as(o.jpeg, 0xC3)),
     damaged("a JPEG by hierarchical coding", lambda o: coded_as(o.jpeg, 0xC5)),
     damaged("a JPEG-LS", lambda o: coded_as(o.jpeg, 0xF7), by_header=True),
-    damaged("a JPEG of 210 scans", lambda o: many_scans(o.progressive, 200)),
-    damaged("a JPEG segment of no length", lambda o: o.jpeg[:2] + b"\xff\xe1\0\0" + o.jpeg[2:], by_header=True),
+    damaged("a JPEG of 210 scans", lambda o: many_scans(o.progressive, 200), by_header=True),
+    Row("a JPEG segment of no length", lambda o: o.jpeg[:2] + b"\xff\xe1\0\0" + o.jpeg[2:]),
+    Row("a JPEG without end", lambda o: o.jpeg[:-2]),
+    Row("a JPEG with half an end", lambda o: o.jpeg[:-1]),
+    Row("a JPEG with zeros for its end", lambda o: o.jpeg[:-2] + bytes(4096)),
+    Row("a progressive JPEG without end", lambda o: o.progressive[:-2]),
+    Row("a JPEG with restart markers and no end", lambda o: restarting(o)[:-2]),
+    Row("a JPEG without end before another", lambda o: o.jpeg[:-2] + o.jpeg),
+    damaged("a JPEG without its lower half", lambda o: o.jpeg[: len(o.jpeg) // 2]),
+    damaged("a JPEG without its lower half but as many zeros", lambda o: o.jpeg[: len(o.jpeg) // 2] + bytes(len(o.jpeg) // 2)),
+    damaged("a JPEG with restart markers without its lower half", lambda o: restarting(o)[: len(restarting(o)) // 2], by_header=True),
+    damaged("a progressive JPEG without its last scans", lambda o: o.progressive[: len(o.progressive) // 2], by_header=True),
+    damaged("a progressive JPEG without half of its last scan", lambda o: o.progressive[:-9000]),
+    Row("a JPEG with a byte between its segments", lambda o: stray(o.jpeg, b"\0")),
+    Row("a JPEG with zeros between its segments", lambda o: stray(o.jpeg, bytes(70_000))),
+    Row("a JPEG with a segment marked 00E1", lambda o: stray(o.jpeg, b"\0\xe1\0\x3c" + bytes(range(58)))),
+    Row("a JPEG with stuffed bytes between its segments", lambda o: stray(o.jpeg, b"\xff\0\xff\xff\0")),
+    Row("a JPEG with a segment that is longer than it says", lambda o: jpeg_with(o.jpeg, 0xEC, bytes(80)).replace(b"\xff\xec\0\x52", b"\xff\xec\0\x20")),
+    damaged("a JPEG with a megabyte of nothing in its header", lambda o: stray(o.jpeg, bytes(1_100_000)), by_header=True),
     damaged("a JPEG segment that ends beyond the file", lambda o: o.jpeg[:2] + b"\xff\xe1\xff\xff" + o.jpeg[2:400], by_header=True),
     Row("a JPEG that promises more rows than it has", lambda o: patched(o.jpeg, frame_header(o.jpeg) + 1, struct.pack(">H", 2000))),
     Row("a JPEG of 50,000 px", lambda o: patched(o.jpeg, frame_header(o.jpeg) + 1, struct.pack(">HH", 50_000, 50_000)), "image_too_large_pixels"),
@@ -202,7 +225,7 @@ PNG = [
     damaged("a PNG with a chunk before its header", lambda o: PNG_SIGNATURE + png_chunk(b"tEXt", b"\xff" * 40) + o.png[8:], by_header=True),
     damaged("a PNG with a second, smaller header", lambda o: png_with(o.png, b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0))),
     damaged("a PNG of 255 bits", lambda o: png(255, 2, [bytes(1536)] * 512, (512, 512))),
-    damaged("a PNG without end", lambda o: o.png[:-12]),
+    damaged("a PNG without end", lambda o: o.png[:-12], by_header=True),
     damaged("a PNG without palette", lambda o: png(8, 3, [bytes(512)] * 512, (512, 512))),
     damaged("a PNG of 3 bits", lambda o: png(3, 0, [bytes(512)] * 512, (512, 512))),
     damaged("a PNG of an unknown colour type", lambda o: png(8, 5, [bytes(2048)] * 512, (512, 512))),
@@ -214,13 +237,24 @@ PNG = [
     Row("a PNG whose text is a bomb", lambda o: png_with(o.png, b"zTXt", b"x\0\0" + zeros_packed(512))),
     Row("a PNG whose other text is a bomb", lambda o: png_with(o.png, b"iTXt", b"x\0\1\0\0\0" + zeros_packed(512))),
     Row("a moving PNG", lambda o: png_with(o.png, b"acTL", struct.pack(">II", 2, 0)), "image_animated"),
+    Row("a moving PNG of two frames that says one", lambda o: one_frame_png(o.png, b"", fctl(o.size), fctl(o.size)), "image_animated"),
+    Row("a PNG that moves in one frame", lambda o: one_frame_png(o.png, b"", fctl(o.size))),
+    Row("a PNG whose one frame is not its picture", lambda o: one_frame_png(encoded(np.zeros_like(o.pixels), ".png"), o.png)),
+    Row("a PNG whose one frame is smaller than its canvas", lambda o: one_frame_png(encoded(np.zeros((600, 700, 3), np.uint8), ".png"), o.png, left=100, top=60)),
+    damaged("a PNG whose one frame lies beside its canvas", lambda o: one_frame_png(encoded(np.zeros((600, 700, 3), np.uint8), ".png"), o.png, left=500)),
+    Row("a PNG that says that it moves behind its pixels", lambda o: o.png[:-12] + png_chunk(b"acTL", struct.pack(">II", 2, 0)) + o.png[-12:]),
+    Row("a PNG that moves in no frame", lambda o: png_with(o.png, b"acTL", bytes(8))),
 ]  # fmt: skip
 
 WEBP = [
     Row("a lossless WebP", lambda o: encoded(o.pixels, ".webp", cv2.IMWRITE_WEBP_QUALITY, 101)),
     Row("a WebP with alpha", lambda o: encoded(np.dstack([o.pixels, o.grey | 128]), ".webp")),
+    Row("a WebP that moves in one frame", lambda o: one_frame_webp(o.webp, o.size)),
+    Row("a WebP that moves in one frame with alpha", lambda o: one_frame_webp(pillow_alpha(o, "WEBP"), o.size)),
+    Row("a WebP whose one frame is smaller than its canvas", lambda o: one_frame_webp(o.webp, (700, 600), left=100, top=60, frame=o.size)),
+    damaged("a WebP whose one frame lies beside its canvas", lambda o: one_frame_webp(o.webp, (700, 600), left=500, frame=o.size)),
     Row("a moving WebP", lambda o: pillow(o.pixels, "WEBP", save_all=True, append_images=other(o)), "image_animated"),
-    damaged("a WebP cut in half", lambda o: o.webp[: len(o.webp) // 2]),
+    damaged("a WebP cut in half", lambda o: o.webp[: len(o.webp) // 2], by_header=True),
     damaged("a WebP of two sizes", lambda o: riff(vp8x(0, 600, 500), o.webp[12:])),
     damaged("a WebP without pixels", lambda o: riff(vp8x(0, 512, 512))),
     damaged("a WebP of an unknown chunk", lambda o: riff(riff_chunk(b"JUNK", bytes(80))), by_header=True),
@@ -237,6 +271,12 @@ EXIF = [
     Row("an EXIF of mixed byte order", lambda o: jpeg_with_exif(o.jpeg, b"MM*\0" + exif(6)[4:])),
     Row("an EXIF of a huge count", lambda o: jpeg_with_exif(o.jpeg, exif(1).replace(struct.pack("<HHI", 0x0112, 3, 1), struct.pack("<HHI", 0x0112, 3, 2**31)))),
     Row("an EXIF that ends at once", lambda o: jpeg_with_exif(o.jpeg, b"II*\0")),
+    Row("two EXIF, the first of which turns", lambda o: jpeg_with_exif(jpeg_with_exif(turned(o, ".jpg"), exif(1)), exif(6))),
+    Row("two EXIF, the first of which is broken", lambda o: jpeg_with_exif(jpeg_with_exif(turned(o, ".jpg"), exif(6)), exif(0))),
+    Row("two EXIF, the first of which does not tell", lambda o: jpeg_with_exif(jpeg_with_exif(turned(o, ".jpg"), exif(6)), b"II*\0\x08\0\0\0\0\0")),
+    Row("two EXIF in a PNG", lambda o: png_with(png_with(turned(o, ".png"), b"eXIf", exif(1)), b"eXIf", exif(6))),
+    Row("two EXIF in a PNG, the first with a wrong check sum", lambda o: wrong_check_sum(png_with(png_with(turned(o, ".png"), b"eXIf", exif(6)), b"eXIf", exif(1)), b"eXIf")),
+    Row("two EXIF in a WebP", lambda o: two_exif_webp(o)),
     Row("a PNG with a broken EXIF", lambda o: png_with(o.png, b"eXIf", b"MM\0*\0\0\0\x08\xff\xff")),
 ]  # fmt: skip
 
@@ -273,10 +313,62 @@ COLOURS = [
     Row("a PNG of linear light", lambda o: png_with(o.png, b"gAMA", struct.pack(">I", 100_000))),
     Row("a PNG of Adobe RGB by its primaries", lambda o: png_with(o.png, b"cHRM", struct.pack(">8I", *CHROMATICITIES["Adobe RGB"]))),
     Row("a PNG of impossible primaries", lambda o: png_with(o.png, b"cHRM", bytes(32))),
+    Row("a PNG of Display P3 by code points", lambda o: png_with(o.png, b"cICP", bytes([12, 13, 0, 1]))),
+    Row("a PNG of BT.2020 by code points", lambda o: png_with(o.png, b"cICP", bytes([9, 1, 0, 1]))),
+    Row("a PNG of PQ", lambda o: png_with(o.png, b"cICP", bytes([9, 16, 0, 1]))),
+    Row("a PNG of HLG with its brightness", lambda o: png_with(png_with(png_with(o.png, b"mDCV", bytes(24)), b"cLLI", b"\xff" * 8), b"cICP", bytes([9, 18, 0, 1]))),
+    Row("a PNG of unknown code points", lambda o: png_with(o.png, b"cICP", bytes([77, 99, 0, 1]))),
+    Row("a PNG of code points with a matrix", lambda o: png_with(o.png, b"cICP", bytes([9, 16, 9, 1]))),
+    Row("a PNG of code points cut short", lambda o: png_with(o.png, b"cICP", b"\x09")),
+    Row("a PNG of the range of video", lambda o: png_with(png_of((o.rgb // 255 * 0 + 16 + o.rgb * 0.859).astype(np.uint8), 2), b"cICP", bytes([1, 13, 0, 0]))),
+    Row("colours of 16 bits in linear light", lambda o: png_of(linear(o.rgb), 2, png_chunk(b"gAMA", struct.pack(">I", 100_000)))),
+    Row("greys of 16 bits in linear light", lambda o: png_of(linear(o.grey), 0, png_chunk(b"gAMA", struct.pack(">I", 100_000)))),
     Row("a PNG of gamma zero", lambda o: png_with(o.png, b"gAMA", bytes(4))),
 ]  # fmt: skip
 
-ROWS = [*NOT_A_PHOTO, *TWO_IN_ONE, *JPEG, *PNG, *WEBP, *EXIF, *COLOURS]
+AVIF = [
+    Row("an AVIF", lambda o: pillow(o.pixels, "AVIF")),
+    Row("an AVIF of greys", lambda o: pillow(o.pixels, "AVIF", "L")),
+    Row("an AVIF with alpha", lambda o: pillow_alpha(o, "AVIF")),
+    Row("an AVIF that turns", lambda o: pillow(np.rot90(o.pixels).copy(), "AVIF", exif=b"Exif\0\0" + exif(6))),
+    Row("an AVIF with a profile", lambda o: pillow(o.pixels, "AVIF", icc_profile=display_p3())),
+    Row("an AVIF named by another brand first", lambda o: pillow(o.pixels, "AVIF").replace(b"ftypavif", b"ftypmif1", 1)),
+    Row("a moving AVIF", lambda o: pillow(o.pixels, "AVIF", save_all=True, append_images=other(o)), "image_animated"),
+    Row("an AVIF of 60,000 px", lambda o: resized_avif(o, 60_000), "image_too_large_pixels"),
+    Row("an AVIF that is to be shown larger than it is", lambda o: resized_avif(o, 600)),
+    damaged("an AVIF cut in half", lambda o: pillow(o.pixels, "AVIF")[:9000], by_header=True),
+    damaged("an AVIF without its boxes", lambda o: pillow(o.pixels, "AVIF")[:32], by_header=True),
+]  # fmt: skip
+
+ROWS = [*NOT_A_PHOTO, *TWO_IN_ONE, *JPEG, *PNG, *WEBP, *EXIF, *COLOURS, *AVIF]
+
+
+def restarting(original: Original) -> bytes:
+    return encoded(original.pixels, ".jpg", cv2.IMWRITE_JPEG_RST_INTERVAL, 3)
+
+
+def turned(original: Original, extension: str) -> bytes:
+    return encoded(np.rot90(original.pixels).copy(), extension)
+
+
+def two_exif_webp(original: Original) -> bytes:
+    picture = turned(original, ".webp")[12:]
+    return riff(vp8x(0x08, *original.size), picture, riff_chunk(b"EXIF", exif(6)), riff_chunk(b"EXIF", exif(1)))
+
+
+def pillow_alpha(original: Original, kind: str) -> bytes:
+    """Half of the photo is seen in half, none of it not at all."""
+    alpha = np.full(original.size[::-1], 255, np.uint8)
+    alpha[:, : original.size[0] // 2] = 160
+    return saved(Image.fromarray(np.dstack([original.rgb, alpha])), kind)
+
+
+def resized_avif(original: Original, side: int) -> bytes:
+    """The size that its header tells is another than that of its pixels."""
+    size = struct.pack(">II", *original.size)
+    return pillow(original.pixels, "AVIF").replace(
+        b"ispe\0\0\0\0" + size, b"ispe\0\0\0\0" + struct.pack(">II", side, side)
+    )
 
 
 def zipped(content: bytes) -> bytes:
@@ -287,8 +379,6 @@ def zipped(content: bytes) -> bytes:
 
 
 def other(original: Original) -> list[object]:
-    from PIL import Image
-
     return [Image.fromarray(original.rgb[::-1].copy())]
 
 

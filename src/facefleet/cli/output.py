@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # they take time that --help and --json need not pay
 
 _EXTENSIONS = {
     ".jpg": ImageType.JPEG, ".jpeg": ImageType.JPEG, ".jpe": ImageType.JPEG, ".jfif": ImageType.JPEG,
-    ".png": ImageType.PNG, ".apng": ImageType.PNG, ".webp": ImageType.WEBP,
+    ".png": ImageType.PNG, ".apng": ImageType.PNG, ".webp": ImageType.WEBP, ".avif": ImageType.AVIF,
 }  # fmt: skip
 _WIDE = 240  # columns where there is no terminal: a path in a pipe must stay on one line
 
@@ -132,7 +132,7 @@ def check_extension(path: Path, media_type: ImageType) -> None:
     if not path.suffix or promised_type(path) is media_type:
         return
     raise OptionInvalid(
-        f"The output will be {media_type}, as the target is, but {path.name} ends in {path.suffix}; "
+        f"The output will be {media_type} by the type of the target, but {path.name} ends in {path.suffix}; "
         f"use {media_type.extension}.",
         option="output", value=path.name, extension=media_type.extension,
     )  # fmt: skip

@@ -169,9 +169,10 @@ class Photos:
     def _inspected(self, photo: bytes, role: Inspected, watch: Stopwatch, *, tiles: bool) -> LocatedPhoto:
         """A photo that the inspector lets pass, and every face in it."""
         frame = self._decode(photo, watch)
-        self._inspector.inspect(frame.as_seen(), role)
+        seen = frame.as_seen()
+        self._inspector.inspect(seen, role)
         _skip(watch, self._inspector.steps)
-        return LocatedPhoto(frame, self._locate(frame.as_seen(), watch, tiles=tiles))
+        return LocatedPhoto(frame, self._locate(seen, watch, tiles=tiles))
 
     def _locate(self, pixels: Pixels, watch: Stopwatch, *, tiles: bool) -> Faces:
         faces = locate(pixels, [], self._landmarker)

@@ -75,7 +75,7 @@ class ImageError(InputError):
 
 
 class ImageTypeUnsupported(ImageError):
-    """Not a JPEG, PNG or WebP by its content."""
+    """Not a JPEG, PNG, WebP or AVIF by its content."""
 
     code = "image_type_unsupported"
     status = 415

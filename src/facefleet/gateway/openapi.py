@@ -70,7 +70,7 @@ PREFER = {
     "description": "`wait=N`: answer when the task has ended, or after N s, at most 30 (RFC 7240)",
 }  # fmt: skip
 
-PHOTO = {"type": "string", "format": "binary", "description": "JPEG, PNG or WebP"}
+PHOTO = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or AVIF"}
 CONSENT = {"type": "string", "enum": ["true"], "description": "attests that the people shown agree"}
 TEMPLATE_ID = {"type": "string", "format": "uuid", "description": "a registered target, instead of `target`"}
 KEY = {

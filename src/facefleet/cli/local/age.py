@@ -15,7 +15,7 @@ from facefleet.options import AgeOptions
 
 
 def age(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="JPEG, PNG or WebP.", show_default=False)],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="JPEG, PNG, WebP or AVIF.", show_default=False)],
     out: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="File to write, of IMAGE's type.", show_default=False)
     ],
@@ -35,7 +35,7 @@ def age(
     settings = start.settings()
     limits = image_limits(settings.images)
     photo = output.read_photo(image, limits)
-    output.check_extension(out, sniff(photo, limits).type)
+    output.check_extension(out, sniff(photo, limits).type.result)
     files.check_output(out, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def faces(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="JPEG, PNG or WebP.", show_default=False)],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="JPEG, PNG, WebP or AVIF.", show_default=False)],
     draw: Annotated[
         Path | None, typer.Option(metavar="OUT", help="Write a copy with boxes and landmarks drawn in.")
     ] = None,
@@ -35,7 +35,7 @@ def faces(
     data = output.read_photo(image, image_limits(settings.images))
     header = sniff(data, image_limits(settings.images))
     if draw is not None:
-        output.check_extension(draw, header.type)
+        output.check_extension(draw, header.type.result)
         files.check_output(draw, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)

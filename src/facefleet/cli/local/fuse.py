@@ -41,7 +41,7 @@ def fuse(
     limits = image_limits(settings.images)
     sources = [output.typed_photo(path, limits)[0] for path in (source, *fusion.more_sources)]
     photo, media_type = output.typed_photo(target, limits)
-    output.check_extension(out, media_type)
+    output.check_extension(out, media_type.result)
     files.check_output(out, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)

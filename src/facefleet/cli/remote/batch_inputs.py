@@ -58,7 +58,7 @@ class BatchInputs:
         return cls(all_photos, [], list(template_ids), all_photos * len(template_ids))
 
     def check(self, limits: Limits) -> list[ImageType]:
-        """Check every photo as the server will, one in memory at a time, and return the types of the targets.
+        """Check every photo as the server will, one in memory at a time, and return the types of the results.
 
         Raises:
             FileUnreadable: One cannot be read.
@@ -66,13 +66,13 @@ class BatchInputs:
         """
         for path in self.sources:
             output.typed_photo(path, limits)
-        return [output.typed_photo(path, limits)[1] for path in self.targets]
+        return [output.typed_photo(path, limits)[1].result for path in self.targets]
 
     def names(self, types: Sequence[ImageType]) -> list[str]:
         """File names of the results: those of the inputs, with the target's type; a number where one is taken.
 
         Args:
-            types: Of the targets.
+            types: Of the results.
         """
         names: list[str] = []
         taken: set[str] = set()

@@ -57,7 +57,7 @@ def template_type(client: Client, template_id: str) -> ImageType:
     Raises:
         TemplateNotFound: There is none.
     """
-    return ImageType(client.template(template_id).view.media_type)
+    return ImageType(client.template(template_id).view.media_type).result
 
 
 def check_timeout(timeout: float) -> None:

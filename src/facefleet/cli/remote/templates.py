@@ -28,7 +28,7 @@ IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Of the 
 
 @app.command("add")
 def add(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="JPEG, PNG or WebP.", show_default=False)],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="JPEG, PNG, WebP or AVIF.", show_default=False)],
     name: Annotated[str | None, typer.Option(metavar="NAME", help="In your own words.")] = None,
     url: server.UrlOption = None,
     timeout: server.TimeoutOption = server.WAIT_SECONDS,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from facefleet.engine.models.quiet import without_note
 from facefleet.engine.models.session import Tensor, TensorSpec
 from facefleet.engine.types import ModelFiles
 from facefleet.errors.model import ModelLoadFailed
@@ -92,8 +93,10 @@ def _load(model: ModelFiles, threads: int) -> Any:
         )  # fmt: skip
     try:
         # From memory, not from the path: a file replaced under a running worker must not change what it computes.
-        interpreter = Interpreter(model_content=paths[0].read_bytes(), num_threads=threads)
-        interpreter.allocate_tensors()
+        weights = paths[0].read_bytes()
+        with without_note():
+            interpreter = Interpreter(model_content=weights, num_threads=threads)
+            interpreter.allocate_tensors()
     except (OSError, RuntimeError, ValueError) as error:
         raise _load_failed(model, error) from error
     return interpreter

@@ -1,5 +1,6 @@
 """Reads a multipart form part by part as it arrives: type by content, bytes counted on the way, pixels by the header.
 
+A field that is empty counts as absent: browsers and form libraries send every field of a form, filled in or not.
 FastAPI would parse the whole form, of any size, before the first line of a handler runs; here a wrong file is known
 by its first bytes, and no more than the limits is ever held.
 """
@@ -21,6 +22,7 @@ from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS
 from facefleet.media.sniff import HEAD_BYTES, Header, Limits, check_bytes, sniff, sniff_type
 
 MAX_TEXT_BYTES = 16_384
+_MAX_EMPTY = 8  # parts of one name
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ class _Reader:
         self._limits = limits
         self._fields = fields
         self._counts: Counter[str] = Counter()
+        self._empty: Counter[str] = Counter()
         self._done: list[Part] = []
         self._name = ""
         self._content = bytearray()
@@ -201,15 +204,13 @@ class _Reader:
         if not self._ended:
             raise RequestError("The multipart body ends before its closing boundary.")
 
-    def _photo(self) -> Photo:
+    def _photo(self) -> Photo | None:
         data = bytes(self._content)
-        if not data:
-            raise missing(self._name)
-        return Photo(data, sniff(data, self._limits))
+        return Photo(data, sniff(data, self._limits)) if data else None
 
-    def _text(self) -> str:
+    def _text(self) -> str | None:
         try:
-            return self._content.decode()
+            return self._content.decode() or None
         except UnicodeDecodeError:
             raise RequestError(f"The field {self._name} is not UTF-8 text.") from None
 
@@ -255,8 +256,24 @@ class _Reader:
     def _on_part_end(self) -> None:
         with self._naming_field():
             content = self._text() if self._name in self._fields.texts else self._photo()
-        self._done.append(Part(self._name, self._number, content))
+            self._refuse_gap(empty=content is None)
+        if content is None:
+            self._counts[self._name] -= 1
+        else:
+            self._done.append(Part(self._name, self._number, content))
         self._content = bytearray()
+
+    def _refuse_gap(self, *, empty: bool) -> None:
+        """An empty part counts as absent, but not beside others of its name: their numbers would shift."""
+        if empty:
+            self._empty[self._name] += 1
+        beside = self._number > 0 if empty else self._empty[self._name] > 0 and self._fields.often(self._name) > 1
+        if beside or self._empty[self._name] > _MAX_EMPTY:
+            raise (
+                missing(self._name)
+                if self._name in self._fields.photos
+                else RequestError(f"The field {self._name} is empty in one of its places.", field=self._name)
+            )
 
     @contextmanager
     def _naming_field(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ import { faceButtons, findFaces, firstUsable, reasonOf, usable } from "./faces.j
 import { Problem, show } from "../parts/problem.js";
 import { onLanguage, say } from "../words/words.js";
 
-const TYPES = "image/jpeg,image/png,image/webp"; // phones turn their own formats into one of these
+const TYPES = "image/jpeg,image/png,image/webp,image/avif"; // phones turn their own formats into one of these
 const EMPTY = { file: null, template: null, url: "", name: "", found: null, looking: false, picked: null, problem: null };
 
 export class Well {
