@@ -56,7 +56,8 @@ def torn(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (small, "too small"), (text, "cannot be opened"), (bitmap, "not a JPEG, PNG, WebP or AVIF"), (torn, "damaged|opened"),
+        (small, "too small"), (text, "cannot be opened"),
+        (bitmap, "not a JPEG, PNG, WebP or AVIF"), (torn, "damaged|opened"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_told_in_words(visitor: Visit, tmp_path: Path, make: object, words: str) -> None:

@@ -55,9 +55,8 @@ def submit(
     began = time.monotonic()
     with server.client_of(settings) as client:
         if out is not None:  # before anything is sent
-            output.check_extension(
-                out, media_type.result if media_type else server.template_type(client, template or "")
-            )
+            promised = media_type.result if media_type else server.template_type(client, template or "")
+            output.check_extension(out, promised)
             files.check_output(out, overwrite=force)
         task = client.fuse(
             sources[0], photo, template=template, consent=True, more_sources=sources[1:], **fusion.choices,

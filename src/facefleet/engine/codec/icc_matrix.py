@@ -21,10 +21,10 @@ def light_of_profile(profile: bytes) -> Light | None:
     try:
         tags = _tags(profile)
         if profile[16:20] == b"GRAY" and b"kTRC" in tags:
-            return Light((_curve(tags[b"kTRC"]),))
+            return Light((_from_black(_curve(tags[b"kTRC"])),))
         if profile[16:20] != b"RGB " or profile[20:24] != b"XYZ " or b"A2B0" in tags:
             return None
-        curves = tuple(_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
+        curves = tuple(_from_black(_curve(tags[name])) for name in (b"rTRC", b"gTRC", b"bTRC"))
         own = np.column_stack([_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")])
         return Light(curves, _to_srgb(own))
     except (KeyError, ValueError, struct.error, np.linalg.LinAlgError):
@@ -35,6 +35,12 @@ def _to_srgb(own: Matrix) -> Matrix:
     srgb = colorants(SRGB_PLACES)
     assert srgb is not None  # noqa: S101 - it is not degenerate
     return np.asarray(np.linalg.solve(srgb, own))
+
+
+def _from_black(curve: Curve) -> Curve:
+    """Black point compensation: the darkest that the profile knows becomes black."""
+    darkest = float(curve(np.zeros(1))[0])
+    return (lambda value: (curve(value) - darkest) / (1 - darkest)) if 0 < darkest < 1 else curve
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
