@@ -153,7 +153,7 @@ def test_a_task_without_a_webhook_has_no_deliveries(door: Door) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        "", "http://example.com/", "https://127.0.0.1/", "https://localhost/", "https://169.254.169.254/",
+        " ", "http://example.com/", "https://127.0.0.1/", "https://localhost/", "https://169.254.169.254/",
         "https://[::ffff:7f00:1]/", "https://user:word@example.com/", "https://example.com:22/", "https://1.1/",
     ],
 )  # fmt: skip

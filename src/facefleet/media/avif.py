@@ -73,8 +73,12 @@ def read_avif(data: bytes) -> AvifHeader:
 
 
 def is_whole_avif(data: bytes) -> bool:
-    """Whether every box reaches its end, the one with the pixels too."""
-    return all(part.end <= len(data) for part in boxes(data))
+    """Whether every box reaches its end, and one with pixels is there."""
+    parts = list(boxes(data))
+    meta = next((part for part in parts if part.name == b"meta"), None)
+    inside = boxes(data, meta.start + _FULL, meta.end) if meta else ()
+    holds_pixels = any(part.name in (b"mdat", b"idat") for part in (*parts, *inside))
+    return holds_pixels and all(part.end <= len(data) for part in parts)
 
 
 def _header(data: bytes, properties: list[Part], own: list[Part]) -> AvifHeader:
