@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import cv2
 import numpy as np
@@ -84,7 +85,12 @@ PROGRESSIVE = encoded(pixels(320, 240), ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
 @pytest.mark.parametrize("size", [(320, 240), (321, 239), (65, 64)])
 def test_restart_markers_are_counted_by_the_book(size: tuple[int, int], subsampling: int) -> None:
     """Of whole photos of every sampling none is refused."""
-    for options in ({"restart_marker_blocks": 1}, {"restart_marker_rows": 1}, {"restart_marker_blocks": 7}):
+    every: list[dict[str, Any]] = [
+        {"restart_marker_blocks": 1},
+        {"restart_marker_rows": 1},
+        {"restart_marker_blocks": 7},
+    ]
+    for options in every:
         data = pillow(pixels(*size), subsampling=subsampling, **options)
         assert read_scans(data[:-2]).damage == ""
         data = pillow(pixels(*size), mode="L", **options)

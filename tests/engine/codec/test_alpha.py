@@ -114,7 +114,7 @@ def test_a_cut_out_source_brings_nothing_of_what_was_cut_away(engine: Engine, ph
     for paint in ((0, 255, 0), (0, 0, 255)):
         painted = np.where(alpha[:, :, None] > 0, astronaut, np.array(paint, np.uint8))
         results.append(decode(engine.fuse(png(np.dstack([painted, alpha])), photo("grace_hopper")).image).pixels)
-    assert np.array_equal(*results)
+    assert np.array_equal(results[0], results[1])
 
 
 def test_colours_are_continued_smoothly_and_white_where_there_are_none() -> None:

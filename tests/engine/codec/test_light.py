@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import tracemalloc
 import zlib
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -52,9 +53,8 @@ def hlg_curve(value: Values) -> Values:
     scene = value * 203 / 1000
     luma = scene @ np.array([0.2627, 0.678, 0.0593])
     scene = scene * np.maximum(luma, 1e-9)[..., None] ** (1 / 1.2 - 1)
-    return np.where(
-        scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
-    )
+    high = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+    return np.asarray(np.where(scene <= 1 / 12, np.sqrt(3 * scene), high))
 
 
 def told(values: Values, cicp: tuple[int, ...], bits: int = 16) -> bytes:
@@ -126,7 +126,7 @@ def ramp() -> Values:
     return np.tile(np.linspace(0, 0.2, 1024), (64, 1))
 
 
-CURVES = {
+CURVES: dict[str, tuple[Callable[[Values], Values], bytes]] = {
     "gAMA": (lambda value: value, png_chunk(b"gAMA", struct.pack(">I", 100_000))),
     "a steeper gAMA": (lambda value: value ** (1 / 1.4), png_chunk(b"gAMA", struct.pack(">I", round(100_000 / 1.4)))),
 }
@@ -136,7 +136,7 @@ CURVES = {
 @pytest.mark.parametrize("name", CURVES)
 def test_shadows_of_16_bits_have_every_step(name: str, grey: bool) -> None:
     curve, chunk = CURVES[name]
-    stored = np.round(curve(linear(ramp() * 255) / 65535) * 65535).astype(np.uint16)
+    stored = np.asarray(np.round(curve(linear(ramp() * 255) / 65535) * 65535), np.uint16)
     data = png_of(stored if grey else np.dstack([stored] * 3), 0 if grey else 2, chunk)
     values = decode(data).pixels[0, :, 1].astype(int)
     assert set(np.diff(values)) <= {0, 1}, "no step is left out"

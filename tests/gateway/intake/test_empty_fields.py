@@ -7,7 +7,13 @@ from tests.gateway.conftest import Door, picture
 
 pytestmark = pytest.mark.needs_server
 
+Files = list[tuple[str, tuple[str | None, bytes]]]
 EMPTY = {"options": "", "template_id": "", "webhook_url": "", "webhook_events": ""}
+
+
+def texts(name: str, *values: str) -> Files:
+    """The same field several times."""
+    return [(name, (None, value.encode())) for value in values]
 
 
 @pytest.mark.parametrize("path", ["/v1/fuse", "/fuse", "/v1/batches"])
@@ -59,10 +65,10 @@ def test_an_empty_photo_among_others_is_refused_since_their_numbers_would_shift(
 
 
 def test_a_field_that_is_empty_once_and_filled_in_once_is_filled_in(door: Door, photo: bytes) -> None:
-    files = [("source", ("a", photo)), ("target", ("b", photo)), ("consent", (None, "")), ("consent", (None, "TRUE"))]
+    files: Files = [("source", ("a", photo)), ("target", ("b", photo)), *texts("consent", "", "TRUE")]
     assert door.client.post("/v1/fuse", files=files).status_code == 202
 
 
 def test_empty_parts_without_number_are_refused(door: Door, photo: bytes) -> None:
-    files = [("source", ("a", photo)), *[("options", (None, ""))] * 9]
+    files: Files = [("source", ("a", photo)), *texts("options", *[""] * 9)]
     assert door.client.post("/v1/fuse", files=files).json()["code"] == "request_invalid"

@@ -9,7 +9,7 @@ import struct
 import zlib
 from random import Random
 
-from facefleet.engine.codec.pillow import open_photo
+from facefleet.engine.codec.pillow import UNREADABLE, open_photo
 from facefleet.engine.memory import require
 from facefleet.media.jpeg import read_scans
 from facefleet.media.parts import JPEG_SCAN, jpeg_segments
@@ -59,7 +59,7 @@ def _check_sum(data: bytes) -> int:
         with open_photo(data, ImageType.JPEG) as photo:
             photo.draft("YCbCr", photo.size)
             return zlib.crc32(photo.tobytes())
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises on a damaged file
+    except UNREADABLE:
         raise damaged(ImageType.JPEG, "its pixels cannot be read") from None
 
 

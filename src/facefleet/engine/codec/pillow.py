@@ -15,6 +15,9 @@ from facefleet.engine.types import Pixels
 from facefleet.errors.input import ImageTypeUnsupported
 from facefleet.media.sniff import Header, ImageType, damaged
 
+UNREADABLE = (OSError, SyntaxError, ValueError, RuntimeError, EOFError)
+"""What Pillow raises on a damaged file."""
+
 _DECODE_BYTES = 16  # a pixel, decoder's buffers included
 _ONE_AT_A_TIME = threading.Lock()  # the filters of warnings belong to the process
 
@@ -27,7 +30,7 @@ def open_photo(data: bytes, kind: ImageType) -> Image.Image:
         kind: What it is by its content; no other decoder is tried.
 
     Raises:
-        OSError: Pillow cannot read it.
+        OSError: Pillow cannot read it; with damaged pixels, any of ``UNREADABLE``.
         ValueError: It has more pixels than Pillow holds for safe.
     """
     try:
@@ -64,5 +67,5 @@ def read_pixels(data: bytes, header: Header) -> Pixels:
                 photo = photo.convert("RGBA" if "A" in photo.mode else "RGB")
             code = cv2.COLOR_RGBA2BGRA if photo.mode == "RGBA" else cv2.COLOR_RGB2BGR
             return np.asarray(cv2.cvtColor(np.asarray(photo), code), np.uint8)
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises on a damaged file
+    except UNREADABLE:
         raise damaged(header.type, "its pixels cannot be read") from None

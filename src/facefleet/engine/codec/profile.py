@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
-from facefleet.engine.codec.pillow import open_photo
+from facefleet.engine.codec.pillow import UNREADABLE, open_photo
 from facefleet.engine.codec.png_colour import png_space
 from facefleet.engine.types import Pixels
 from facefleet.media.avif import read_avif
@@ -98,7 +98,7 @@ def inks_to_srgb(data: bytes, profile: bytes) -> Pixels | None:
                 return None
             photo.load()
             return _printed(photo, transform)
-    except (OSError, SyntaxError, ValueError):  # what Pillow raises on a damaged file
+    except UNREADABLE:
         return None
 
 
