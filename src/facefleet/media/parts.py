@@ -12,6 +12,7 @@ from facefleet.errors.input import ImageDecodeFailed
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_END, JPEG_SCAN = b"\xd9", b"\xda"
+_CHUNK_HEAD = struct.Struct(">I4s")
 _MARKER = re.compile(rb"\xff[^\x00\xff]")
 _STANDALONE_MARKERS = frozenset(bytes([code]) for code in (0x01, *range(0xD0, 0xD8)))
 _MAX_PARTS = 65_536  # segments or chunks; a real photo of 20 MB has a few thousand
@@ -74,12 +75,11 @@ def jpeg_segments(data: bytes, at: int = 2) -> Iterator[Part]:
 
 def png_chunks(data: bytes) -> Iterator[Part]:
     """Every chunk up to ``IEND``, or as far as the file goes (PNG, third edition, section 5.3)."""
-    at = len(PNG_SIGNATURE)
-    counted = _counted()
-    while at + 8 <= len(data):
-        next(counted)
-        (length,) = struct.unpack_from(">I", data, at)
-        name = data[at + 4 : at + 8]
+    at, last = len(PNG_SIGNATURE), len(data) - 8
+    for _ in _counted():
+        if at > last:
+            return
+        length, name = _CHUNK_HEAD.unpack_from(data, at)
         yield Part(name, at + 8, length)
         if name == b"IEND":
             return

@@ -16,14 +16,52 @@ def read_png(data: bytes) -> tuple[int, int, int]:
         ImageAnimated: It has more than one frame.
         ImageDecodeFailed: It does not start with its header.
     """
-    chunks = list(png_chunks(data))
-    if not chunks or chunks[0].name != b"IHDR":
+    size: tuple[int, int] | None = None
+    blocks: list[bytes] = []
+    frames = _FrameCount()
+    for part in png_chunks(data):
+        if size is None:
+            if part.name != b"IHDR":
+                break
+            size = struct.unpack_from(">II", data, part.start)
+        elif part.name in _FRAME_CHUNKS:
+            frames.take(data, part)
+        elif part.name == b"eXIf" and has_right_check_sum(data, part):
+            blocks.append(part.of(data))
+    if size is None:
         raise ImageDecodeFailed("The PNG file does not start with its IHDR chunk.")
-    width, height = struct.unpack_from(">II", data, chunks[0].start)
-    if _frames(data, chunks) > 1:
+    if frames.count > 1:
         raise ImageAnimated("The PNG file is animated; send a single frame.")
-    blocks = (part.of(data) for part in chunks if part.name == b"eXIf" and has_right_check_sum(data, part))
-    return width, height, orientation_of(blocks)
+    return *size, orientation_of(blocks)
+
+
+_FRAME_CHUNKS = frozenset({b"acTL", b"fcTL", b"IDAT"})
+
+
+class _FrameCount:
+    """Counts the frames of an animation: as many as the file says or has, whichever is more.
+
+    It is told of before the pixels or not at all (PNG, third edition, section 11.3.6.1).
+    """
+
+    def __init__(self) -> None:
+        self._told = 0
+        self._controls = 0
+        self._pixels = False
+
+    def take(self, data: bytes, part: Part) -> None:
+        """The next of its chunks."""
+        if part.name == b"fcTL":
+            self._controls += 1
+        elif part.name == b"IDAT":
+            self._pixels = True
+        elif part.length == 8 and not self._pixels:
+            self._told = max(self._told, struct.unpack_from(">I", data, part.start)[0])
+
+    @property
+    def count(self) -> int:
+        """0 where the photo is no animation."""
+        return max(self._told, self._controls) if self._told else 0
 
 
 def is_whole_png(data: bytes) -> bool:
@@ -48,14 +86,3 @@ def frame_of_animation(data: bytes) -> Part | None:
 
 
 _CONTROL_BYTES = 26
-
-
-def _frames(data: bytes, chunks: list[Part]) -> int:
-    """As many as the file says or has, whichever is more; an animation is told of before the pixels or not at all."""
-    told = 0
-    for part in chunks:
-        if part.name == b"IDAT":
-            break
-        if part.name == b"acTL" and part.length == 8:
-            told = max(told, struct.unpack_from(">I", data, part.start)[0])
-    return max(told, sum(part.name == b"fcTL" for part in chunks)) if told else 0

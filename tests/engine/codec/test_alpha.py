@@ -14,8 +14,9 @@ from tests.odd.makers import png_of, saved
 from facefleet.engine.codec.alpha import continued
 from facefleet.engine.codec.image import decode, encode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.types import FuseOptions, Pixels
+from facefleet.engine.types import Pixels
 from facefleet.errors.input import FaceNotFound
+from facefleet.options import FuseOptions
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_a_person_that_was_erased_is_neither_found_nor_used(engine: Engine, pair
 @pytest.mark.parametrize("kind", [".png", ".webp"])
 def test_nothing_is_left_of_what_lies_under_no_alpha(engine: Engine, pair: Pixels, photo: Photo, kind: str) -> None:
     target = {".png": png, ".webp": webp}[kind](half_seen(pair))
-    fused = engine.fuse(photo("grace_hopper"), target, FuseOptions(target_face="all")).image
+    fused = engine.fuse(photo("grace_hopper"), target, FuseOptions(target_face="all")).picture.image
     image = cv2.imdecode(np.frombuffer(fused, np.uint8), cv2.IMREAD_UNCHANGED)
     assert image is not None
     assert image[:, 512:, :3].max() <= (0 if kind == ".png" else 16), "a lossy format blurs its edge"
@@ -101,7 +102,7 @@ def test_a_half_transparent_face_is_found_and_keeps_its_alpha(engine: Engine, ph
     alpha = np.asarray(np.clip((1.15 - inside) * 600, 0, 160), np.uint8)  # an oval with a feathered edge
     data = png(np.dstack([astronaut, alpha]))
     assert len(engine.faces(data).faces) == 1
-    fused = decode(engine.fuse(photo("grace_hopper"), data).image)
+    fused = decode(engine.fuse(photo("grace_hopper"), data).picture.image)
     assert fused.alpha is not None
     assert np.array_equal(fused.alpha, alpha)
 
@@ -113,7 +114,9 @@ def test_a_cut_out_source_brings_nothing_of_what_was_cut_away(engine: Engine, ph
     results = []
     for paint in ((0, 255, 0), (0, 0, 255)):
         painted = np.where(alpha[:, :, None] > 0, astronaut, np.array(paint, np.uint8))
-        results.append(decode(engine.fuse(png(np.dstack([painted, alpha])), photo("grace_hopper")).image).pixels)
+        results.append(
+            decode(engine.fuse(png(np.dstack([painted, alpha])), photo("grace_hopper")).picture.image).pixels
+        )
     assert np.array_equal(results[0], results[1])
 
 

@@ -86,9 +86,9 @@ def test_the_runtime_writes_nothing_to_stderr(models: Mapping[str, ModelFiles]) 
     """In a process of its own: it writes its note once in each."""
     paths = [str(path) for model in models.values() for path in model.files.values() if path.suffix == ".tflite"]
     program = (
-        "import sys; from pathlib import Path; from facefleet.engine.models.session import Session;"
+        "import sys; from pathlib import Path; from facefleet.engine.models.litert import LiteRtSession;"
         "from facefleet.engine.types import ModelFiles;"
-        "[Session(ModelFiles('m', '1', {'m': Path(path)})).warm() for path in sys.argv[1:]]"
+        "[LiteRtSession(ModelFiles('m', '1', {'m': Path(path)})).warm() for path in sys.argv[1:]]"
     )
     done = subprocess.run([sys.executable, "-c", program, *paths], capture_output=True, check=True, timeout=60)
     assert done.stderr == b""

@@ -267,13 +267,14 @@ class _Reader:
         """An empty part counts as absent, but not beside others of its name: their numbers would shift."""
         if empty:
             self._empty[self._name] += 1
-        beside = self._number > 0 if empty else self._empty[self._name] > 0 and self._fields.often(self._name) > 1
-        if beside or self._empty[self._name] > _MAX_EMPTY:
-            raise (
-                missing(self._name)
-                if self._name in self._fields.photos
-                else RequestError(f"The field {self._name} is empty in one of its places.", field=self._name)
-            )
+            beside = self._number > 0
+        else:
+            beside = self._empty[self._name] > 0 and self._fields.most_parts(self._name) > 1
+        if not beside and self._empty[self._name] <= _MAX_EMPTY:
+            return
+        if self._name in self._fields.photos:
+            raise missing(self._name)
+        raise RequestError(f"The field {self._name} is empty in one of its places.")
 
     @contextmanager
     def _naming_field(self) -> Iterator[None]:
