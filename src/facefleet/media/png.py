@@ -76,8 +76,8 @@ def frame_of_animation(data: bytes) -> Part | None:
     """
     told, controls = False, []
     for part in png_chunks(data):
-        if part.name == b"acTL":
-            told = True
+        if part.name == b"acTL" and part.length == 8:
+            told = told or any(data[part.start : part.start + 4])
         elif part.name == b"fcTL":
             controls.append(part)
         elif part.name == b"IDAT" and (not told or controls):
