@@ -7,7 +7,7 @@ only its face.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
 from facefleet.engine.cache import Cache, Cached
@@ -15,10 +15,11 @@ from facefleet.engine.codec.image import Frame, decode_as_stored
 from facefleet.engine.codec.reduced import decode_reduced
 from facefleet.engine.inspector import Inspected, Inspector
 from facefleet.engine.memory import array_bytes
-from facefleet.engine.steps.detect import MIN_SCORE, Detector
+from facefleet.engine.steps.detect import MIN_SCORE, Detection, Detector
 from facefleet.engine.steps.gate import choose_source
 from facefleet.engine.steps.landmarks import Landmarker
 from facefleet.engine.steps.locate import locate, order_in_doubt
+from facefleet.engine.steps.tone import find_tone, without_colour
 from facefleet.engine.stopwatch import Stopwatch
 from facefleet.engine.swapper import AnySwapper, Source, Target
 from facefleet.engine.types import Face, Faces, Pixels, Portrait
@@ -176,13 +177,27 @@ class Photos:
 
     def _locate(self, pixels: Pixels, watch: Stopwatch, *, tiles: bool) -> Faces:
         faces = locate(pixels, [], self._landmarker)
-        for detections in self._detector.passes(pixels, tiles=tiles):
+        for view, detections in self._passes(pixels, tiles=tiles):
             watch.lap("detect")
-            faces = locate(pixels, detections, self._landmarker)
+            faces = locate(view, detections, self._landmarker)
             watch.lap("landmarks")
             if faces.faces:
                 break
         return faces
+
+    def _passes(
+        self, pixels: Pixels, *, tiles: bool = False, min_score: float = MIN_SCORE
+    ) -> Iterator[tuple[Pixels, list[Detection]]]:
+        """Detections of each pass with the pixels that they were seen in.
+
+        Of a photo of one hue, in which the models may see no face, the passes go on in black and white.
+        """
+        for detections in self._detector.passes(pixels, tiles=tiles, min_score=min_score):
+            yield pixels, detections
+        if find_tone(pixels) is not None:
+            grey = without_colour(pixels)
+            for detections in self._detector.passes(grey, tiles=tiles, min_score=min_score):
+                yield grey, detections
 
     def _faces_of_reduced(self, photo: bytes, watch: Stopwatch) -> Faces | None:
         """The faces by a decoding at reduced size, or None where the full size could give others."""
@@ -190,11 +205,12 @@ class Photos:
         if reduced is None:
             return None
         watch.lap("decode")
-        detections = next(self._detector.passes(reduced.pixels, min_score=MIN_SCORE - SCORE_TOLERANCE), [])
+        no_face: tuple[Pixels, list[Detection]] = (reduced.pixels, [])
+        view, detections = next(self._passes(reduced.pixels, min_score=MIN_SCORE - SCORE_TOLERANCE), no_face)
         watch.lap("detect")
         if any(detection.score < MIN_SCORE + SCORE_TOLERANCE for detection in detections):
             return None
-        faces = locate(reduced.pixels, detections, self._landmarker)
+        faces = locate(view, detections, self._landmarker)
         watch.lap("landmarks")
         # A fusion decodes the photo in full, and must number its faces the same.
         return None if order_in_doubt(faces) else reduced.in_full(faces)

@@ -16,6 +16,7 @@ from facefleet.engine.mesh.redeye import without_red_eyes
 from facefleet.engine.steps import topology
 from facefleet.engine.steps.region import Region, region_of
 from facefleet.engine.steps.resample import shrunk
+from facefleet.engine.steps.tone import ToneCurve, find_tone
 from facefleet.engine.types import Face, Floats, Pixels, Portrait
 
 WORKING_SIZE = 144  # px, long side of the region at which masks and colours are computed
@@ -38,6 +39,7 @@ class PreparedFace:
         paste_mask: ``(h, w)`` float32, how far another face may cover this one.
         light_weights: ``(h, w)`` float32, weight of each pixel in the measurement of light.
         grey: Whether the photo is black and white.
+        tone: The colours of a photo of one hue, such as a sepia print; searched for on a face to be replaced.
         grain: How sharp and noisy the patch is.
         glasses: The frame of clear glasses; sunglasses are occlusion.
     """
@@ -52,6 +54,7 @@ class PreparedFace:
     paste_mask: Floats
     light_weights: Floats
     grey: bool
+    tone: ToneCurve | None
     grain: Grain
     glasses: Glasses | None
 
@@ -61,17 +64,22 @@ class PreparedFace:
         return array_bytes(self)
 
     @property
+    def has_one_hue(self) -> bool:
+        """Whether each brightness has one colour in this photo, grey or another."""
+        return self.grey or self.tone is not None
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height of ``small``."""
         return self.small.shape[1], self.small.shape[0]
 
 
-def prepare(portrait: Portrait, *, with_glasses: bool = True) -> PreparedFace:
+def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
     """All that depends on one photo alone.
 
     Args:
         portrait: The face.
-        with_glasses: Search for the frame of glasses, which only a face to be replaced needs.
+        replaced: Search for the frame of glasses and the tone of the print, which only a face to be replaced needs.
     """
     face = portrait.face
     region = region_of(rim(face.landmarks[:, :2]), portrait.pixels.shape)
@@ -86,7 +94,8 @@ def prepare(portrait: Portrait, *, with_glasses: bool = True) -> PreparedFace:
     occlusion = masks.find_occlusion(small, parts)
     shadowed = masks.with_shadow(np.asarray(occlusion.mask * 255, np.uint8), parts)
     # The edge of a mask crosses the nose as a bridge does.
-    searched = with_glasses and not (occlusion.eyes_covered or occlusion.mask_worn)
+    searched = replaced and not (occlusion.eyes_covered or occlusion.mask_worn)
+    grey = colour.is_grey(small, parts.core)
     return PreparedFace(
         face=face,
         region=region,
@@ -97,7 +106,8 @@ def prepare(portrait: Portrait, *, with_glasses: bool = True) -> PreparedFace:
         occlusion=occlusion,
         paste_mask=masks.feathered(parts.face, parts.width),
         light_weights=_light_weights(parts),
-        grey=colour.is_grey(small, parts.core),
+        grey=grey,
+        tone=find_tone(portrait.pixels, small) if replaced and not grey else None,
         grain=grain_of(patch, local),
         glasses=find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])) if searched else None,
     )

@@ -15,6 +15,7 @@ from facefleet.engine.mesh.prepared import PreparedFace, prepare
 from facefleet.engine.mesh.warp import Lookup, drawn, find_lookup, patch_near
 from facefleet.engine.steps.blend import Layer
 from facefleet.engine.steps.practice import practice_portrait
+from facefleet.engine.steps.tone import without_colour
 from facefleet.engine.swapper import Lap
 from facefleet.engine.types import Floats, Pixels, Portrait
 from facefleet.options import FuseOptions
@@ -30,7 +31,7 @@ class MeshSwapper:
 
     def prepare_source(self, portrait: Portrait) -> PreparedFace:
         """See ``Swapper``."""
-        return prepare(portrait, with_glasses=False)
+        return prepare(portrait, replaced=False)
 
     def prepare_target(self, portrait: Portrait) -> PreparedFace:
         """See ``Swapper``."""
@@ -44,8 +45,8 @@ class MeshSwapper:
         region = target.region
         size = region.width, region.height
         full = _three(drawn(patch_near(source, alignment.scale), source, lookup, size))
-        if target.grey:
-            full = _without_colour(full)
+        if target.has_one_hue:
+            full = without_colour(full)
         lap("warp")
         layer = _fitted(full, alignment, lookup, source, target)
         lap("colour")
@@ -61,16 +62,19 @@ def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: Prepared
     """Colours and mask at the working size, applied to the warped face at full size."""
     warped = drawn(source.small_with_occlusion, source, lookup, target.size)
     small = _three(warped)
-    if target.grey:
-        small = _without_colour(small)
+    if target.has_one_hue:
+        small = without_colour(small)
     occluded = np.minimum(warped[..., 3] * np.float32(HAIR_EDGE / 255), 1)
     bare = _bare_brows(occluded, source.occlusion.eyes_covered, target)
     lit = _lit(full, _light(small, occluded, bare, target))
     whole = target.region.width, target.region.height
     own = grain.grain_of(lit, target.region.local(alignment.geometry, whole))
     share = _share(occluded, bare, alignment.mouth, target) * lookup.visible
-    pixels = _behind_glasses(grain.matched(lit, own, target.grain), target)
-    return Layer(target.region, pixels, share, target.face, alignment.geometry, target.small)
+    pixels = grain.matched(lit, own, target.grain)
+    if target.tone is not None:
+        pixels = target.tone.coloured(pixels)
+    pixels = _behind_glasses(pixels, target)
+    return Layer(target.region, pixels, share, target.face, alignment.geometry, target.small, target.tone is not None)
 
 
 def _behind_glasses(pixels: Pixels, target: PreparedFace) -> Pixels:
@@ -84,10 +88,11 @@ def _behind_glasses(pixels: Pixels, target: PreparedFace) -> Pixels:
 def _light(small: Pixels, occluded: Floats, bare: Floats, target: PreparedFace) -> colour.Relight:
     """The target's light, and its skin where the source has nothing to give."""
     parts, own = target.parts, target.occlusion.mask
-    light = colour.relight(small, target.small, (1 - np.maximum(occluded, own)) * target.light_weights, parts.width)
+    below = without_colour(target.small) if target.tone is not None else target.small
+    light = colour.relight(small, below, (1 - np.maximum(occluded, own)) * target.light_weights, parts.width)
     if not bare.any():
         return light
-    skin = colour.bare_skin(target.small, (1 - own) * target.light_weights * (parts.features == 0), parts.width)
+    skin = colour.bare_skin(below, (1 - own) * target.light_weights * (parts.features == 0), parts.width)
     # Of what is shown: the hair below bare skin is gone entirely, or its edge would come back as a line.
     share = bare / np.maximum(1 - occluded + bare, bare + np.float32(1e-6))
     rest = 1 - share
@@ -115,10 +120,6 @@ def _brow_from_other_side(source: PreparedFace, target: PreparedFace) -> Floats 
 def _three(pixels: Pixels) -> Pixels:
     """Without the fourth channel."""
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), np.uint8)
-
-
-def _without_colour(pixels: Pixels) -> Pixels:
-    return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
 def _bare_brows(occluded: Floats, eyes_covered: bool, target: PreparedFace) -> Floats:

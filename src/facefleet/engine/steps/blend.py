@@ -39,11 +39,13 @@ class Layer(Overlay):
         target: The face that it replaces.
         geometry: ``(468, 3)`` float32 px of the target's photo: where the fused face's points should come to lie.
         below: ``(h, w, 3)`` uint8 BGR of the size of ``share``: the target without the layer.
+        one_hue: Whether the target has one colour for each brightness; models see such faces better in black and white.
     """
 
     target: Face
     geometry: Floats
     below: Pixels
+    one_hue: bool = False
 
 
 def blend(canvas: Pixels, layer: Overlay, strength: float) -> None:

@@ -19,6 +19,7 @@ from facefleet.engine.steps import topology
 from facefleet.engine.steps.blend import Layer, blend
 from facefleet.engine.steps.landmarks import Landmarker, Mesh
 from facefleet.engine.steps.resample import shrunk
+from facefleet.engine.steps.tone import without_colour
 from facefleet.engine.types import Floats, Pixels
 from facefleet.errors.input import FusionQualityLow
 
@@ -103,7 +104,8 @@ def measure(canvas: Pixels, layer: Layer, landmarker: Landmarker, strength: floa
     if strength == 0:
         return Quality(1.0, 0.0, 0.0, 0.0)
     before = layer.target.landmarks
-    mesh = landmarker.infer(canvas, Mesh(before, 1.0).square())
+    view = without_colour(canvas) if layer.one_hue else canvas
+    mesh = landmarker.infer(view, Mesh(before, 1.0).square())
     wanted = before + np.float32(strength) * (layer.geometry - before)
     distances = np.linalg.norm((mesh.points - wanted)[:, :2], axis=1)
     worst = max(float(distances[list(part)].mean()) for part in PARTS)
