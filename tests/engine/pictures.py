@@ -63,7 +63,13 @@ def as_stored(upright: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[n
 
 
 def under_blue_light(photo: bytes) -> bytes:
-    """As PNG; in such light a fusion at full strength is refused, and a weaker one is not."""
+    """As PNG; in such light a fusion at full strength is refused, and a weaker one is not.
+
+    The upper edge is out of the light: a photo that is blue all over is a print of one hue.
+    """
     pixels = cv2.imdecode(np.frombuffer(photo, np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
-    return png(np.clip(pixels * np.array([3.0, 0.2, 0.2]), 0, 255))
+    lit = np.clip(pixels * np.array([3.0, 0.2, 0.2]), 0, 255)
+    edge = len(pixels) // 8
+    lit[:edge] = pixels[:edge]
+    return png(lit)
