@@ -11,6 +11,7 @@ from tests.engine.pictures import jpeg, png
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import Face, Faces, Pixels
+from facefleet.errors.input import FaceNotFound
 from facefleet.options import FuseOptions
 
 SAMPLES = ("astronaut", "grace_hopper", "portrait_man", "smiling_woman", "turned_woman", "smiling_man", "friends")
@@ -80,6 +81,45 @@ def test_a_small_face_beside_a_large_one_is_found_on_request(engine: Engine, pho
 @pytest.mark.parametrize("name", ["group", "friends", "astronaut"])
 def test_tiles_find_no_face_twice_and_none_that_is_not_there(engine: Engine, photo: Photo, name: str) -> None:
     assert len(engine.faces(photo(name), tiles=True).faces) == len(engine.faces(photo(name)).faces)
+
+
+@pytest.mark.parametrize("degrees", [90, 135, 180, 255])
+def test_the_people_of_a_turned_group_are_found(engine: Engine, photo: Photo, degrees: int) -> None:
+    upright = engine.faces(photo("group")).faces
+    picture, affine = turned(decode(photo("group")).pixels, degrees)
+    for tiles, least in ((False, 5), (True, 6)):
+        found = engine.faces(png(picture), tiles=tiles).faces
+        there = [face for face in found if any(near(face, moved(one, affine), 0.2) for one in upright)]
+        assert len(there) >= least
+        assert there == list(found), "nobody is found who is not there"
+
+
+@pytest.mark.parametrize(("width", "height"), [(4000, 3000), (9000, 1800)])
+def test_faces_of_few_pixels_are_found_in_a_large_photo_on_request(
+    engine: Engine, photo: Photo, width: int, height: int
+) -> None:
+    canvas, places = np.full((height, width, 3), 110, np.uint8), []
+    for number, (size, degrees) in enumerate([(36, 0), (36, 180), (50, 90), (120, 20)]):
+        pixels = decode(photo("smiling_woman")).pixels
+        face = engine.faces(png(pixels)).faces[0]
+        small, _ = shrunk(pixels, face, size)
+        person, _ = turned(small, degrees)
+        x, y = (number + 1) * width // 6, height // (number + 2)
+        canvas[y : y + person.shape[0], x : x + person.shape[1]] = person
+        places.append((x, y, person.shape[1], person.shape[0]))
+    found = engine.faces(png(canvas), tiles=True).faces
+    assert len(found) == len(places)
+    for x, y, across, down in places:
+        assert any(x < face.box.x < x + across and y < face.box.y < y + down for face in found)
+
+
+def test_where_nobody_looked_for_small_faces_the_refusal_names_the_option(engine: Engine, photo: Photo) -> None:
+    nobody = png(np.full((2000, 3000, 3), 110, np.uint8))
+    with pytest.raises(FaceNotFound, match=r"under 57 px .* option tiles"):
+        engine.fuse(photo("astronaut"), nobody)
+    with pytest.raises(FaceNotFound) as caught:
+        engine.fuse(photo("astronaut"), nobody, FuseOptions(tiles=True))
+    assert "tiles" not in str(caught.value)
 
 
 def spoilt(pixels: Pixels) -> dict[str, bytes]:

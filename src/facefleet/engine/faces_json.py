@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from facefleet.engine.steps.gate import fitness
+from facefleet.engine.steps.gate import fitness, not_sought
 from facefleet.engine.types import Face, Faces
 
 
 def faces_to_json(faces: Faces) -> dict[str, object]:
-    """The photo's size, and of each face where it is and what it can be used for; px and degrees with one decimal."""
+    """The photo's size, and of each face where it is and what it can be used for; px and degrees with one decimal.
+
+    Where faces that a fusion could use were not looked for, ``smallest_sought`` says how large those are that were.
+    """
     size = {"width": faces.width, "height": faces.height}
-    return {"image": size, "faces": [face_to_json(face) | _usability(face, faces) for face in faces.faces]}
+    told: dict[str, object] = {
+        "image": size, "faces": [face_to_json(face) | _usability(face, faces) for face in faces.faces],
+    }  # fmt: skip
+    return told | ({"smallest_sought": _tenth(faces.smallest)} if not_sought(faces) else {})
 
 
 def face_to_json(face: Face) -> dict[str, object]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from facefleet.engine.cache import Cache, Cached
 from facefleet.engine.codec.image import Frame, decode_as_stored
@@ -18,8 +18,9 @@ from facefleet.engine.memory import array_bytes
 from facefleet.engine.steps.detect import MIN_SCORE, Detection, Detector
 from facefleet.engine.steps.gate import choose_source
 from facefleet.engine.steps.landmarks import Landmarker
-from facefleet.engine.steps.locate import locate, order_in_doubt
+from facefleet.engine.steps.locate import is_turned, locate, order_in_doubt
 from facefleet.engine.steps.tone import find_tone, without_colour
+from facefleet.engine.steps.views import smallest_sought
 from facefleet.engine.stopwatch import Stopwatch
 from facefleet.engine.swapper import AnySwapper, Source, Target
 from facefleet.engine.types import Face, Faces, Pixels, Portrait
@@ -176,14 +177,19 @@ class Photos:
         return LocatedPhoto(frame, self._locate(seen, watch, tiles=tiles))
 
     def _locate(self, pixels: Pixels, watch: Stopwatch, *, tiles: bool) -> Faces:
-        faces = locate(pixels, [], self._landmarker)
+        faces, view, detections = locate(pixels, [], self._landmarker), pixels, []
         for view, detections in self._passes(pixels, tiles=tiles):
             watch.lap("detect")
             faces = locate(view, detections, self._landmarker)
             watch.lap("landmarks")
             if faces.faces:
                 break
-        return faces
+        if not tiles and is_turned(faces):
+            detections = [*detections, *self._detector.closely(view)]
+            watch.lap("detect")
+            faces = locate(view, detections, self._landmarker)
+            watch.lap("landmarks")
+        return _searched(faces, tiles=tiles)
 
     def _passes(
         self, pixels: Pixels, *, tiles: bool = False, min_score: float = MIN_SCORE
@@ -212,8 +218,9 @@ class Photos:
             return None
         faces = locate(view, detections, self._landmarker)
         watch.lap("landmarks")
-        # A fusion decodes the photo in full, and must number its faces the same.
-        return None if order_in_doubt(faces) else reduced.in_full(faces)
+        # A fusion decodes the photo in full, and must find and number its faces the same.
+        in_full = None if order_in_doubt(faces) or is_turned(faces) else reduced.in_full(faces)
+        return in_full and _searched(in_full, tiles=False)
 
     def _prepare_source(
         self, photo: bytes, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, *, tiles: bool
@@ -238,6 +245,12 @@ class Photos:
         # Unsalted on purpose: the digest stays in this process, and goes with what is kept under it.
         digest = hashlib.sha256(photo).digest() if self._cache.keeps else b""
         return (digest, self._versions, *rest)
+
+
+def _searched(faces: Faces, *, tiles: bool) -> Faces:
+    """The same, with how small a face would have been found."""
+    smallest = smallest_sought(faces.width, faces.height, tiles=tiles, found=bool(faces.faces))
+    return replace(faces, smallest=smallest)
 
 
 def _skip(watch: Stopwatch, steps: tuple[str, ...]) -> None:

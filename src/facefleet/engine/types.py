@@ -122,11 +122,13 @@ class Faces:
         width: px of the upright image.
         height: px of the upright image.
         faces: The largest first; of those that differ by less than 6 % in area, the left one.
+        smallest: Short side of the smallest face that was looked for, px.
     """
 
     width: int
     height: int
     faces: tuple[Face, ...]
+    smallest: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

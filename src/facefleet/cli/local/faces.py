@@ -13,7 +13,7 @@ from facefleet.cli.local.fuse import marked
 from facefleet.cli.options import Force, JsonOption, Tiles
 
 if TYPE_CHECKING:
-    from facefleet.engine.types import Face
+    from facefleet.engine.types import Faces
 
 
 def faces(
@@ -45,14 +45,16 @@ def faces(
     if as_json:
         output.document(faces_to_json(result))
         return
-    _print(result.faces, draw)
+    _print(result, draw)
 
 
-def _print(faces: tuple[Face, ...], draw: Path | None) -> None:
+def _print(faces: Faces, draw: Path | None) -> None:
+    from facefleet.engine.steps.gate import not_sought
+
     console = output.console()
-    if not faces:
-        console.print("no face")
-    for face in faces:
+    if not faces.faces:
+        console.print(f"no face.{not_sought(faces)}" if not_sought(faces) else "no face", soft_wrap=True)
+    for face in faces.faces:
         box, pose = face.box, face.pose
         console.print(
             f"{face.index}: {box.width:.0f} × {box.height:.0f} px at {box.x:.0f}, {box.y:.0f}; score {face.score:.2f}; "

@@ -15,15 +15,24 @@ import numpy as np
 from facefleet.engine.models.session import ImageModel, Session
 from facefleet.engine.steps.geometry import Square
 from facefleet.engine.steps.resample import halved, is_near, shrunk
+from facefleet.engine.steps.views import (
+    View,
+    coarse_levels,
+    fine_tiles,
+    padded,
+    whole,
+)
 from facefleet.engine.types import Floats, Pixels
 
 MIN_SCORE = 0.5
 MERGE_OVERLAP = 0.3  # intersection over union from which two boxes are one face
-PAD_SHARE = 0.5  # of the long side, added around a tight head shot
 FAR = 8  # photo px per model px, from which halving takes too long
 FAR_SAMPLES = 3  # a side for each model px
-TILE_MIN_SIDE = 320  # px; smaller tiles show nothing that larger ones do not
-TILE_LEVELS = (2, 4)  # tiles along the long side, without their overlap
+CANDIDATE_SCORE = 0.25  # of a small or turned face at the first look; many score less than ``MIN_SCORE``
+MAX_CANDIDATES = 1000  # places of one photo that get a closer look, the best first
+CLOSER_SIDE = 4.0  # of a candidate's box: there the model is surest
+FIRST_TURNS = (0, 2)  # quarter turns; the model sees something of every face by one of the two
+OTHER_TURNS = (1, 3)
 _RAW_SCORE_LIMIT = 80.0  # keeps exp() in float32
 _EYE_RIGHT, _EYE_LEFT = 0, 1  # key points of the models, the subject's sides
 
@@ -48,15 +57,6 @@ class Detection:
         eye_x, eye_y = (float(v) for v in self.points[_EYE_LEFT] - self.points[_EYE_RIGHT])
         side = margin * max(right - left, bottom - top)
         return Square((left + right) / 2, (top + bottom) / 2, side, float(np.arctan2(eye_y, eye_x)))
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """A square part of the image, px; parts outside the image read as black."""
-
-    x: float
-    y: float
-    side: float
 
 
 class Detector:
@@ -85,33 +85,68 @@ class Detector:
 
         Args:
             image: ``(H, W, 3)`` uint8 BGR.
-            tiles: Join all passes, those over tiles too, into one that finds small faces beside large ones.
-            min_score: Of a detection.
+            tiles: Join all passes, and one over tiles that are small enough for every face, into one.
+            min_score: Of a detection; the last pass has a limit of its own.
         """
         passes = self._passes(image, min_score)
         if tiles:
-            passes = iter([[detection for one in passes for detection in one]])
-        yield from filter(None, map(merge, passes))
+            joined = merge([detection for one in passes for detection in one])
+            passes = iter([joined + self.closely(image, tiles=True)])
+            yield from filter(None, passes)
+        else:
+            yield from filter(None, map(merge, passes))
+            yield from filter(None, [self.closely(image)])
+
+    def closely(self, image: Pixels, *, tiles: bool = False) -> list[Detection]:
+        """Faces turned by any angle, best score first.
+
+        A first look at low scores says where one may be. A closer one, by quarter turns, says whether it is and which
+        way up. A face that two turns see is in the list twice: their eyes may differ, and only one of them be right.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 BGR.
+            tiles: Look at tiles that are small enough for every face, not only at those of half the long side.
+        """
+        size = _size(image)
+        parts = fine_tiles(*size) if tiles else [view for level in coarse_levels(*size)[:1] for view in level]
+        views = (whole(*size), padded(*size), *parts)
+        seen = [one for view in views for one in self._run_turned(image, view, FIRST_TURNS, CANDIDATE_SCORE)]
+        candidates = merge(_best(seen)[:MAX_CANDIDATES])
+        faces = [face for candidate in candidates for face in self._look_closer(image, candidate)]
+        return _best(faces)
+
+    def _look_closer(self, image: Pixels, candidate: Detection) -> list[Detection]:
+        """What is seen at a candidate's place, the best of every quarter turn."""
+        x, y = ((candidate.corners[:2] + candidate.corners[2:]) / 2).tolist()
+        size = float((candidate.corners[2:] - candidate.corners[:2]).max())
+        height, width = image.shape[:2]
+        if not (0 <= x < width and 0 <= y < height):
+            return []
+        view = View(x - CLOSER_SIDE * size / 2, y - CLOSER_SIDE * size / 2, CLOSER_SIDE * size)
+        seen = self._run_turned(image, view, FIRST_TURNS, CANDIDATE_SCORE)
+        if seen:
+            seen += self._run_turned(image, view, OTHER_TURNS, MIN_SCORE)
+        return [one for one in seen if one.score >= MIN_SCORE and _is_at(one, x, y, size / 2)]
+
+    def _run_turned(self, image: Pixels, view: View, turns: tuple[int, ...], min_score: float) -> list[Detection]:
+        """What is seen in a view after each of some quarter turns, merged only within a turn."""
+        tensor = _tensor(image, view, self._full.size)
+        seen = [_infer(tensor, turn, view, self._full, self._full_anchors, min_score) for turn in turns]
+        return [detection for detections in seen for detection in merge(detections)]
 
     def _passes(self, image: Pixels, min_score: float) -> Iterator[list[Detection]]:
-        height, width = image.shape[:2]
-        side = float(max(height, width))
-        whole = _View((width - side) / 2, (height - side) / 2, side)
-        pad = PAD_SHARE * side
-        padded = _View(whole.x - pad, whole.y - pad, side + 2 * pad)
-        yield self._run_full(image, whole, min_score)
-        faces = self._run_full(image, padded, min_score)
-        yield faces + self._run_short(image, whole, min_score) + self._run_short(image, padded, min_score)
-        for level in TILE_LEVELS:
-            if side / level >= TILE_MIN_SIDE:
-                tiles = _tiles(width, height, side / level)
-                yield [detection for tile in tiles for detection in self._run_full(image, tile, min_score)]
+        all_of_it, bordered = whole(*_size(image)), padded(*_size(image))
+        yield self._run_full(image, all_of_it, min_score)
+        faces = self._run_full(image, bordered, min_score)
+        yield faces + self._run_short(image, all_of_it, min_score) + self._run_short(image, bordered, min_score)
+        for tiles in coarse_levels(*_size(image)):
+            yield [detection for tile in tiles for detection in self._run_full(image, tile, min_score)]
 
-    def _run_full(self, image: Pixels, view: _View, min_score: float) -> list[Detection]:
-        return _run(image, view, self._full, self._full_anchors, min_score)
+    def _run_full(self, image: Pixels, view: View, min_score: float) -> list[Detection]:
+        return _infer(_tensor(image, view, self._full.size), 0, view, self._full, self._full_anchors, min_score)
 
-    def _run_short(self, image: Pixels, view: _View, min_score: float) -> list[Detection]:
-        return _run(image, view, self._short, self._short_anchors, min_score)
+    def _run_short(self, image: Pixels, view: View, min_score: float) -> list[Detection]:
+        return _infer(_tensor(image, view, self._short.size), 0, view, self._short, self._short_anchors, min_score)
 
 
 def anchors(size: int, layers: tuple[tuple[int, int], ...]) -> Floats:
@@ -160,21 +195,44 @@ def _mean(same: list[Detection]) -> Detection:
     return Detection(corners.astype(np.float32), points.astype(np.float32), same[0].score)
 
 
-def _run(image: Pixels, view: _View, model: ImageModel, centres: Floats, min_score: float) -> list[Detection]:
-    regressors, scores = model.run(_tensor(image, view, model.size))
+def _is_at(detection: Detection, x: float, y: float, away: float) -> bool:
+    centre = (detection.corners[:2] + detection.corners[2:]) / 2
+    return bool(np.abs(centre - (x, y)).max() < away)
+
+
+def _best(detections: list[Detection]) -> list[Detection]:
+    return sorted(detections, key=lambda one: -one.score)
+
+
+def _infer(
+    tensor: Floats, turn: int, view: View, model: ImageModel, centres: Floats, min_score: float
+) -> list[Detection]:
+    """What the model sees in a view that is shown to it after ``turn`` quarter turns anticlockwise."""
+    regressors, scores = model.run(np.ascontiguousarray(np.rot90(tensor, turn, axes=(1, 2))))
     score = 1 / (1 + np.exp(-np.clip(scores[0, :, 0], -_RAW_SCORE_LIMIT, _RAW_SCORE_LIMIT)))
     hits = np.flatnonzero(score >= min_score)
     raw = regressors[0, hits]
     scale = view.side / model.size
     shift = np.array([view.x, view.y], np.float32)
     # Model coordinates are edges (0 is the left edge of pixel 0), image coordinates are pixel centres.
-    points = (raw.reshape(-1, 8, 2) + centres[hits, None]) * scale + shift - 0.5
-    half = raw[:, 2:4] * scale / 2
+    points = _turned_back(raw.reshape(-1, 8, 2) + centres[hits, None], turn, model.size) * scale + shift - 0.5
+    half = (raw[:, 2:4] if turn % 2 == 0 else raw[:, 3:1:-1]) * scale / 2
     corners = np.concatenate([points[:, 0] - half, points[:, 0] + half], axis=1)
     return [Detection(corners[i], points[i, 2:], float(score[hit])) for i, hit in enumerate(hits)]
 
 
-def _tensor(image: Pixels, view: _View, size: int) -> Floats:
+def _turned_back(points: Floats, turn: int, size: int) -> Floats:
+    """Points of a square that was turned anticlockwise by quarters, in the square before."""
+    for _ in range(turn):
+        points = np.stack([size - points[..., 1], points[..., 0]], axis=-1)
+    return points
+
+
+def _size(image: Pixels) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]
+
+
+def _tensor(image: Pixels, view: View, size: int) -> Floats:
     """The view as ``(1, size, size, 3)`` float32 RGB from -1 to 1, shrunk before anything else touches it."""
     height, width = image.shape[:2]
     x0, y0 = max(0, round(view.x)), max(0, round(view.y))
@@ -182,7 +240,8 @@ def _tensor(image: Pixels, view: _View, size: int) -> Floats:
     inside = max(1, round((x1 - x0) * size / view.side)), max(1, round((y1 - y0) * size / view.side))
     small = _sampled(image[y0:y1, x0:x1], inside)
     scale = size / view.side
-    left, top = round((x0 - view.x) * scale), round((y0 - view.y) * scale)
+    # A view smaller than the input may begin half a pixel of the image, which is one of the input, after its first one.
+    left, top = max(0, round((x0 - view.x) * scale)), max(0, round((y0 - view.y) * scale))
     canvas = np.zeros((size, size, 3), np.uint8)
     fits = small[: size - top, : size - left]
     canvas[top : top + fits.shape[0], left : left + fits.shape[1]] = fits
@@ -201,15 +260,3 @@ def _sampled(part: Pixels, size: tuple[int, int]) -> Pixels:
         while not is_near(part, size):
             part = halved(part)
     return shrunk(part, size)
-
-
-def _tiles(width: int, height: int, side: float) -> list[_View]:
-    """Overlapping squares, two thirds of a tile apart at most."""
-    return [_View(x, y, side) for y in _starts(height, side) for x in _starts(width, side)]
-
-
-def _starts(length: int, side: float) -> list[float]:
-    if length <= side:
-        return [(length - side) / 2]
-    count = int(np.ceil((length - side) / (side * 2 / 3))) + 1
-    return [float(at) for at in np.linspace(0, length - side, count)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import ceil
 
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.engine.types import Face, Faces, Skipped
@@ -82,6 +83,14 @@ def choose_targets(faces: Faces, which: TargetFace) -> tuple[Face, ...]:
     return fit
 
 
+def not_sought(faces: Faces) -> str:
+    """The sentence that says which faces a fusion could use and nobody looked for, or nothing."""
+    size = ceil(faces.smallest)
+    if size <= MIN_FACE_PX:
+        return ""
+    return f" Faces under {size} px were not looked for: set the option tiles (--tiles on the command line)."
+
+
 def skipped(faces: Faces, done: Iterable[Face], which: TargetFace) -> tuple[Skipped, ...]:
     """Of ``"all"``, the faces that were not replaced, and why: one that could be did not look right."""
     if which != "all":
@@ -98,10 +107,11 @@ def _reason(face: Face, faces: Faces) -> str:
 
 def _pick(faces: Faces, index: int | None, image: str) -> Face:
     if not faces.faces:
-        raise FaceNotFound(f"No face was found in the {image} photo; use one that shows a face.", image=image)
+        text = f"No face was found in the {image} photo; use one that shows a face.{not_sought(faces)}"
+        raise FaceNotFound(text, image=image)
     if index is not None and index >= len(faces.faces):
         raise FaceIndexInvalid(
-            f"The {image} photo has no face {index}: it has {len(faces.faces)}, counted from 0.",
+            f"The {image} photo has no face {index}: it has {len(faces.faces)}, counted from 0.{not_sought(faces)}",
             image=image, index=index, faces=len(faces.faces),
         )  # fmt: skip
     return faces.faces[index or 0]

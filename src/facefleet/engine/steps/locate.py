@@ -7,12 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from facefleet.engine.steps.detect import MERGE_OVERLAP, Detection, overlaps
-from facefleet.engine.steps.landmarks import Landmarker, Mesh
+from facefleet.engine.steps.detect import MERGE_OVERLAP, MIN_SCORE, Detection, overlaps
+from facefleet.engine.steps.landmarks import CERTAIN_PRESENCE, Landmarker, Mesh
 from facefleet.engine.steps.pose import head_pose
 from facefleet.engine.types import Box, Face, Faces, Pixels
 
 ALIKE = 0.94  # of the larger area
+ANOTHER_WAY = np.radians(45)  # between two meshes on one face: one of them was read the wrong way up
+TURNED_ROLL = 36.0  # degrees, from which a photo may lie on its side: heads are seldom tilted so far
 AREA_NOISE = 0.03  # by which the ratio of two areas differs between two compressions
 
 
@@ -27,9 +29,8 @@ def locate(image: Pixels, detections: list[Detection], landmarker: Landmarker) -
     meshes: list[Mesh] = []
     for detection in detections:
         mesh = landmarker.locate(image, detection.square())
-        # Two detections that were apart can settle on one face.
-        if mesh and not _is_among(mesh, meshes):
-            meshes.append(mesh)
+        if mesh and _is_certain(mesh, detection):
+            _add(mesh, meshes)
     ordered = _in_order(meshes)
     height, width = image.shape[:2]
     return Faces(width, height, tuple(_face(index, mesh) for index, mesh in enumerate(ordered)))
@@ -47,9 +48,28 @@ def relocated(image: Pixels, face: Face, landmarker: Landmarker) -> Face:
     return face if mesh is None else replace(face, landmarks=mesh.points)
 
 
-def _is_among(mesh: Mesh, meshes: list[Mesh]) -> bool:
+def _is_certain(mesh: Mesh, detection: Detection) -> bool:
+    """Whether one of the two models is sure: of what the detector doubts, the landmark model must not."""
+    return detection.score >= MIN_SCORE or mesh.presence >= CERTAIN_PRESENCE
+
+
+def _add(mesh: Mesh, meshes: list[Mesh]) -> None:
+    """Put a mesh among the others; of two on one face the first stays, unless it was read the wrong way up.
+
+    Two detections that were apart can settle on one face.
+    """
     others = np.array([other.corners for other in meshes], np.float32).reshape(-1, 4)
-    return bool((overlaps(mesh.corners, others) >= MERGE_OVERLAP).any())
+    same = np.flatnonzero(overlaps(mesh.corners, others) >= MERGE_OVERLAP)
+    if same.size == 0:
+        meshes.append(mesh)
+    elif same.size == 1 and _is_righted(mesh, meshes[same[0]]):
+        meshes[same[0]] = mesh
+
+
+def _is_righted(mesh: Mesh, other: Mesh) -> bool:
+    """Whether one of two meshes on a face lies another way than the other, and the landmark model is surer of it."""
+    turn = np.cos(mesh.square().angle - other.square().angle)
+    return bool(turn < np.cos(ANOTHER_WAY) and mesh.presence > other.presence)
 
 
 def _in_order(meshes: list[Mesh]) -> list[Mesh]:
@@ -70,6 +90,11 @@ def order_in_doubt(faces: Faces) -> bool:
     """Whether another compression of the same photo could number its faces differently."""
     areas = sorted((face.box.area for face in faces.faces), reverse=True)
     return any(abs(after / before - ALIKE) < AREA_NOISE for before, after in pairwise(areas))
+
+
+def is_turned(faces: Faces) -> bool:
+    """Whether a face is tilted so far that the photo may be turned, and other people in it overlooked for that."""
+    return any(abs(face.pose.roll) > TURNED_ROLL for face in faces.faces)
 
 
 def _area(mesh: Mesh) -> float:
