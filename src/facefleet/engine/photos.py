@@ -177,7 +177,8 @@ class Photos:
         return LocatedPhoto(frame, self._locate(seen, watch, tiles=tiles))
 
     def _locate(self, pixels: Pixels, watch: Stopwatch, *, tiles: bool) -> Faces:
-        faces, view, detections = locate(pixels, [], self._landmarker), pixels, []
+        faces, view = locate(pixels, [], self._landmarker), pixels
+        detections: list[Detection] = []
         for view, detections in self._passes(pixels, tiles=tiles):
             watch.lap("detect")
             faces = locate(view, detections, self._landmarker)
