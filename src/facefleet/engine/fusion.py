@@ -7,7 +7,8 @@ target  ─► decode ─► inspect ─► detect ─► landmarks ─► gate 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from facefleet.assignments import SOURCE_ROLES, check_sources
 from facefleet.engine.aging.ager import Ager
@@ -27,9 +28,9 @@ from facefleet.engine.steps.locate import relocated
 from facefleet.engine.stopwatch import Checkpoint, Stopwatch
 from facefleet.engine.swapper import AnySwapper, Source, Target
 from facefleet.engine.types import Face, Faces, Fusion, Picture, Pixels, Portrait
-from facefleet.errors.input import FusionQualityLow
+from facefleet.errors.input import FaceError, FaceOverexposed, FusionQualityLow
 from facefleet.media.sniff import Limits
-from facefleet.options import AgeOptions, FuseOptions
+from facefleet.options import AgeOptions, FuseOptions, TargetFace
 
 
 class Engine:
@@ -157,11 +158,11 @@ class Engine:
             target = self._photos.target(photo, watch, tiles=options.tiles, keep=keep)
             pairs = _pairs([source.value for source in sources], target.faces, options)
         watch.expect(len(pairs) * (self._face_steps + bool(options.age)) + self._end_steps)
-        canvas, strengths = self._blend_all(pairs, target, options, watch)
+        canvas, strengths, refused = self._blend_all(pairs, target, options, watch)
         picture = self._finish(target.frame, canvas, watch)
         return Fusion(
             picture, tuple(strengths), watch.timings_ms, self.versions, self._cache_hits(sources, target),
-            tuple(strengths.values()), skipped(target.faces, strengths, options.target_face),
+            tuple(strengths.values()), skipped(target.faces, strengths, options.target_face, refused),
         )  # fmt: skip
 
     def _sources(self, photos: Sequence[bytes], options: FuseOptions, watch: Stopwatch) -> list[Cached[SourcePhoto]]:
@@ -173,26 +174,25 @@ class Engine:
 
     def _blend_all(
         self, pairs: Iterable[tuple[Source, Face]], target: TargetPhoto, options: FuseOptions, watch: Stopwatch
-    ) -> tuple[Pixels, dict[Face, float]]:
-        """The target's pixels with every face laid over, and how strongly each was blended in.
+    ) -> tuple[Pixels, dict[Face, float], dict[int, str]]:
+        """The target's pixels with every face laid over, how strongly each was blended in, and who was refused why.
 
         All are prepared before the first is laid over: each from the photo. Of ``"all"``, a face whose result does not
         look right is left as it is, unless that is true of every one.
         """
         canvas = target.canvas()
-        prepared = [(source, self._photos.target_face(target, face, watch)) for source, face in pairs]
+        prepared: list[tuple[Source, Target]] = []
         strengths: dict[Face, float] = {}
-        refusal: FusionQualityLow | None = None
+        refusals: dict[int, FaceError] = {}
+        for source, face in pairs:
+            with _collected(refusals, face, options.target_face), naming_photo(TARGET):
+                prepared.append((source, self._photos.target_face(target, face, watch)))
         for source, below in prepared:
-            try:
+            with _collected(refusals, below.face, options.target_face):
                 strengths[below.face] = self._blend(canvas, source, below, options, watch)
-            except FusionQualityLow as error:
-                if options.target_face != "all":
-                    raise
-                refusal = refusal or error
-        if refusal is not None and not strengths:
-            raise refusal
-        return canvas, strengths
+        if refusals and not strengths:
+            raise next(iter(refusals.values()))
+        return canvas, strengths, {index: error.code for index, error in refusals.items()}
 
     def _blend(self, canvas: Pixels, source: Source, target: Target, options: FuseOptions, watch: Stopwatch) -> float:
         """Lay one face over the canvas; returns how strongly it was blended in."""
@@ -262,6 +262,17 @@ class Engine:
 
 def _encoded(frame: Frame) -> Picture:
     return Picture(encode(frame), frame.type)
+
+
+@contextmanager
+def _collected(refusals: dict[int, FaceError], face: Face, which: TargetFace) -> Iterator[None]:
+    """Of ``"all"`` faces, one that is burnt out or whose result does not look right is left as it is."""
+    try:
+        yield
+    except (FaceOverexposed, FusionQualityLow) as error:
+        if which != "all":
+            raise
+        refusals[face.index] = error
 
 
 def _pairs(sources: Sequence[SourcePhoto], faces: Faces, options: FuseOptions) -> list[tuple[Source, Face]]:

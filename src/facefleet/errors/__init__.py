@@ -32,6 +32,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   ├── FaceTooSmall          face_too_small            422
     │   │   ├── FacePoseUnsupported   face_pose_unsupported     422
     │   │   ├── FaceOutOfFrame        face_out_of_frame         422
+    │   │   ├── FaceOverexposed       face_overexposed          422
     │   │   └── FusionQualityLow      fusion_quality_low        422
     │   ├── FileError
     │   │   ├── FileUnreadable        file_unreadable           400
@@ -108,6 +109,7 @@ from facefleet.errors.input import (
     FaceIndexInvalid,
     FaceNotFound,
     FaceOutOfFrame,
+    FaceOverexposed,
     FacePoseUnsupported,
     FaceTooSmall,
     FileError,
@@ -171,9 +173,9 @@ from facefleet.errors.task import (
 
 __all__ = [
     "AttemptsExhausted", "BatchNotFound", "ConfigInvalid", "Conflict", "ConsentRequired", "DeadlineExceeded",
-    "DeliveryNotFound", "FaceError", "FaceIndexInvalid", "FaceNotFound", "FaceOutOfFrame", "FacePoseUnsupported",
-    "FaceTooSmall", "FacefleetError", "FileError", "FileExists", "FileUnreadable", "FileUnwritable",
-    "FusionQualityLow", "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed", "ImageError",
+    "DeliveryNotFound", "FaceError", "FaceIndexInvalid", "FaceNotFound", "FaceOutOfFrame", "FaceOverexposed",
+    "FacePoseUnsupported", "FaceTooSmall", "FacefleetError", "FileError", "FileExists", "FileUnreadable",
+    "FileUnwritable", "FusionQualityLow", "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed", "ImageError",
     "ImageTooLargeBytes", "ImageTooLargePixels", "ImageTooSmall", "ImageTypeUnsupported", "InputError",
     "InternalError", "Interrupted", "LookupFailed", "Maintenance", "ManifestInvalid", "MethodNotAllowed",
     "ModelDigestMismatch", "ModelError", "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown", "NotAccepting",

@@ -166,6 +166,13 @@ class FaceOutOfFrame(FaceError):
     title = "Face cut by the edge"
 
 
+class FaceOverexposed(FaceError):
+    """Too much of the face is pure white; the detail names the photo and the parts."""
+
+    code = "face_overexposed"
+    title = "Face overexposed"
+
+
 class FusionQualityLow(FaceError):
     """The fused face does not look right, by the figures in the detail; `min_strength` allows a weaker blend."""
 

@@ -147,7 +147,7 @@ def find_occlusion(pixels: Pixels, parts: Parts) -> Occlusion:
         pixels: ``(h, w, 3)`` uint8 BGR.
         parts: Of the same image.
     """
-    features = _features(np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.008 * parts.width + 0.3), np.uint8))
+    features = _smooth_features(pixels, parts)
     cloth = _find_mask(features, parts)
     masked = cloth is not None
     skin = np.maximum(*parts.under_eyes) > 0 if masked else (parts.core > 0) & (parts.features == 0)
@@ -170,6 +170,11 @@ def find_occlusion(pixels: Pixels, parts: Parts) -> Occlusion:
         grown[exempt] = 0
     soft = np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.025 * parts.width + 0.3), np.float32)
     return Occlusion(soft, covered, masked, None if covered else _covered_brow(soft, parts))
+
+
+def is_mask_worn(pixels: Pixels, parts: Parts) -> bool:
+    """Whether a mask covers nose, mouth and chin; arguments are those of ``find_occlusion``."""
+    return _find_mask(_smooth_features(pixels, parts), parts) is not None
 
 
 def _covered_brow(mask: Floats, parts: Parts) -> int | None:
@@ -273,6 +278,10 @@ def _covariance(away: Floats) -> npt.NDArray[np.float64]:
         return np.diag(spread.astype(np.float64) ** 2)
     near = near - near.mean(axis=0)
     return np.asarray(near.T @ near, np.float64) * (1.2 / len(near)) + np.diag(_SPREAD_FLOOR.astype(np.float64) ** 2)
+
+
+def _smooth_features(pixels: Pixels, parts: Parts) -> Floats:
+    return _features(np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.008 * parts.width + 0.3), np.uint8))
 
 
 def _features(pixels: Pixels) -> Floats:

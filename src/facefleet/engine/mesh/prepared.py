@@ -10,6 +10,7 @@ import numpy as np
 from facefleet.engine.codec.profile import to_srgb
 from facefleet.engine.memory import array_bytes
 from facefleet.engine.mesh import colour, masks
+from facefleet.engine.mesh.exposure import find_recovery
 from facefleet.engine.mesh.glasses import Glasses, find_glasses
 from facefleet.engine.mesh.grain import Grain, grain_of
 from facefleet.engine.mesh.redeye import without_red_eyes
@@ -31,8 +32,10 @@ class PreparedFace:
     Attributes:
         face: Where it is in the photo.
         region: Of the photo, the face with its rim.
-        patch: ``(region.height, region.width, 3)`` uint8 BGR, a copy.
-        small: ``(h, w, 3)`` uint8 BGR, the patch at the working size.
+        patch: ``(region.height, region.width, 3)`` uint8 BGR, a copy; of a source in the light of ``small``.
+        small: ``(h, w, 3)`` uint8 BGR, the patch at the working size, with burnt-out skin recovered in darker light.
+        below: The same as it is in the photo.
+        darker: Linear light of ``below`` over that of ``small``; 1 where nothing is burnt out.
         small_with_occlusion: ``(h, w, 4)`` uint8, ``small`` and beside it, 0 to 255, what is not skin and its shadow.
         parts: Of ``small``.
         occlusion: What lies over the face in ``small``.
@@ -48,6 +51,8 @@ class PreparedFace:
     region: Region
     patch: Pixels
     small: Pixels
+    below: Pixels
+    darker: float
     small_with_occlusion: Pixels
     parts: masks.Parts
     occlusion: masks.Occlusion
@@ -79,7 +84,8 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
 
     Args:
         portrait: The face.
-        replaced: Search for the frame of glasses and the tone of the print, which only a face to be replaced needs.
+        replaced: Whether another face comes over it: then its patch stays as in the photo, to be laid over, and the
+            frame of its glasses and the tone of its print are searched for.
     """
     face = portrait.face
     region = region_of(rim(face.landmarks[:, :2]), portrait.pixels.shape)
@@ -90,7 +96,13 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
     without_red_eyes(patch, local)
     size = _working_size(region)
     small = shrunk(patch, size)
-    parts = masks.parts_of(region.local(face.landmarks, size), size)
+    points = region.local(face.landmarks, size)
+    parts = masks.parts_of(points, size)
+    below, darker = small, 1.0
+    recovery = find_recovery(small, parts, points[:, :2])
+    if recovery is not None:
+        small, darker = recovery.recovered(small), recovery.darker
+        patch = patch if replaced else recovery.recovered(patch)
     occlusion = masks.find_occlusion(small, parts)
     shadowed = masks.with_shadow(np.asarray(occlusion.mask * 255, np.uint8), parts)
     # The edge of a mask crosses the nose as a bridge does.
@@ -101,6 +113,8 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
         region=region,
         patch=patch,
         small=small,
+        below=below,
+        darker=darker,
         small_with_occlusion=np.asarray(cv2.merge([small, shadowed]), np.uint8),
         parts=parts,
         occlusion=occlusion,

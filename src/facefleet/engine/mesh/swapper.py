@@ -11,8 +11,11 @@ import numpy as np
 
 from facefleet.engine.mesh import colour, grain, masks
 from facefleet.engine.mesh.align import Alignment, Mouth, align
+from facefleet.engine.mesh.burnt import refuse_burnt_out
+from facefleet.engine.mesh.exposure import exposed
 from facefleet.engine.mesh.prepared import PreparedFace, prepare
 from facefleet.engine.mesh.warp import Lookup, drawn, find_lookup, patch_near
+from facefleet.engine.photo_role import SOURCE, TARGET
 from facefleet.engine.steps.blend import Layer
 from facefleet.engine.steps.practice import practice_portrait
 from facefleet.engine.steps.tone import without_colour
@@ -30,12 +33,16 @@ class MeshSwapper:
     steps = ("align", "warp", "colour")
 
     def prepare_source(self, portrait: Portrait) -> PreparedFace:
-        """See ``Swapper``."""
-        return prepare(portrait, replaced=False)
+        """See ``Swapper``.
+
+        Raises:
+            FaceOverexposed: Too much of its skin is burnt out.
+        """
+        return _usable(prepare(portrait, replaced=False), SOURCE)
 
     def prepare_target(self, portrait: Portrait) -> PreparedFace:
-        """See ``Swapper``."""
-        return prepare(portrait)
+        """See ``Swapper``; errors as above."""
+        return _usable(prepare(portrait), TARGET)
 
     def swap(self, source: PreparedFace, target: PreparedFace, options: FuseOptions, lap: Lap) -> Layer:
         """See ``Swapper``; of the options, ``shape`` counts."""
@@ -58,6 +65,12 @@ class MeshSwapper:
         self.swap(face, face, FuseOptions(), lambda _: None)
 
 
+def _usable(face: PreparedFace, photo: str) -> PreparedFace:
+    """The face, or a refusal."""
+    refuse_burnt_out(face.below, face.parts, face.occlusion.mask, face.face.index, photo)
+    return face
+
+
 def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: PreparedFace, target: PreparedFace) -> Layer:
     """Colours and mask at the working size, applied to the warped face at full size."""
     warped = drawn(source.small_with_occlusion, source, lookup, target.size)
@@ -67,6 +80,8 @@ def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: Prepared
     occluded = np.minimum(warped[..., 3] * np.float32(HAIR_EDGE / 255), 1)
     bare = _bare_brows(occluded, source.occlusion.eyes_covered, target)
     lit = _lit(full, _light(small, occluded, bare, target))
+    if target.darker > 1:
+        lit = exposed(lit, target.darker)
     whole = target.region.width, target.region.height
     own = grain.grain_of(lit, target.region.local(alignment.geometry, whole))
     share = _share(occluded, bare, alignment.mouth, target) * lookup.visible
@@ -74,7 +89,7 @@ def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: Prepared
     if target.tone is not None:
         pixels = target.tone.coloured(pixels)
     pixels = _behind_glasses(pixels, target)
-    return Layer(target.region, pixels, share, target.face, alignment.geometry, target.small, target.tone is not None)
+    return Layer(target.region, pixels, share, target.face, alignment.geometry, target.below, target.tone is not None)
 
 
 def _behind_glasses(pixels: Pixels, target: PreparedFace) -> Pixels:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil
+from types import MappingProxyType
 
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.engine.types import Face, Faces, Skipped
@@ -91,12 +92,22 @@ def not_sought(faces: Faces) -> str:
     return f" Faces under {size} px were not looked for: set the option tiles (--tiles on the command line)."
 
 
-def skipped(faces: Faces, done: Iterable[Face], which: TargetFace) -> tuple[Skipped, ...]:
-    """Of ``"all"``, the faces that were not replaced, and why: one that could be did not look right."""
+def skipped(
+    faces: Faces, done: Iterable[Face], which: TargetFace, refused: Mapping[int, str] = MappingProxyType({})
+) -> tuple[Skipped, ...]:
+    """Of ``"all"``, the faces that were not replaced, and why: one that could be did not look right.
+
+    Args:
+        faces: Of the target.
+        done: Those replaced.
+        which: Was asked for.
+        refused: Index to code of those refused for another reason on the way.
+    """
     if which != "all":
         return ()
     replaced = {face.index for face in done}
-    return tuple(Skipped(face.index, _reason(face, faces)) for face in faces.faces if face.index not in replaced)
+    left = (face for face in faces.faces if face.index not in replaced)
+    return tuple(Skipped(face.index, refused.get(face.index) or _reason(face, faces)) for face in left)
 
 
 def _reason(face: Face, faces: Faces) -> str:

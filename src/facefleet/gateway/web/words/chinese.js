@@ -71,6 +71,7 @@ const errors = {
   face_too_small: "人脸太小。请选择人脸更大的照片。",
   face_pose_unsupported: "头部转得太多。请选择正对镜头的照片。",
   face_out_of_frame: "人脸被照片边缘切断。请选择完整显示的照片。",
+  face_overexposed: "人脸过度曝光，大部分变成了纯白。请选择光线柔和的照片。",
   fusion_quality_low: "这两张照片融合的效果不好，因此没有生成。请换一张光线相近的照片，或换一张脸。",
   not_permitted: "您无权这样做。请联系服务器的管理者。",
   task_not_found: "这个任务已不存在。可能已过期，或属于其他人。",

@@ -71,6 +71,7 @@ const errors = {
   face_too_small: "The face is too small. Choose a photo where it is larger.",
   face_pose_unsupported: "The head is turned too far. Choose a photo that looks at the camera.",
   face_out_of_frame: "The face is cut by the edge of the photo. Choose one that shows all of it.",
+  face_overexposed: "Too much of the face is pure white. Choose a photo with softer light.",
   fusion_quality_low: "These two photos do not give a good picture, so none was made. Try a photo with similar light, or another face.",
   not_permitted: "You may not do this. Ask whoever runs this server.",
   task_not_found: "This task is not here any more. Its time may be over, or it is another person's.",
