@@ -121,7 +121,7 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
         paste_mask=masks.feathered(parts.face, parts.width),
         light_weights=_light_weights(parts),
         grey=grey,
-        tone=find_tone(portrait.pixels, small) if replaced and not grey else None,
+        tone=find_tone(portrait.pixels, below) if replaced and not grey else None,
         grain=grain_of(patch, local),
         glasses=find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])) if searched else None,
     )
