@@ -66,7 +66,9 @@ class MeshSwapper:
 
 
 def _usable(face: PreparedFace, photo: str) -> PreparedFace:
-    """The face, or a refusal."""
+    """The face, or a refusal; in black and white, white skin may be paper, and has no colour to lose."""
+    if face.grey:
+        return face
     refuse_burnt_out(face.below, face.parts, face.occlusion.mask, face.face.index, photo)
     return face
 
