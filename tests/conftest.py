@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -25,6 +26,12 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests first: at the end of a parallel run the short ones fill the gaps."""
     items.sort(key=lambda item: "system" not in item.path.parts)
+
+
+# Whoever starts the tests in the background of a script has Ctrl-C ignored, and every program that they start inherits
+# that; a handler is not inherited.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
