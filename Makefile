@@ -33,7 +33,7 @@ demo: $(VENV)/.all ## start the whole service, fuse two photos over HTTP, save t
 	mkdir -p $(OUT)
 	$(BIN)/facefleet demo --output $(OUT)/demo.jpg --force
 
-test: $(VENV)/.dev ## all tests but the long tiers, at most 12 minutes on 2 cores
+test: $(VENV)/.dev ## all tests but the long tiers, at most 9 minutes on 2 cores
 	$(BIN)/facefleet models pull > /dev/null
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -n 3 --dist worksteal $(ARGS)
