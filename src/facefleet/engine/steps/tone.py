@@ -19,6 +19,8 @@ OFF_CURVE = 3.3  # levels of L*a*b* that grain, age and compression leave off th
 FAR = 7.0  # levels of L*a*b*
 FAR_SHARE = 0.05  # of the photo that may be farther off than that: stains, a stamp
 NEUTRAL = 2.0  # levels of a* and b* under which a curve has no colour
+_LEVELS = np.arange(BINS, dtype=np.float32)
+_PLACES = np.arange(256, dtype=np.float32) * np.float32((BINS - 1) / 255)  # of each brightness on the curve
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,17 +69,16 @@ def _curve(pixels: Pixels) -> Floats | None:
     """``(BINS, 3)`` float32 L*a*b* levels by brightness, or None where the pixels do not keep to one curve."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).ravel()
     lab = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB), np.float32).reshape(-1, 3)
-    place = grey.astype(np.float32) * np.float32((BINS - 1) / 255)
-    whole = np.round(place).astype(np.intp)
-    count = np.bincount(whole, minlength=BINS).astype(np.float32)
-    sums = np.stack([np.bincount(whole, lab[:, n], BINS) for n in range(3)], axis=1).astype(np.float32)
+    nearest = np.round(_PLACES).astype(np.intp)[grey]
+    count = np.bincount(nearest, minlength=BINS).astype(np.float32)
+    sums = np.stack([np.bincount(nearest, lab[:, n], BINS) for n in range(3)], axis=1).astype(np.float32)
     known = count > 0
-    levels = np.arange(BINS, dtype=np.float32)
-    curve = np.stack([np.interp(levels, levels[known], sums[known, n] / count[known]) for n in range(3)], axis=1)
-    wanted = np.stack([np.interp(place, levels, curve[:, n]) for n in (1, 2)], axis=1)
+    curve = np.stack([np.interp(_LEVELS, _LEVELS[known], sums[known, n] / count[known]) for n in range(3)], axis=1)
     steepness = np.linalg.norm(np.gradient(curve[:, 1:], axis=0), axis=1)  # there, a little noise moves the colour far
-    off = np.linalg.norm(lab[:, 1:] - wanted, axis=1) - np.interp(place, levels, steepness)
-    off = np.maximum(off, 0)
+    # Along the curve for each of 256 brightnesses, then for each pixel.
+    wanted = np.stack([np.interp(_PLACES, _LEVELS, curve[:, n]) for n in (1, 2)], axis=1)
+    away = lab[:, 1:] - wanted[grey]
+    off = np.maximum(np.hypot(away[:, 0], away[:, 1]) - np.interp(_PLACES, _LEVELS, steepness)[grey], 0)
     if np.sqrt(np.square(off).mean()) > OFF_CURVE or (off > FAR).mean() > FAR_SHARE:
         return None
     return np.asarray(curve, np.float32)
@@ -85,8 +86,7 @@ def _curve(pixels: Pixels) -> Floats | None:
 
 def _colours(curve: Floats) -> Pixels:
     """The curve as one colour for each of 256 brightnesses."""
-    greys = np.linspace(0, BINS - 1, 256)
-    lab = np.stack([np.interp(greys, np.arange(BINS), curve[:, n]) for n in range(3)], axis=1)
+    lab = np.stack([np.interp(_PLACES, _LEVELS, curve[:, n]) for n in range(3)], axis=1)
     colours = cv2.cvtColor(np.round(lab).astype(np.uint8)[:, None], cv2.COLOR_LAB2BGR).astype(np.float32)
     brightness = cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY)[..., None]
     wanted = np.arange(256, dtype=np.float32)[:, None, None]  # a face keeps its brightness
