@@ -28,7 +28,7 @@ HEAD_BYTES = 128  # enough to tell the type: an AVIF may name twenty brands befo
 
 
 class ImageType(StrEnum):
-    """What we read; the value is the media type."""
+    """The image formats that are read; the value is the media type."""
 
     JPEG = "image/jpeg"
     PNG = "image/png"
