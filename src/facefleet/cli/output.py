@@ -132,7 +132,7 @@ def check_extension(path: Path, media_type: ImageType) -> None:
     if not path.suffix or promised_type(path) is media_type:
         return
     raise OptionInvalid(
-        f"The output will be {media_type} by the type of the target, but {path.name} ends in {path.suffix}; "
+        f"The output will be {media_type}, as the photo that it is made from, but {path.name} ends in {path.suffix}; "
         f"use {media_type.extension}.",
         option="output", value=path.name, extension=media_type.extension,
     )  # fmt: skip

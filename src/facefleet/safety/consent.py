@@ -24,7 +24,7 @@ def attest(value: str | None, *, subject: str, now: datetime) -> Consent:
     """
     if value is None or value.lower() not in _YES:
         raise ConsentRequired(
-            f"{_sent(value)}Send consent=true to attest that the people shown in both photos agree to this fusion.",
+            f"{_sent(value)}Send consent=true to attest that the people shown agree to this use of their photos.",
             field="consent",
         )
     return Consent(subject=subject, at=now)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from facefleet import files
 from facefleet.config import Settings
 from facefleet.errors.input import ConfigInvalid
 from facefleet.tasks.tables.database import file_of
@@ -90,9 +91,9 @@ def secret_beside(records: Path) -> str:
             _make(path)
         return path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
+        reason = files.reason(error) if isinstance(error, OSError) else "it is not ASCII text"
         raise ConfigInvalid(
-            f"The webhook secret {path} cannot be used: {type(error).__name__}; set FACEFLEET_WEBHOOKS__SECRETS.",
-            path=str(path),
+            f"The webhook secret {path} cannot be used: {reason}; set FACEFLEET_WEBHOOKS__SECRETS.", path=str(path)
         ) from None
 
 

@@ -28,14 +28,13 @@ def age(
 ) -> None:
     """Experimental: make a face younger or older. The output carries the marks that say it was generated."""
     from facefleet.media.limits import image_limits
-    from facefleet.media.sniff import sniff
     from facefleet.worker.runtime import build_engine
 
     options = AgeOptions(age=by, target_face=face)
     settings = start.settings()
     limits = image_limits(settings.images)
-    photo = output.read_photo(image, limits)
-    output.check_extension(out, sniff(photo, limits).type.result)
+    photo, media_type = output.typed_photo(image, limits)
+    output.check_extension(out, media_type.result)
     files.check_output(out, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)

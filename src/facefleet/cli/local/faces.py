@@ -28,14 +28,12 @@ def faces(
     """Find the faces of a photo, the largest first: box, head pose and five points, in px of the upright image."""
     from facefleet.engine.faces_json import faces_to_json
     from facefleet.media.limits import image_limits
-    from facefleet.media.sniff import sniff
     from facefleet.worker.runtime import build_engine
 
     settings = start.settings()
-    data = output.read_photo(image, image_limits(settings.images))
-    header = sniff(data, image_limits(settings.images))
+    data, media_type = output.typed_photo(image, image_limits(settings.images))
     if draw is not None:
-        output.check_extension(draw, header.type.result)
+        output.check_extension(draw, media_type.result)
         files.check_output(draw, overwrite=force)
     with output.fetching() as progress:
         engine = build_engine(settings, interpreters=1, progress=progress)
