@@ -9,8 +9,9 @@ import pytest
 from starlette.routing import BaseRoute
 from tests.gateway.conftest import Door
 
+from facefleet.access.permissions import Permission
 from facefleet.gateway.app import create
-from facefleet.gateway.endpoints import ENDPOINTS, Permission, endpoint_of
+from facefleet.gateway.endpoints import ENDPOINTS, endpoint_of
 
 
 def routed(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:

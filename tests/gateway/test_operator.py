@@ -10,7 +10,8 @@ import pytest
 from tests.gateway.conftest import Door, Open
 from tests.servers import wait_until
 
-from facefleet.gateway.endpoints import Permission
+from facefleet.access.permissions import Permission
+from facefleet.access.principal import LOCAL
 from facefleet.gateway.middleware import authentication
 
 HERE = "/v1/operator"
@@ -107,8 +108,8 @@ def test_a_bad_request_is_told_what_is_wrong(
 def test_whoever_is_no_operator_is_refused_everywhere(
     door: Door, photo: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = authentication.LOCAL.permissions - {Permission.OPERATE}
-    monkeypatch.setattr(authentication, "LOCAL", replace(authentication.LOCAL, permissions=others))
+    others = LOCAL.permissions - {Permission.OPERATE}
+    monkeypatch.setattr(authentication, "LOCAL", replace(LOCAL, permissions=others))
     task_id = post(door, photo, "one").json()["task_id"]
     schema = door.client.get("/openapi.json").json()
     asked = 0

@@ -7,24 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from facefleet.gateway.endpoints import Permission, endpoint_of
+from facefleet.access.permissions import Permission
+from facefleet.access.principal import Principal
+from facefleet.gateway.endpoints import endpoint_of
 
 PRINCIPAL = "principal"  # in the state of a request: set by authentication, read here
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Somebody who was authenticated.
-
-    Attributes:
-        tenant: Whose bytes the uploads are.
-        subject: Who it is.
-        permissions: What it may do.
-    """
-
-    tenant: str
-    subject: str
-    permissions: frozenset[Permission]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,31 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import Enum
 
 from starlette.routing import compile_path
 from starlette.types import Scope
 
+from facefleet.access.permissions import Permission
 from facefleet.tasks.kinds import Kind
 
 _ENDPOINT = "endpoint"  # in the state of a request: looked up once for all layers
-
-
-class Permission(StrEnum):
-    """Names what a principal may be allowed to do."""
-
-    TASKS_CREATE = "tasks.create"
-    TASKS_READ = "tasks.read"
-    TASKS_CANCEL = "tasks.cancel"
-    TASKS_ERASE = "tasks.erase"
-    TEMPLATES_CREATE = "templates.create"
-    TEMPLATES_READ = "templates.read"
-    TEMPLATES_DELETE = "templates.delete"
-    WEBHOOKS_REPLAY = "webhooks.replay"
-    USAGE_READ = "usage.read"
-    OPERATE = "operate"
-    METRICS_READ = "metrics.read"
-    DOCUMENTS_READ = "documents.read"  # the page, the documentation, the description of the API
 
 
 class Body(Enum):

@@ -11,14 +11,13 @@ import re
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from facefleet.access.principal import LOCAL, Principal
 from facefleet.errors.input import ConfigInvalid, NotPermitted, RequestError
-from facefleet.gateway.caller import PRINCIPAL, Principal
-from facefleet.gateway.endpoints import Endpoint, Permission, endpoint_of
+from facefleet.gateway.caller import PRINCIPAL
+from facefleet.gateway.endpoints import Endpoint, endpoint_of
 
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
 _LOCAL_NAMES = frozenset({"localhost"})
-
-LOCAL = Principal(tenant="local", subject="local", permissions=frozenset(Permission))
 
 
 class LocalAuthentication:
