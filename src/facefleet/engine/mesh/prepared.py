@@ -13,6 +13,7 @@ from facefleet.engine.mesh import colour, masks
 from facefleet.engine.mesh.exposure import find_recovery
 from facefleet.engine.mesh.glasses import Glasses, find_glasses
 from facefleet.engine.mesh.grain import Grain, grain_of
+from facefleet.engine.mesh.hardlight import HardLight, find_hard_light
 from facefleet.engine.mesh.redeye import without_red_eyes
 from facefleet.engine.steps import topology
 from facefleet.engine.steps.region import Region, region_of
@@ -33,9 +34,11 @@ class PreparedFace:
         face: Where it is in the photo.
         region: Of the photo, the face with its rim.
         patch: ``(region.height, region.width, 3)`` uint8 BGR, a copy; of a source in the light of ``small``.
-        small: ``(h, w, 3)`` uint8 BGR, the patch at the working size, with burnt-out skin recovered in darker light.
+        small: ``(h, w, 3)`` uint8 BGR, the patch at the working size, with burnt-out skin recovered in darker light and
+            hard light taken off.
         below: The same as it is in the photo.
         darker: Linear light of ``below`` over that of ``small``; 1 where nothing is burnt out.
+        hard_light: What falls on the face in ``patch`` and no longer in ``small``; of a face to be replaced.
         small_with_occlusion: ``(h, w, 4)`` uint8, ``small`` and beside it, 0 to 255, what is not skin and its shadow.
         parts: Of ``small``.
         occlusion: What lies over the face in ``small``.
@@ -53,6 +56,7 @@ class PreparedFace:
     small: Pixels
     below: Pixels
     darker: float
+    hard_light: HardLight | None
     small_with_occlusion: Pixels
     parts: masks.Parts
     occlusion: masks.Occlusion
@@ -103,6 +107,10 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
     if recovery is not None:
         small, darker = recovery.recovered(small), recovery.darker
         patch = patch if replaced else recovery.recovered(patch)
+    hard_light = find_hard_light(small, parts, points)
+    if hard_light is not None:
+        small = hard_light.evened(small)
+        patch = patch if replaced else hard_light.evened(patch)
     occlusion = masks.find_occlusion(small, parts)
     shadowed = masks.with_shadow(np.asarray(occlusion.mask * 255, np.uint8), parts)
     # The edge of a mask crosses the nose as a bridge does.
@@ -115,6 +123,7 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
         small=small,
         below=below,
         darker=darker,
+        hard_light=hard_light if replaced else None,
         small_with_occlusion=np.asarray(cv2.merge([small, shadowed]), np.uint8),
         parts=parts,
         occlusion=occlusion,

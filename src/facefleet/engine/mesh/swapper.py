@@ -82,8 +82,7 @@ def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: Prepared
     occluded = np.minimum(warped[..., 3] * np.float32(HAIR_EDGE / 255), 1)
     bare = _bare_brows(occluded, source.occlusion.eyes_covered, target)
     lit = _lit(full, _light(small, occluded, bare, target))
-    if target.darker > 1:
-        lit = exposed(lit, target.darker)
+    lit = _as_photographed(lit, target)
     whole = target.region.width, target.region.height
     own = grain.grain_of(lit, target.region.local(alignment.geometry, whole))
     share = _share(occluded, bare, alignment.mouth, target) * lookup.visible
@@ -92,6 +91,14 @@ def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: Prepared
         pixels = target.tone.coloured(pixels)
     pixels = _behind_glasses(pixels, target)
     return Layer(target.region, pixels, share, target.face, alignment.geometry, target.below, target.tone is not None)
+
+
+def _as_photographed(pixels: Pixels, target: PreparedFace) -> Pixels:
+    """In the target's hard light and exposure, both of which its small image is without."""
+    if target.hard_light is not None:
+        photo = exposed(target.patch, 1 / target.darker) if target.darker > 1 else target.patch
+        pixels = target.hard_light.cast_on(pixels, photo)
+    return exposed(pixels, target.darker) if target.darker > 1 else pixels
 
 
 def _behind_glasses(pixels: Pixels, target: PreparedFace) -> Pixels:
