@@ -43,12 +43,12 @@ from facefleet.launcher.embedded import Service
 from facefleet.launcher.loopback import HOST, free_ports, http_status
 from facefleet.launcher.supervisor import ManagedProcess, Supervisor
 from facefleet.options import FuseOptions
+from facefleet.tasks.audit import Origin
 from facefleet.tasks.lanes import Lane
 from facefleet.tasks.records.repository import TaskRepository
-from facefleet.tasks.routes import STABLE
-from facefleet.tasks.switches import Switches, pause_of
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.transitions import State
+from facefleet.upkeep.operations import Control
 
 Photos = tuple[bytes, bytes]
 Ends: TypeAlias = "multiprocessing.Queue[list[float]]"
@@ -96,7 +96,7 @@ class Running:
         self.port = int(addresses.gateway.rpartition(":")[2])
         self.records_url, self.objects_url = settings.records_url, settings.objects_url
         self._database = Database(self.records_url)
-        self.switches = Switches(self._database, now)
+        self.control = Control(self._database, now)
         self.records = TaskRepository(self._database, now)
         self.client = httpx.Client(base_url=addresses.gateway, trust_env=False, timeout=30.0)
         self._watch = Thread(target=self._service.run)
@@ -133,11 +133,11 @@ class Running:
     def paused(self) -> Iterator[None]:
         """No worker takes anything meanwhile."""
         for lane in Lane:
-            self.switches.on(pause_of(STABLE, lane), "a benchmark")
+            self.control.pause(lane, Origin("benchmark"))
         time.sleep(3.0)
         yield
         for lane in Lane:
-            self.switches.off(pause_of(STABLE, lane))
+            self.control.resume(lane, Origin("benchmark"))
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from facefleet.gateway.server import allow_connections
 from facefleet.launcher.loopback import HOST
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.wakes import Waker
+from facefleet.tasks.audit import Origin
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.records.claims import Claims
 from facefleet.tasks.records.repository import TaskRepository
@@ -73,7 +74,7 @@ class Changer:
         """Queued tasks like this one."""
         made = [replace(task, id=new_id(), idempotency_key=None) for _ in range(count)]
         for one in made:
-            self.records.add(one)
+            self.records.add(one, origin=Origin("benchmark"))
         return [one.id for one in made]
 
     def claim(self, task_ids: Sequence[str]) -> None:

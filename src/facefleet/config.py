@@ -164,6 +164,15 @@ class Retention(_Section):
     orphans: Seconds = Field(3600.0, description="s between searches for objects that no record names; also their age")
 
 
+class Audit(_Section):
+    """The audit log, which says who did what."""
+
+    interval: Seconds = Field(30.0, description="s between seals over the entries written since the last")
+    kept: Seconds = Field(
+        184 * 86400.0, description="s that entries are kept after they were sealed; laws often ask for 6 months"
+    )
+
+
 class Webhooks(_Section):
     """Webhooks, which report tasks to other programs."""
 
@@ -262,6 +271,7 @@ class Settings(BaseSettings):
     tasks: Tasks = Tasks()
     sweeper: Sweeper = Sweeper()
     retention: Retention = Retention()
+    audit: Audit = Audit()
     webhooks: Webhooks = Webhooks()
     images: Images = Images()
     engine: Engine = Engine()

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
-from tests.tasks.fakes import LEASE, AllRecords, FakeClock, WakesHeard, a_task
+from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, FakeClock, WakesHeard, a_task
 
 from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.input import OptionInvalid
@@ -43,7 +43,7 @@ def a_batch(clock: FakeClock, count: int, key: str | None = None, **changes: obj
 
 def added(batches: Batches, clock: FakeClock, count: int = 3, **changes: object) -> tuple[Batch, list[Task]]:
     batch, items = a_batch(clock, count, **changes)  # type: ignore[arg-type]
-    return batches.add(batch, items), items
+    return batches.add(batch, items, ORIGIN), items
 
 
 def states(batches: Batches, batch: Batch) -> list[State]:
@@ -61,18 +61,18 @@ def test_every_field_survives_the_round_trip(batches: Batches, clock: FakeClock)
         id=new_id(), tenant="acme", subject="alice", total=1, options={"strength": 0.5, "names": ["é", None]},
         inputs={"source": "a key"}, created_at=clock(), template=new_id(), idempotency_key="order-17",
         request_digest="d" * 64, inputs_kept=False, canceled_at=clock() + HOUR, erased_at=clock() + 2 * HOUR,
-        counts={State.QUEUED: 1},
+        counts={State.QUEUED: 1}, credential="key-1",
     )  # fmt: skip
     blank = Batch(new_id(), "acme", "alice", 1, {}, {}, clock() - HOUR)
     same = [f.name for f in fields(Batch) if getattr(batch, f.name) == getattr(blank, f.name)]
     assert same == ["tenant", "subject", "total"], "a field this test does not fill is not tested"
-    assert batches.add(batch, [a_task(clock(), batch=batch.id, item=0)]) == batch
+    assert batches.add(batch, [a_task(clock(), batch=batch.id, item=0)], ORIGIN) == batch
     assert batches.get("acme", batch.id) == batch
 
 
 def test_items_come_in_their_order_however_many_pages_they_are(batches: Batches, clock: FakeClock) -> None:
     batch, items = a_batch(clock, 2 * PAGE + 1)
-    batches.add(batch, items[::-1])
+    batches.add(batch, items[::-1], ORIGIN)
     added(batches, clock)
     assert [task.id for task in batches.items(batch)] == [task.id for task in items]
     assert batches.get("acme", batch.id).counts == {State.QUEUED: 2 * PAGE + 1}
@@ -81,7 +81,7 @@ def test_items_come_in_their_order_however_many_pages_they_are(batches: Batches,
 def test_of_a_batch_that_cannot_be_committed_nothing_is(batches: Batches, clock: FakeClock) -> None:
     batch, items = a_batch(clock, 2)
     with pytest.raises(IntegrityError):
-        batches.add(batch, [*items, replace(items[0], item=2)])
+        batches.add(batch, [*items, replace(items[0], item=2)], ORIGIN)
     with pytest.raises(BatchNotFound):
         batches.get("acme", batch.id)
     assert states(batches, batch) == []
@@ -90,12 +90,12 @@ def test_of_a_batch_that_cannot_be_committed_nothing_is(batches: Batches, clock:
 def test_of_twins_one_is_committed_with_its_items_alone(batches: Batches, clock: FakeClock) -> None:
     made = [a_batch(clock, 2, key="k") for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:
-        won = {batch.id for batch in pool.map(lambda one: batches.add(*one), made)}
+        won = {batch.id for batch in pool.map(lambda one: batches.add(one[0], one[1], ORIGIN), made)}
     assert len(won) == 1
     assert [len(states(batches, batch)) for batch, _ in made if batch.id in won] == [2]
     assert [states(batches, batch) for batch, _ in made if batch.id not in won] == [[]] * 5
     other = replace(a_batch(clock, 1)[0], tenant="other", idempotency_key="k")
-    assert batches.add(other, [a_task(clock(), tenant="other", batch=other.id, item=0)]).id == other.id
+    assert batches.add(other, [a_task(clock(), tenant="other", batch=other.id, item=0)], ORIGIN).id == other.id
 
 
 def test_what_is_no_id_is_no_batch(batches: Batches) -> None:
@@ -106,9 +106,10 @@ def test_what_is_no_id_is_no_batch(batches: Batches) -> None:
 
 def test_nobody_else_has_the_batch(batches: Batches, clock: FakeClock) -> None:
     batch, _ = added(batches, clock)
-    for ask in (batches.get, batches.cancel):
-        with pytest.raises(BatchNotFound):
-            ask("other", batch.id)
+    with pytest.raises(BatchNotFound):
+        batches.get("other", batch.id)
+    with pytest.raises(BatchNotFound):
+        batches.cancel("other", batch.id, ORIGIN)
     assert states(batches, batch) == [State.QUEUED] * 3
     assert batches.page("other", None, 10).rows == []
 
@@ -132,20 +133,20 @@ def test_a_cancel_ends_what_has_not_ended_and_tells_of_each(
     batch, items = added(batches, clock)
     run, other = run_of(records, items[0]), run_of(records, items[1])
     assert records.succeed(run, "key", "image/png", {})
-    canceled = batches.cancel("acme", batch.id)
+    canceled = batches.cancel("acme", batch.id, ORIGIN)
     assert (canceled.canceled_at, canceled.counts) == (clock(), {State.SUCCEEDED: 1, State.CANCELED: 2})
     assert not records.succeed(other, "key", "image/png", {}), "its run has lost its claim"
     assert {(wake.task_id, wake.version) for wake in told} == {
         (task.id, records.get("acme", task.id).version) for task in items[1:]
     }
     clock.advance(60)
-    assert (batches.cancel("acme", batch.id), len(told)) == (canceled, 2)
+    assert (batches.cancel("acme", batch.id, ORIGIN), len(told)) == (canceled, 2)
 
 
 def test_a_cancel_that_comes_too_late_cancels_nothing(batches: Batches, records: AllRecords, clock: FakeClock) -> None:
     batch, items = added(batches, clock, 1)
     records.succeed(run_of(records, items[0]), "key", "image/png", {})
-    assert batches.cancel("acme", batch.id).canceled_at is None
+    assert batches.cancel("acme", batch.id, ORIGIN).canceled_at is None
 
 
 def test_an_erasure_leaves_receipts_and_takes_what_was_to_be_told(
@@ -157,7 +158,7 @@ def test_an_erasure_leaves_receipts_and_takes_what_was_to_be_told(
     run = run_of(records, items[0])
     deliveries.announce()
     for _ in range(2):
-        batches.erase(batch)
+        batches.erase(batch, ORIGIN)
         clock.advance(60)
     erased = batches.get("acme", batch.id)
     assert (erased.options, erased.erased_at) == ({}, clock() - timedelta(seconds=120))
@@ -172,12 +173,12 @@ def test_an_erasure_leaves_receipts_and_takes_what_was_to_be_told(
 
 def test_an_item_under_legal_hold_keeps_the_whole_batch(batches: Batches, database: Database, clock: FakeClock) -> None:
     batch, items = added(batches, clock)
-    OperatorRecords(database, clock).hold(items[2].id, on=True)
+    OperatorRecords(database, clock).hold(items[2].id, ORIGIN, on=True)
     with pytest.raises(TaskHeld) as caught:
-        batches.erase(batch)
+        batches.erase(batch, ORIGIN)
     assert caught.value.detail["task_id"] == items[2].id
     assert states(batches, batch) == [State.QUEUED] * 3
-    batches.cancel("acme", batch.id)
+    batches.cancel("acme", batch.id, ORIGIN)
     clock.advance(7200)
     assert batches.with_old_inputs(HOUR) == []
 
@@ -203,7 +204,7 @@ def test_a_row_goes_when_its_uploads_and_the_last_record_of_an_item_have_gone(
     batches: Batches, database: Database, clock: FakeClock
 ) -> None:
     batch, _ = added(batches, clock, 2)
-    batches.cancel("acme", batch.id)
+    batches.cancel("acme", batch.id, ORIGIN)
     clock.advance(7200)
     assert batches.delete_rows(HOUR) == 0
     batches.all_deleted(batch)

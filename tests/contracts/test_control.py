@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
 
 import pytest
-from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
+from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, FakeClock, a_task, an_entry
 
 from facefleet.errors.conflict import RequeueRefused, TaskEnded, TaskHeld
 from facefleet.errors.input import FaceNotFound, OptionInvalid
@@ -60,11 +60,13 @@ def test_the_newest_of_all_tenants_come_first(control: Control, records: AllReco
 
 @pytest.mark.parametrize("odd", ["nobody", "", "a\0b", "é" * 40, "\udcff", "x" * 5000])
 def test_what_is_no_id_is_not_found(control: Control, odd: str) -> None:
-    for call in (
-        control.tasks.get, control.tasks.requeue, control.cancel, lambda task_id: control.tasks.hold(task_id, on=True)
-    ):  # fmt: skip
+    calls: tuple[Callable[[], Task], ...] = (
+        lambda: control.tasks.get(odd), lambda: control.tasks.requeue(odd, ORIGIN),
+        lambda: control.cancel(odd, ORIGIN), lambda: control.tasks.hold(odd, ORIGIN, on=True),
+    )  # fmt: skip
+    for call in calls:
         with pytest.raises(TaskNotFound):
-            call(odd)
+            call()
 
 
 def test_a_failed_task_begins_anew_with_all_its_budgets(
@@ -72,7 +74,7 @@ def test_a_failed_task_begins_anew_with_all_its_budgets(
 ) -> None:
     task = failed(records, clock)
     clock.advance(3600)
-    fresh = control.tasks.requeue(task.id)
+    fresh = control.tasks.requeue(task.id, ORIGIN)
     assert (fresh.state, fresh.failures, fresh.lost, fresh.failure) == (State.QUEUED, 0, 0, None)
     assert (fresh.run_at, fresh.deadline_at - clock()) == (clock(), timedelta(minutes=15))
     assert [t.id for t in records.unsent()] == [task.id], "the sweeper sends it"
@@ -88,22 +90,22 @@ def test_what_cannot_begin_anew_is_refused_with_the_reason(
     retention_records = RetentionRecords(database, clock)
     bare, erased = failed(records, clock), failed(records, clock)
     retention_records.inputs_deleted(bare)
-    retention_records.erase(records.get(erased.tenant, erased.id))
+    retention_records.erase(records.get(erased.tenant, erased.id), ORIGIN)
     reasons = {
         added(records, clock).id: "it is queued", running(records, clock).id: "it is running",
         bare.id: "uploads have been deleted", erased.id: "erased",
     }  # fmt: skip
     for task_id, reason in reasons.items():
         with pytest.raises(RequeueRefused, match=reason):
-            control.tasks.requeue(task_id)
+            control.tasks.requeue(task_id, ORIGIN)
 
 
 def test_any_tenants_task_can_be_ended_once(control: Control, records: AllRecords, clock: FakeClock) -> None:
     run = running(records, clock, tenant="initech")
-    assert control.cancel(run.id).state is State.CANCELED
+    assert control.cancel(run.id, ORIGIN).state is State.CANCELED
     assert not records.succeed(run, "key", "image/png", {})
     with pytest.raises(TaskEnded):
-        control.cancel(failed(records, clock).id)
+        control.cancel(failed(records, clock).id, ORIGIN)
 
 
 def test_a_hold_stops_erasure_until_it_ends(
@@ -111,12 +113,12 @@ def test_a_hold_stops_erasure_until_it_ends(
 ) -> None:
     task, retention_records = failed(records, clock), RetentionRecords(database, clock)
     before = records.get(task.tenant, task.id).version
-    assert control.tasks.hold(task.id, on=True).hold
-    assert control.tasks.hold(task.id, on=True).version == before + 1, "twice is once"
+    assert control.tasks.hold(task.id, ORIGIN, on=True).hold
+    assert control.tasks.hold(task.id, ORIGIN, on=True).version == before + 1, "twice is once"
     with pytest.raises(TaskHeld):
-        retention_records.erase(records.get(task.tenant, task.id))
-    assert not control.tasks.hold(task.id, on=False).hold
-    retention_records.erase(records.get(task.tenant, task.id))
+        retention_records.erase(records.get(task.tenant, task.id), ORIGIN)
+    assert not control.tasks.hold(task.id, ORIGIN, on=False).hold
+    retention_records.erase(records.get(task.tenant, task.id), ORIGIN)
 
 
 # ── lanes and the door ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,14 +141,14 @@ def test_a_task_that_is_not_due_has_not_waited(control: Control, records: AllRec
 
 
 def test_a_pause_is_told_with_its_reason_until_it_ends(control: Control, clock: FakeClock) -> None:
-    control.pause("bulk", reason="a storage bill")
+    control.pause("bulk", ORIGIN, reason="a storage bill")
     clock.advance(60)
-    control.pause("bulk", reason="the same, explained")
+    control.pause("bulk", ORIGIN, reason="the same, explained")
     paused = [status for status in control.lanes() if status.paused_since]
     assert [(status.lane, status.reason) for status in paused] == [("bulk", "the same, explained")]
     assert paused[0].paused_since == clock() - timedelta(seconds=60)
-    control.resume("bulk")
-    control.resume("bulk")
+    control.resume("bulk", ORIGIN)
+    control.resume("bulk", ORIGIN)
     assert [status.paused_since for status in control.lanes()] == [None] * 3
 
 
@@ -154,22 +156,22 @@ def test_a_pause_is_told_with_its_reason_until_it_ends(control: Control, clock: 
 def test_there_are_no_other_lanes(control: Control, place: dict[str, str]) -> None:
     for call in (control.pause, control.resume):
         with pytest.raises(OptionInvalid):
-            call(**place)
+            call(origin=ORIGIN, **place)
 
 
 def test_maintenance_is_on_until_it_is_off(control: Control, clock: FakeClock) -> None:
     assert control.maintenance() is None
-    control.begin_maintenance("x" * 10_000)
+    control.begin_maintenance(ORIGIN, "x" * 10_000)
     closed = control.maintenance()
     assert closed is not None
     assert closed.since == clock()
     assert 0 < len(closed.reason) < 10_000, "what does not fit is cut"
-    control.end_maintenance()
+    control.end_maintenance(ORIGIN)
     assert control.maintenance() is None
 
 
 def test_a_reason_may_hold_anything(control: Control) -> None:
-    control.begin_maintenance("new \0 disks \udcff 磁盘\n")
+    control.begin_maintenance(ORIGIN, "new \0 disks \udcff 磁盘\n")
     closed = control.maintenance()
     assert closed is not None
     assert closed.reason == "new ? disks ? 磁盘\n"
@@ -178,7 +180,7 @@ def test_a_reason_may_hold_anything(control: Control) -> None:
 def test_in_an_outage_what_was_known_holds(database: Database, clock: FakeClock) -> None:
     now, away = [0.0], [RecordsUnavailable("The database did not answer; try again.")]
     switches = Switches(database, clock)
-    switches.on(MAINTENANCE)
+    switches.on(MAINTENANCE, an_entry())
 
     def read() -> Mapping[str, Switch]:
         if now[-1] == 1.0:
@@ -187,7 +189,7 @@ def test_in_an_outage_what_was_known_holds(database: Database, clock: FakeClock)
 
     cached = CachedSwitches(read, lambda: now[-1])
     assert cached.get(MAINTENANCE) is not None
-    switches.off(MAINTENANCE)
+    switches.off(MAINTENANCE, an_entry())
     now.append(1.0)
     assert cached.get(MAINTENANCE) is not None, "nobody can say otherwise"
     now.append(2.0)
@@ -219,7 +221,7 @@ def test_two_that_switch_on_at_once_make_one_switch(database: Database, clock: F
     switches = Switches(database, clock)
     for name in (f"pause:stable.{number}" for number in range(10)):
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(switches.on, [name] * 4, ["a", "b", "c", "d"]))
+            list(pool.map(switches.on, [name] * 4, [an_entry() for _ in range(4)], ["a", "b", "c", "d"]))
         assert switches.all()[name].reason in ("a", "b", "c", "d")
     assert len(switches.all()) == 10
 
@@ -233,7 +235,7 @@ def test_what_is_asked_all_the_time_is_read_once_a_second(database: Database, cl
 
     cached = CachedSwitches(read, lambda: now[-1])  # type: ignore[arg-type]
     assert cached.paused() == frozenset()
-    switches.on(pause_of("stable", "bulk"))
+    switches.on(pause_of("stable", "bulk"), an_entry())
     assert cached.paused() == frozenset(), "not yet"
     for second in (0.9, 1.0, 1.5):
         now.append(second)

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, insert
-from tests.tasks.fakes import LEASE, START, AllRecords, FakeClock, a_task
+from tests.tasks.fakes import LEASE, ORIGIN, START, AllRecords, FakeClock, a_task
 
 from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.input import FaceNotFound
 from facefleet.errors.lookup import DeliveryNotFound
+from facefleet.tasks.audit import Action
 from facefleet.tasks.deliveries import LOG_LENGTH, Attempt, Deliveries, Delivery, DeliveryState, Pending
+from facefleet.tasks.records.audit_log import AuditFilter, AuditLog
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.operator_records import OperatorRecords
 from facefleet.tasks.records.retention_records import RetentionRecords
@@ -98,9 +100,9 @@ def test_a_hold_tells_nothing_and_a_second_end_is_told_again(
 ) -> None:
     task, operations = ended(records), OperatorRecords(database, clock)
     deliveries.announce()
-    operations.hold(task.id, on=True)
+    operations.hold(task.id, ORIGIN, on=True)
     assert deliveries.announce() == 0
-    operations.requeue(task.id)
+    operations.requeue(task.id, ORIGIN)
     records.cancel(task.tenant, task.id)
     assert deliveries.announce() == 1, "though nobody looked while it was queued"
     assert len({d.version for d in deliveries.of_task(task)}) == 2
@@ -218,13 +220,17 @@ def test_outcomes_are_kept_and_shown_oldest_first(
     assert kept.log[0].error == "error 2"
 
 
-def test_a_delivery_that_has_ended_is_replayed(records: AllRecords, deliveries: Deliveries, clock: FakeClock) -> None:
+def test_a_delivery_that_has_ended_is_replayed(
+    records: AllRecords, deliveries: Deliveries, clock: FakeClock, database: Database
+) -> None:
     task = ended(records)
     deliveries.announce()
     claimed = one(deliveries.claim(deliveries.due(1, []), SENDING))
     deliveries.record(claimed, attempt(clock), FAILED, None)
     assert one(deliveries.of_task(task)).ended_at == clock()
-    again = deliveries.replay(task, claimed.id)
+    again = deliveries.replay(task, claimed.id, ORIGIN)
+    replays = AuditLog(database, clock).entries(AuditFilter(action=Action.WEBHOOK_REPLAY))
+    assert [entry.object for entry in replays] == [task.id]
     assert (again.state, again.next_at, again.ended_at) == (DeliveryState.PENDING, clock(), None)
     assert one(deliveries.due(10, [])).id == claimed.id
     assert one(deliveries.due(10, [])).log == (attempt(clock),)
@@ -237,7 +243,7 @@ def test_only_a_delivery_of_the_task_is_replayed(records: AllRecords, deliveries
     of_another = one(deliveries.of_task(other)).id
     for wanted in (delivery_id, of_another):
         with pytest.raises(DeliveryNotFound):
-            deliveries.replay(task, wanted)
+            deliveries.replay(task, wanted, ORIGIN)
 
 
 def test_what_is_pending_is_counted(records: AllRecords, deliveries: Deliveries, clock: FakeClock) -> None:
@@ -261,7 +267,7 @@ def test_erasure_forgets_address_and_deliveries(
     claimed = one(deliveries.claim(deliveries.due(1, []), SENDING))
     retention_records = RetentionRecords(database, clock)
     for erased in (task, running):
-        retention_records.erase(erased)
+        retention_records.erase(erased, ORIGIN)
         assert records.get(erased.tenant, erased.id).webhook is None
     assert deliveries.task_of(claimed) is None
     assert not deliveries.record(claimed, attempt(clock), DeliveryState.PENDING, clock())
@@ -273,9 +279,9 @@ def test_a_held_task_keeps_its_deliveries(
 ) -> None:
     task = ended(records)
     deliveries.announce()
-    OperatorRecords(database, clock).hold(task.id, on=True)
+    OperatorRecords(database, clock).hold(task.id, ORIGIN, on=True)
     with pytest.raises(TaskHeld):
-        RetentionRecords(database, clock).erase(task)
+        RetentionRecords(database, clock).erase(task, ORIGIN)
     assert len(deliveries.of_task(task)) == 1
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from tests.tasks.fakes import LEASE, AllRecords, FakeClock, WakesHeard, a_task
+from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, FakeClock, WakesHeard, a_task
 
 from facefleet.errors.conflict import TaskEnded, TaskHeld
 from facefleet.errors.input import FaceNotFound
@@ -100,8 +100,8 @@ def test_an_erasure_is_told_once(database: Database, records: AllRecords, clock:
     task = a_task(clock())
     records.add(task)
     retention_records = RetentionRecords(database, clock, heard)
-    retention_records.erase(task)
-    retention_records.erase(task)
+    retention_records.erase(task, ORIGIN)
+    retention_records.erase(task, ORIGIN)
     assert heard == [Wake(task.id, 2)]
 
 
@@ -111,10 +111,10 @@ def test_what_operators_do_is_told(
     task, operations = a_task(clock()), OperatorRecords(database, clock, heard)
     records.add(task)
     records.cancel(task.tenant, task.id)
-    operations.requeue(task.id)
-    operations.hold(task.id, on=True)
+    operations.requeue(task.id, ORIGIN)
+    operations.hold(task.id, ORIGIN, on=True)
     with pytest.raises(TaskHeld):
-        RetentionRecords(database, clock, heard).erase(task)
+        RetentionRecords(database, clock, heard).erase(task, ORIGIN)
     assert heard == [Wake(task.id, 2), Wake(task.id, 3), Wake(task.id, 4)]
 
 

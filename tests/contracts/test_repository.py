@@ -71,6 +71,7 @@ def test_every_field_survives_the_round_trip(records: AllRecords, clock: FakeClo
         inputs_kept=False, result_kept=False, hold=True, erased_at=at[7],
         batch="b1", item=7, template="t1", output={"faces": [{"index": 0}]},
         bytes_in=3_000_000_000, bytes_out=5_000_000_000, seconds=1.5,
+            credential="key-1",
     )  # fmt: skip
     blank = a_task(clock())
     same = [f.name for f in fields(Task) if getattr(task, f.name) == getattr(blank, f.name)]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
+from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, FakeClock, a_task
 
 from facefleet.errors.input import FaceNotFound, OptionInvalid
 from facefleet.errors.lookup import TemplateNotFound
@@ -116,7 +116,7 @@ def test_it_stands_as_its_task_does_until_it_is_ready(
     )  # fmt: skip
     templates.settle()
     assert now_of(templates, template) == failed
-    OperatorRecords(database, clock).requeue(template.task)
+    OperatorRecords(database, clock).requeue(template.task, ORIGIN)
     assert (now_of(templates, template).state, now_of(templates, template).failure) == (TemplateState.PREPARING, None)
     assert prepared(records, clock, template)
     assert (now_of(templates, template).state, now_of(templates, template).failure) == (TemplateState.READY, None)
@@ -148,7 +148,7 @@ def test_a_deleted_template_is_gone_for_all_but_the_deleter(
     template = added(records, clock)
     run = run_of(records, template)
     for _ in range(2):
-        receipt = templates.delete("acme", template.id)
+        receipt = templates.delete("acme", template.id, ORIGIN)
         assert (receipt.deleted_at, receipt.name, receipt.faces) == (clock(), "", None)
     for ask, gone in ((templates.get, template.id), (templates.of_task, template.task)):
         with pytest.raises(TemplateNotFound):
@@ -160,16 +160,19 @@ def test_a_deleted_template_is_gone_for_all_but_the_deleter(
 
 def test_what_is_no_id_is_no_template(templates: Templates) -> None:
     for template_id in ("", "none", "\0", "\ud800", "é" * 36):
-        for ask in (templates.get, templates.of_task, templates.delete):
+        for ask in (templates.get, templates.of_task):
             with pytest.raises(TemplateNotFound):
                 ask("acme", template_id)
+        with pytest.raises(TemplateNotFound):
+            templates.delete("acme", template_id, ORIGIN)
 
 
 def test_nobody_else_has_the_template(records: AllRecords, templates: Templates, clock: FakeClock) -> None:
     template = added(records, clock)
-    for ask in (templates.get, templates.delete):
-        with pytest.raises(TemplateNotFound):
-            ask("other", template.id)
+    with pytest.raises(TemplateNotFound):
+        templates.get("other", template.id)
+    with pytest.raises(TemplateNotFound):
+        templates.delete("other", template.id, ORIGIN)
     assert templates.page("other", None, 10).rows == []
     assert now_of(templates, template).deleted_at is None
 
@@ -194,7 +197,7 @@ def test_the_photo_goes_at_once_when_it_is_deleted_and_in_its_time_when_it_faile
 ) -> None:
     ready, deleted, failed, waiting = (added(records, clock) for _ in range(4))
     prepared(records, clock, ready)
-    templates.delete("acme", deleted.id)
+    templates.delete("acme", deleted.id, ORIGIN)
     records.cancel("acme", failed.task)
     templates.settle()
     assert [one.id for one in templates.discarded(HOUR)] == [deleted.id]
@@ -214,12 +217,12 @@ def test_the_receipt_of_a_deletion_goes_in_its_time_and_no_other_row_does(
     deleted, failed, photo_left = (added(records, clock) for _ in range(3))
     records.cancel("acme", failed.task)
     for one in (deleted, photo_left):
-        templates.delete("acme", one.id)
+        templates.delete("acme", one.id, ORIGIN)
     templates.object_deleted(deleted)
     assert templates.delete_rows(HOUR) == 0
     clock.advance(7200)
     assert templates.delete_rows(HOUR) == 1
     with pytest.raises(TemplateNotFound):
-        templates.delete("acme", deleted.id)
-    assert templates.delete("acme", photo_left.id).object == photo_left.object
+        templates.delete("acme", deleted.id, ORIGIN)
+    assert templates.delete("acme", photo_left.id, ORIGIN).object == photo_left.object
     assert now_of(templates, failed).state is TemplateState.FAILED

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
+from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, FakeClock, a_task
 
 from facefleet.errors.conflict import Conflict
 from facefleet.errors.outage import StoreUnavailable
@@ -44,9 +44,9 @@ MADE: dict[Change, Callable[[Everybody, Task], object]] = {
     Change.FAIL_LOST: lambda all_, task: all_.records.fail_lost(task, ERROR),
     Change.FAIL_OVERDUE: lambda all_, task: all_.records.fail_overdue(task, ERROR),
     Change.CANCEL: lambda all_, task: all_.records.cancel(task.tenant, task.id),
-    Change.ERASE: lambda all_, task: all_.retention.erase(task),
-    Change.REQUEUE: lambda all_, task: all_.operators.requeue(task.id),
-    Change.HOLD: lambda all_, task: all_.operators.hold(task.id, on=True),
+    Change.ERASE: lambda all_, task: all_.retention.erase(task, ORIGIN),
+    Change.REQUEUE: lambda all_, task: all_.operators.requeue(task.id, ORIGIN),
+    Change.HOLD: lambda all_, task: all_.operators.hold(task.id, ORIGIN, on=True),
 }
 
 

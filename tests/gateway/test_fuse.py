@@ -17,6 +17,7 @@ from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain, StoreU
 from facefleet.gateway.parts import Parts
 from facefleet.observability import logs
 from facefleet.storage.store import Content, ObjectStore
+from facefleet.tasks.audit import Origin
 from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
@@ -188,9 +189,9 @@ def test_where_nobody_knows_of_a_commit_the_uploads_stay_and_the_key_tells(
     """The answer to a commit is lost; whoever repeats the request finds its task, or makes it, and its photos."""
     add = TaskRepository.add
 
-    def lost(records: TaskRepository, task: Task) -> Task:
+    def lost(records: TaskRepository, task: Task, *, origin: Origin) -> Task:
         if committed:
-            add(records, task)
+            add(records, task, origin=origin)
         raise RecordsUncertain("The database went away while it wrote.")
 
     files = {"source": photo, "target": photo}

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.gateway.conftest import Door, Open
 from tests.servers import PostgresServer, ValkeyServer, wait_until
+from tests.tasks.fakes import an_entry
 
 from facefleet.clock import now
 from facefleet.observability.bounded_read import READ_TIMEOUT_SECONDS
@@ -81,8 +82,8 @@ def test_waiting_running_and_the_age_of_the_oldest_are_the_records(door: Door, p
 def test_what_operators_switched_on_shows_at_the_next_scrape(door: Door) -> None:
     switches = Switches(door.parts.database, now)
     assert value(door, "facefusion_maintenance") == 0
-    switches.on(MAINTENANCE)
-    switches.on(pause_of(STABLE, Lane.BULK))
+    switches.on(MAINTENANCE, an_entry())
+    switches.on(pause_of(STABLE, Lane.BULK), an_entry())
     assert value(door, "facefusion_maintenance") == 1
     assert value(door, 'facefusion_lane_paused{lane="bulk",track="stable"}') == 1
     assert value(door, 'facefusion_lane_paused{lane="standard",track="stable"}') == 0

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from tests.gateway.conftest import LEASE, Door, Open, Work
 from tests.gateway.test_erasure import retention
-from tests.tasks.fakes import FakeClock
+from tests.tasks.fakes import ORIGIN, FakeClock
 
 from facefleet.clock import now
 from facefleet.engine.fusion import Engine
@@ -190,6 +190,6 @@ def test_nothing_is_stuck_when_the_records_of_a_template_disagree(door: Door, ph
     claimed = door.records.claim(template["task_id"], LEASE, {})
     assert claimed is not None
     assert templates.get("local", template["template_id"]).state is TemplateState.PREPARING
-    door.parts.records.cancel("local", template["task_id"])
+    door.parts.records.cancel("local", template["task_id"], ORIGIN)
     templates.settle()
     assert templates.get("local", template["template_id"]).state is TemplateState.FAILED

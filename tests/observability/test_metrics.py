@@ -21,7 +21,9 @@ def metrics() -> Metrics:
 
 
 def watching() -> RecordsSample:
-    return RecordsSample([LaneSample("stable", "bulk", 7, 2, 12.5, paused=True)], maintenance=False)
+    return RecordsSample(
+        [LaneSample("stable", "bulk", 7, 2, 12.5, paused=True)], maintenance=False, unsealed_seconds=0.5
+    )
 
 
 def pending() -> WebhookSample:
@@ -56,6 +58,9 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
         "facefusion_outages": "counter",
         "facefusion_sweeper_actions": "counter",
         "facefusion_deleted": "counter",
+        "facefusion_audit_entries": "counter",
+        "facefusion_audit_seals": "counter",
+        "facefusion_audit_unsealed_seconds": "gauge",
         "facefusion_watchers": "gauge",
         "facefusion_wakes": "counter",
         "facefusion_queue_depth": "gauge",

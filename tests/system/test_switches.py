@@ -7,6 +7,7 @@ import time
 import pytest
 from tests.servers import wait_until
 from tests.system.conftest import Running
+from tests.tasks.fakes import an_entry
 
 from facefleet.clock import now
 from facefleet.tasks.lanes import Lane
@@ -23,7 +24,7 @@ def test_the_tasks_of_a_paused_lane_wait_in_the_broker_and_run_on_resume(
 ) -> None:
     switches = Switches(service.database, now)
     for lane in lanes:
-        switches.on(pause_of(STABLE, lane), "a test")
+        switches.on(pause_of(STABLE, lane), an_entry(), "a test")
     time.sleep(3.0)  # until every worker knows, and has looked for the last time: the bound the guide promises
     accepted = [service.client.fuse(*small, consent=True) for _ in range(2)]
     ids = [one.id for one in accepted]
@@ -34,6 +35,6 @@ def test_the_tasks_of_a_paused_lane_wait_in_the_broker_and_run_on_resume(
     assert "facefusion_sweeper_actions_total{" not in metrics
     assert service.http.get(f"{service.addresses.worker}/healthz").status_code == 200
     for lane in lanes:
-        switches.off(pause_of(STABLE, lane))
+        switches.off(pause_of(STABLE, lane), an_entry())
     wait_until(lambda: any(service.task(i).state is not State.QUEUED for i in ids), "the lane is served again", 12.0)
     assert [(task.state, task.fence) for task in map(service.finish, accepted)] == [(State.SUCCEEDED, 1)] * 2

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy.sql.dml import Insert
+
+from facefleet.tasks.audit import Action, Entry, Origin
 from facefleet.tasks.events import Wake
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
@@ -14,7 +17,7 @@ from facefleet.tasks.records.losses import Losses
 from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.routes import Route, shard_of
 from facefleet.tasks.task import Consent, Task
-from facefleet.tasks.transitions import Change
+from facefleet.tasks.transitions import Actor, Change
 
 START = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -34,8 +37,25 @@ class FakeClock:
         self.now += timedelta(seconds=seconds)
 
 
+ORIGIN = Origin("alice", "acme", "key-1", "203.0.113.7", "0af7651916cd43dd8448eb211c80319c")
+"""Who asks in a test that is not about who asks."""
+
+
+def an_entry(action: Action = Action.MAINTENANCE_BEGIN, object: str | None = None) -> Entry:  # noqa: A002
+    """An entry of the audit log for a test that is not about it."""
+    return ORIGIN.entry(action, START, object)
+
+
 class AllRecords(TaskRepository, Claims, Losses):
     """The records as gateway, worker and sweeper see them, for a test that plays all three."""
+
+    def add(self, task: Task, *beside: Insert, origin: Origin = ORIGIN) -> Task:
+        """As of the repository; most tests do not mind who asks."""
+        return super().add(task, *beside, origin=origin)
+
+    def cancel(self, tenant: str, task_id: str, origin: Origin = ORIGIN, *, by: Actor = Actor.GATEWAY) -> Task:
+        """As of the repository."""
+        return super().cancel(tenant, task_id, origin, by=by)
 
 
 class WakesHeard(list[Wake]):

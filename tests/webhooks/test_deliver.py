@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 from tests.schemas import bring_to_schema
 from tests.servers import wait_until
-from tests.tasks.fakes import AllRecords, FakeClock, a_task
+from tests.tasks.fakes import ORIGIN, AllRecords, FakeClock, a_task
 from tests.webhooks.receivers import Received, Receiver, Reply
 from tests.webhooks.test_sign import SECRET
 
@@ -154,7 +154,7 @@ def test_after_a_day_it_is_given_up_and_can_be_replayed(office: Post) -> None:
         office.look()
         assert len(receiver.received) == 11
         for state in (DeliveryState.FAILED, DeliveryState.DELIVERED):  # a replay is one attempt by then
-            office.deliveries.replay(task, given_up.id)
+            office.deliveries.replay(task, given_up.id, ORIGIN)
             office.look()
             assert office.of(task).state is state
     assert office.counted("facefusion_webhook_deliveries_total", event="canceled", outcome="failed") == 2
@@ -189,7 +189,7 @@ def test_what_an_erased_task_was_is_told_to_nobody(office: Post) -> None:
     with Receiver() as receiver:
         task = office.ended(receiver.url())
         office.deliveries.announce()
-        RetentionRecords(office.database, office.clock).erase(task)
+        RetentionRecords(office.database, office.clock).erase(task, ORIGIN)
         office.look()
     assert receiver.received == []
 
@@ -199,7 +199,7 @@ def test_erased_between_claim_and_sending_it_is_told_to_nobody_either(office: Po
         task = office.ended(receiver.url())
         office.deliveries.announce()
         (claimed,) = office.deliveries.claim(office.deliveries.due(1, []), LEASE)
-        RetentionRecords(office.database, office.clock).erase(task)
+        RetentionRecords(office.database, office.clock).erase(task, ORIGIN)
         asyncio.run(office.deliverer()._attempt(claimed))
     assert receiver.received == []
 

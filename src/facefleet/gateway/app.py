@@ -27,6 +27,7 @@ from facefleet.gateway.intake.webhooks import WebhookIntake
 from facefleet.gateway.middleware.access_log import AccessLog
 from facefleet.gateway.middleware.authentication import LocalAuthentication, require_loopback
 from facefleet.gateway.middleware.body_limit import Allowance, BodyLimit
+from facefleet.gateway.middleware.refusals import RecordRefusals
 from facefleet.gateway.middleware.request_metrics import RequestMetrics
 from facefleet.gateway.middleware.tracing import RequestTracing
 from facefleet.gateway.parts import Parts
@@ -54,15 +55,18 @@ from facefleet.queue.wakes import subscribe
 from facefleet.tasks.backlog import Backlog
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.deliveries import Deliveries
+from facefleet.tasks.records.audit_log import AuditLog
 from facefleet.tasks.records.listing import Listing
 from facefleet.tasks.records.losses import Losses
 from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.records.usage import Usage
+from facefleet.tasks.seals import Seals
 from facefleet.tasks.switches import CachedSwitches, Switches
 from facefleet.tasks.tables import schema
 from facefleet.tasks.templates import Templates
 from facefleet.upkeep.operations import Control
 from facefleet.upkeep.retention import Retention, Terms
+from facefleet.upkeep.sealer import Sealer
 from facefleet.upkeep.sweeper import Sweeper
 
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
@@ -107,18 +111,21 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     templates = Templates(parts.database, now)
     batches = Batches(parts.database, now, parts.waker.on_commit)
     deliveries = Deliveries(parts.database, now)
+    audit_log = AuditLog(parts.database, now)
     control = Control(parts.database, now, parts.waker.on_commit)
 
     # What works beside the requests.
     retention = _retention(settings, parts, templates, batches)
+    seals = Seals(parts.database, now)
+    sealer = Sealer(seals, parts.metrics, now, timedelta(seconds=settings.audit.kept))
     resolver = resolver_of(settings.webhooks)
     deliverer = deliverer_of(settings, deliveries, resolver, parts.metrics, now)
     grace = timedelta(seconds=settings.sweeper.grace)
     losses = Losses(parts.database, now, parts.waker.on_commit)
     sweeper = Sweeper(parts.records, losses, parts.broker, parts.submitter, parts.metrics, now, grace)
     changes = _changes(settings, parts)
-    background = Background(settings, sweeper, retention, deliverer, resolver, changes)
-    gauges.watch(parts.metrics, parts.broker, control, deliveries, now)
+    background = Background(settings, sweeper, retention, sealer, deliverer, resolver, changes)
+    gauges.watch(parts.metrics, parts.broker, control, deliveries, seals, now)
 
     # How work comes in.
     admission = Admission(
@@ -134,17 +141,17 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
 
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
-        lifespan=background.lifespan(), middleware=_middleware(settings, limits, parts),
+        lifespan=background.lifespan(), middleware=_middleware(settings, limits, parts, audit_log),
         docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=_UNUSED,
     )  # fmt: skip
     problems.install(app)
     openapi.describe(app)
     queue_position = QueuePosition(control.lane_counts, now)
     app.include_router(fuse_routes(reception))
-    app.include_router(batch_routes(batch_intake, batches, parts.store, retention))
+    app.include_router(batch_routes(batch_intake, batches, parts.store, audit_log, retention))
     app.include_router(faces_routes(reception))
-    app.include_router(template_routes(reception, templates, parts.records, parts.store, retention))
-    app.include_router(task_routes(parts.records, parts.store, changes, queue_position))
+    app.include_router(template_routes(reception, templates, parts.records, parts.store, audit_log, retention))
+    app.include_router(task_routes(parts.records, parts.store, audit_log, changes, queue_position))
     app.include_router(event_routes(parts.records, changes, queue_position))
     app.include_router(listing_routes(Listing(parts.database), queue_position))
     app.include_router(usage_routes(Usage(parts.database), now))
@@ -159,7 +166,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     return app
 
 
-def _middleware(settings: Settings, limits: Limits, parts: Parts) -> list[Middleware]:
+def _middleware(settings: Settings, limits: Limits, parts: Parts, audit_log: AuditLog) -> list[Middleware]:
     """The layers round every request, the outermost of ours first; the framework's own are outside and inside of them.
 
     Tracing is outside of the log, so that its lines have the trace id; log and metrics are outside of the documents
@@ -170,6 +177,7 @@ def _middleware(settings: Settings, limits: Limits, parts: Parts) -> list[Middle
         Middleware(AccessLog),
         Middleware(RequestMetrics, metrics=parts.metrics),
         Middleware(problems.Problems),
+        Middleware(RecordRefusals, audit_log=audit_log),
         Middleware(LocalAuthentication),
         Middleware(
             BodyLimit, allowances=_allowances(settings, limits), total_bytes=settings.gateway.upload_bytes,

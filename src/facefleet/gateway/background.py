@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from facefleet.config import Settings
 from facefleet.gateway.follow.changes import Changes
 from facefleet.upkeep.retention import Retention
+from facefleet.upkeep.sealer import Sealer
 from facefleet.upkeep.sweeper import Sweeper
 from facefleet.webhooks.deliver import Deliverer
 from facefleet.webhooks.resolve import Resolver
@@ -29,6 +30,7 @@ class Background:
         settings: Say how often each thread works, and how many threads serve requests.
         sweeper: Sends and fails what was lost.
         retention: Deletes what is old.
+        sealer: Seals the audit log.
         deliverer: Sends webhooks; none where nothing can be signed.
         resolver: Judges the addresses of webhooks, in threads of its own.
         changes: Follows changed records, in the server's loop.
@@ -37,6 +39,7 @@ class Background:
     settings: Settings
     sweeper: Sweeper
     retention: Retention
+    sealer: Sealer
     deliverer: Deliverer | None
     resolver: Resolver
     changes: Changes
@@ -71,6 +74,7 @@ class Background:
         threads = [
             Thread(target=self.sweeper.run, args=(stop.wait, sweep), name="sweeper", daemon=True),
             Thread(target=self.retention.run, args=(stop.wait, delete), name="retention", daemon=True),
+            Thread(target=self.sealer.run, args=(stop.wait, self.settings.audit.interval), name="sealer", daemon=True),
         ]
         if self.deliverer is not None:
             threads.append(Thread(target=self.deliverer.run, args=(stop,), name="webhooks", daemon=True))

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from facefleet.access.permissions import Permission
 from facefleet.access.principal import Principal
 from facefleet.gateway.endpoints import endpoint_of
+from facefleet.gateway.problems import TRACE_ID
+from facefleet.tasks.audit import Origin
 
 PRINCIPAL = "principal"  # in the state of a request: set by authentication, read here
 
@@ -21,10 +24,12 @@ class Caller:
     Attributes:
         principal: Who asks.
         permission: That of the endpoint, which the principal has.
+        origin: The same for the audit log: who asks, from where, in which trace.
     """
 
     principal: Principal
     permission: Permission
+    origin: Origin
 
     @property
     def tenant(self) -> str:
@@ -36,6 +41,11 @@ class Caller:
         """Who is written down as having asked."""
         return self.principal.subject
 
+    @property
+    def credential(self) -> str | None:
+        """The id of the key or token that it showed, if that has one."""
+        return self.origin.credential
+
 
 async def caller_of(request: Request) -> Caller:
     """The caller of a route; the authentication layer has refused it before if it may not ask.
@@ -46,7 +56,15 @@ async def caller_of(request: Request) -> Caller:
     endpoint = endpoint_of(request.scope)
     if endpoint is None or endpoint.permission is None:
         raise LookupError(f"{request.method} {request.url.path} has no permission in the table of endpoints.")
-    return Caller(request.scope["state"][PRINCIPAL], endpoint.permission)
+    return Caller(request.scope["state"][PRINCIPAL], endpoint.permission, origin_of(request.scope))
+
+
+def origin_of(scope: Scope) -> Origin:
+    """Who sent a request, for the audit log; somebody was authenticated for it."""
+    state, client = scope["state"], scope.get("client")
+    principal: Principal = state[PRINCIPAL]
+    address = client[0] if client else None
+    return Origin(principal.subject, principal.tenant, principal.credential.id or None, address, state[TRACE_ID])
 
 
 AsCaller = Annotated[Caller, Depends(caller_of)]

@@ -2,43 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Query, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from facefleet.storage.store import Store
+from facefleet.tasks.audit import Action, Origin
+from facefleet.tasks.records.audit_log import AuditLog
 
 PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
-_LINK_SECONDS = 300.0  # enough to begin a download; it goes on after that
+LINK_SECONDS = 60.0  # enough to begin a download, which goes on after that; each read is recorded as one link
 
 # A page may not follow to the store: its policy names this origin alone, and a token of ours is not for others.
 Redirect = Annotated[bool, Query(description="false: the bytes come from here, where the store gives links, too")]
 
 
-def download(
-    store: Store, key: str, media_type: str, name: str, method: str, *, redirect: bool
-) -> Response:  # fmt: skip
-    """Answer a request for an object.
+@dataclass(frozen=True, slots=True)
+class Downloads:
+    """Answers one request for an object, and records who read it before the first byte or the link leaves.
 
-    Args:
+    Attributes:
         store: Holds the object.
-        key: Names the object in the store.
-        media_type: Content type of the answer.
-        name: File name that the answer suggests.
-        method: ``GET`` or ``HEAD``.
+        audit_log: Where the read is recorded.
+        origin: Who reads.
+        method: ``GET`` or ``HEAD``; the latter reads nothing.
         redirect: Whether the caller takes a link instead of the bytes.
-
-    Raises:
-        ObjectMissing: The object is not there.
-        StoreUnavailable: The store does not answer.
     """
-    # A signed link is good for one method, and that is GET.
-    link = store.link(key, _LINK_SECONDS) if redirect and method == "GET" else None
-    if link is not None:
-        return RedirectResponse(link, headers=PRIVATE)
-    stream = store.stream(key)
-    headers = PRIVATE | {"Content-Disposition": f'inline; filename="{name}"', "Content-Length": str(stream.size)}
-    if method == "HEAD":
-        return Response(media_type=media_type, headers=headers)
-    return StreamingResponse(stream.chunks, media_type=media_type, headers=headers)
+
+    store: Store
+    audit_log: AuditLog
+    origin: Origin
+    method: str
+    redirect: bool
+
+    def answer(self, key: str, media_type: str, name: str, action: Action, of: str) -> Response:
+        """Answer with the object, or with a link to it.
+
+        Args:
+            key: Names the object in the store.
+            media_type: Content type of the answer.
+            name: File name that the answer suggests.
+            action: What reading it is.
+            of: Id of the task or template that it belongs to.
+
+        Raises:
+            ObjectMissing: The object is not there.
+            StoreUnavailable: The store does not answer.
+            RecordsUnavailable: The read cannot be recorded, so nothing leaves.
+        """
+        # A signed link is good for one method, and that is GET.
+        link = self.store.link(key, LINK_SECONDS) if self.redirect and self.method == "GET" else None
+        if link is not None:
+            self.audit_log.record(self.origin, action, of)
+            return RedirectResponse(link, headers=PRIVATE)
+        stream = self.store.stream(key)
+        headers = PRIVATE | {"Content-Disposition": f'inline; filename="{name}"', "Content-Length": str(stream.size)}
+        if self.method == "HEAD":
+            return Response(media_type=media_type, headers=headers)
+        self.audit_log.record(self.origin, action, of)
+        return StreamingResponse(stream.chunks, media_type=media_type, headers=headers)

@@ -96,7 +96,7 @@ PICTURES: dict[int | str, dict[str, Any]] = {
         "content": {str(t): {"schema": {"type": "string", "format": "binary"}} for t in ImageType},
     },
     307: {
-        "description": "Where the store has it, for a few minutes",
+        "description": "Where the store has it, for a minute",
         "headers": {"Location": {"description": "a signed link", "schema": {"type": "string"}}},
     },
 }

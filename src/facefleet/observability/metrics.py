@@ -40,10 +40,15 @@ class LaneSample:
 
 @dataclass(frozen=True, slots=True)
 class RecordsSample:
-    """Tasks of all lanes and the maintenance switch, by the records."""
+    """Tasks of all lanes, the maintenance switch and the audit log, by the records.
+
+    Attributes:
+        unsealed_seconds: How long the oldest entry of the audit log has waited for its seal; 0 where none waits.
+    """
 
     lanes: Sequence[LaneSample]
     maintenance: bool
+    unsealed_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,14 @@ class Metrics:
             "Objects and rows that retention and erasure deleted.",
             ["what"],
             registry=registry,
+        )
+
+        self.audit_entries = Counter(
+            "facefusion_audit_entries_total", "Entries of the audit log, counted when they are sealed.",
+            ["action", "outcome"], registry=registry,
+        )  # fmt: skip
+        self.audit_seals = Counter(
+            "facefusion_audit_seals_total", "Seals over entries of the audit log.", registry=registry
         )
 
         self.webhook_attempts = Counter(
@@ -181,15 +194,19 @@ def _records(sample: RecordsSample | None) -> Iterable[Metric]:
     )
     paused = GaugeMetricFamily("facefusion_lane_paused", "1 where operators paused the lane.", labels=_LANE)
     maintenance = GaugeMetricFamily("facefusion_maintenance", "1 while maintenance refuses new work.")
+    unsealed = GaugeMetricFamily(
+        "facefusion_audit_unsealed_seconds", "s that the oldest entry of the audit log has waited for its seal."
+    )
     if sample is not None:
         maintenance.add_metric((), sample.maintenance)
+        unsealed.add_metric((), sample.unsealed_seconds)
         for lane in sample.lanes:
             name = (lane.track, lane.lane)
             tasks.add_metric((*name, "queued"), lane.queued)
             tasks.add_metric((*name, "running"), lane.running)
             oldest.add_metric(name, lane.oldest_seconds)
             paused.add_metric(name, lane.paused)
-    return [tasks, oldest, paused, maintenance]
+    return [tasks, oldest, paused, maintenance, unsealed]
 
 
 def _webhooks(sample: WebhookSample | None) -> Iterable[Metric]:

@@ -17,7 +17,9 @@ from sqlalchemy.exc import IntegrityError
 from facefleet.clock import Clock
 from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.lookup import BatchNotFound
+from facefleet.tasks.audit import SERVICE, Action, Origin
 from facefleet.tasks.ids import is_id
+from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.changes import ENDED, OnCommit, RecordWriter, ignore_commit, param, statement
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.pages import Page, before, page_of
@@ -46,6 +48,7 @@ class Batch:
         template: The registered target that all items share, if any.
         counts: State → number of items; those that retention has deleted are not counted.
         inputs_kept: Uploads have not been deleted yet.
+        credential: Id of the key or token that its subject showed.
     """
 
     id: str
@@ -61,6 +64,7 @@ class Batch:
     inputs_kept: bool = True
     canceled_at: datetime | None = None
     erased_at: datetime | None = None
+    credential: str | None = None
     counts: Counts = field(default_factory=dict)
 
 
@@ -75,12 +79,16 @@ class Batches:
         self._clock = clock
         self._writer = RecordWriter(database, on_commit)
 
-    def add(self, batch: Batch, items: Sequence[Task]) -> Batch:
+    def add(self, batch: Batch, items: Sequence[Task], origin: Origin) -> Batch:
         """Commit a batch with all its items, or nothing; returns the earlier one where the idempotency key is taken."""
         try:
             with self._writer.transaction() as transaction:
                 transaction.connection.execute(insert(batches), _row_of(batch))
                 transaction.add(Actor.GATEWAY, items)
+                consent = items[0].consent.subject if items else None
+                transaction.record(
+                    origin.entry(Action.BATCH_CREATE, batch.created_at, batch.id, tenant=batch.tenant, consent=consent)
+                )
         except IntegrityError:
             earlier = self.of_key(batch.tenant, batch.idempotency_key) if batch.idempotency_key else None
             if earlier is None:
@@ -126,7 +134,7 @@ class Batches:
                 return
             after = items[-1].item or 0
 
-    def cancel(self, tenant: str, batch_id: str) -> Batch:
+    def cancel(self, tenant: str, batch_id: str, origin: Origin) -> Batch:
         """End every item that has not ended; to cancel it again changes nothing.
 
         Raises:
@@ -137,25 +145,33 @@ class Batches:
             if transaction.change(_CANCEL_ITEMS, batch=batch.id, tenant=batch.tenant, now=now):
                 never = and_(_of(tenant, batch_id), batches.c.canceled_at.is_(None))
                 transaction.connection.execute(update(batches).where(never).values(canceled_at=now))
+                transaction.record(origin.entry(Action.BATCH_CANCEL, now, batch.id, tenant=tenant))
         return self.get(tenant, batch_id)
 
     # ── retention ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def erase(self, batch: Batch) -> None:
+    def erase(self, batch: Batch, origin: Origin) -> None:
         """Erase the records of a batch and of its items; only their receipts stay.
 
         Raises:
-            TaskHeld: An item is under legal hold; nothing is changed.
+            TaskHeld: An item is under legal hold; the audit log says who asked, and nothing else is changed.
         """
         now, mine = self._clock(), and_(_of(batch.tenant, batch.id), batches.c.erased_at.is_(None))
         with self._writer.transaction() as transaction:
             connection = transaction.connection
-            if held := connection.execute(select(tasks.c.id).where(_items(batch), tasks.c.hold == true())).scalar():
-                raise TaskHeld("An item of the batch is under legal hold; ask the operator.", task_id=held)
-            transaction.change(_ERASE_ITEMS, batch=batch.id, tenant=batch.tenant, now=now)
-            items = select(tasks.c.id).where(_items(batch))
-            connection.execute(delete(deliveries).where(deliveries.c.task.in_(items)))
-            connection.execute(update(batches).where(mine).values(erased_at=now, options={}))
+            held = connection.execute(select(tasks.c.id).where(_items(batch), tasks.c.hold == true())).scalar()
+            if held is None:
+                transaction.change(_ERASE_ITEMS, batch=batch.id, tenant=batch.tenant, now=now)
+                items = select(tasks.c.id).where(_items(batch))
+                connection.execute(delete(deliveries).where(deliveries.c.task.in_(items)))
+                erased = connection.execute(update(batches).where(mine).values(erased_at=now, options={})).rowcount
+            if held or erased:
+                refused = TaskHeld.code if held else None
+                transaction.record(
+                    origin.entry(Action.BATCH_ERASE, now, batch.id, tenant=batch.tenant, refused=refused)
+                )
+        if held:
+            raise TaskHeld("An item of the batch is under legal hold; ask the operator.", task_id=held)
 
     def all_deleted(self, batch: Batch) -> None:
         """Remember that uploads and results of every item are gone from the store."""
@@ -171,9 +187,15 @@ class Batches:
         return self._select(and_(batches.c.inputs_kept == true(), ~needed), limit=CHUNK)
 
     def inputs_deleted(self, batch: Batch) -> None:
-        """Remember that the uploads are gone from the store."""
+        """Remember that the uploads are gone from the store, since their time was over or the batch was erased."""
+        gone = (
+            update(batches).where(batches.c.id == batch.id, batches.c.inputs_kept == true()).values(inputs_kept=False)
+        )
         with self._database.write() as connection:
-            connection.execute(update(batches).where(batches.c.id == batch.id).values(inputs_kept=False))
+            if connection.execute(gone).rowcount and batch.erased_at is None:
+                write_entry(
+                    connection, SERVICE.entry(Action.INPUTS_EXPIRE, self._clock(), batch.id, tenant=batch.tenant)
+                )
 
     def delete_rows(self, age: timedelta) -> int:
         """Delete old batches none of whose items has a record any more; how many."""
@@ -219,6 +241,7 @@ def _row_of(batch: Batch) -> dict[str, Any]:
         "idempotency_key": batch.idempotency_key, "request_digest": batch.request_digest,
         "inputs_kept": batch.inputs_kept, "created_at": batch.created_at,
         "canceled_at": batch.canceled_at, "erased_at": batch.erased_at,
+        "credential": batch.credential,
     }  # fmt: skip
 
 
@@ -227,5 +250,6 @@ def _batch_of(row: RowMapping, counts: Counts) -> Batch:
         id=row["id"], tenant=row["tenant"], subject=row["subject"], total=row["total"], options=row["options"],
         inputs=row["inputs"], created_at=row["created_at"], template=row["template"],
         idempotency_key=row["idempotency_key"], request_digest=row["request_digest"], inputs_kept=row["inputs_kept"],
-        canceled_at=row["canceled_at"], erased_at=row["erased_at"], counts=counts,
+        canceled_at=row["canceled_at"], erased_at=row["erased_at"],
+        credential=row["credential"], counts=counts,
     )  # fmt: skip

@@ -18,7 +18,9 @@ from sqlalchemy import RowMapping, and_, func, insert, select, update
 
 from facefleet.clock import Clock
 from facefleet.errors.lookup import DeliveryNotFound
+from facefleet.tasks.audit import Action, Origin
 from facefleet.tasks.ids import is_id, new_id
+from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.changes import param, params
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.tables.database import Database
@@ -177,7 +179,7 @@ class Deliveries:
             rows = connection.execute(select(deliveries).where(mine).order_by(deliveries.c.id)).mappings()
             return [delivery_of(row) for row in rows]
 
-    def replay(self, task: Task, delivery_id: str) -> Delivery:
+    def replay(self, task: Task, delivery_id: str, origin: Origin) -> Delivery:
         """Make a delivery due now, in any state; its remaining retries follow.
 
         Raises:
@@ -185,10 +187,13 @@ class Deliveries:
         """
         if not is_id(delivery_id) or not any(delivery.id == delivery_id for delivery in self.of_task(task)):
             raise _not_found(delivery_id)
-        anew = {"state": DeliveryState.PENDING, "next_at": self._clock(), "ended_at": None}
+        now = self._clock()
+        anew = {"state": DeliveryState.PENDING, "next_at": now, "ended_at": None}
         again = update(deliveries).where(deliveries.c.id == delivery_id).values(anew)
         with self._database.write() as connection:
             row = connection.execute(again.returning(deliveries)).mappings().one_or_none()
+            if row is not None:
+                write_entry(connection, origin.entry(Action.WEBHOOK_REPLAY, now, task.id, tenant=task.tenant))
         if row is None:  # erased meanwhile
             raise _not_found(delivery_id)
         return delivery_of(row)

@@ -14,6 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from facefleet.clock import Clock
 from facefleet.errors.outage import OutageError
 from facefleet.observability.logs import logger
+from facefleet.tasks.audit import Entry
+from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.table import switches
 
@@ -54,25 +56,27 @@ class Switches:
         self._database = database
         self._clock = clock
 
-    def on(self, name: str, reason: str = "") -> None:
-        """Switch on; of one that is on already only the reason changes."""
+    def on(self, name: str, entry: Entry, reason: str = "") -> None:
+        """Switch on, and add the entry to the audit log; of one that is on already only the reason changes."""
         # No database stores a NUL, nor the lone surrogates that stand for undecodable bytes of a command line.
         words = reason[:_LONGEST_REASON].replace("\0", "?").encode(errors="replace").decode()
-        same = update(switches).where(switches.c.name == name).values(reason=words)
-        with self._database.write() as connection:
-            if connection.execute(same).rowcount:
-                return
         try:
-            with self._database.write() as connection:
-                connection.execute(insert(switches).values(name=name, since=self._clock(), reason=words))
+            self._on(name, entry, words)
         except IntegrityError:  # another was faster
-            with self._database.write() as connection:
-                connection.execute(same)
+            self._on(name, entry, words)
 
-    def off(self, name: str) -> None:
-        """Switch off; of one that is off nothing changes."""
+    def off(self, name: str, entry: Entry) -> None:
+        """Switch off, and add the entry to the audit log; of one that is off nothing changes."""
         with self._database.write() as connection:
-            connection.execute(delete(switches).where(switches.c.name == name))
+            if connection.execute(delete(switches).where(switches.c.name == name)).rowcount:
+                write_entry(connection, entry)
+
+    def _on(self, name: str, entry: Entry, reason: str) -> None:
+        same = update(switches).where(switches.c.name == name).values(reason=reason)
+        with self._database.write() as connection:
+            if not connection.execute(same).rowcount:
+                connection.execute(insert(switches).values(name=name, since=self._clock(), reason=reason))
+            write_entry(connection, entry)
 
     def all(self) -> Mapping[str, Switch]:
         """Those that are on, by name."""

@@ -82,6 +82,7 @@ class Task:
         bytes_in: Size of the uploads.
         bytes_out: Size of the result.
         seconds: s taken by the run that succeeded.
+        credential: Id of the key or token that its subject showed.
     """
 
     id: str
@@ -127,6 +128,7 @@ class Task:
     bytes_in: int = 0
     bytes_out: int = 0
     seconds: float = 0.0
+    credential: str | None = None
 
     @classmethod
     def new(
@@ -134,7 +136,7 @@ class Task:
         inputs: Mapping[str, str], consent: Consent, now: datetime, deadline: timedelta,
         idempotency_key: str | None = None, request_digest: str | None = None, traceparent: str | None = None,
         webhook: Webhook | None = None, bytes_in: int = 0, template: str | None = None,
-        batch: str | None = None, item: int | None = None,
+        batch: str | None = None, item: int | None = None, credential: str | None = None,
     ) -> Task:  # fmt: skip
         """A queued task that may run at once."""
         return cls(
@@ -142,6 +144,7 @@ class Task:
             options=options, inputs=inputs, consent=consent, created_at=now, run_at=now, deadline_at=now + deadline,
             idempotency_key=idempotency_key, request_digest=request_digest, traceparent=traceparent,
             webhook=webhook, bytes_in=bytes_in, template=template, batch=batch, item=item,
+            credential=credential,
         )  # fmt: skip
 
     def sent(self, at: datetime, epoch: str | None) -> Task:

@@ -16,7 +16,9 @@ from sqlalchemy.sql.dml import Insert
 
 from facefleet.clock import Clock
 from facefleet.errors.lookup import TemplateNotFound
+from facefleet.tasks.audit import SERVICE, Action, Origin
 from facefleet.tasks.ids import is_id
+from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.pages import Page, before, page_of
 from facefleet.tasks.tables.database import Database
@@ -126,7 +128,7 @@ class Templates:
         wanted = and_(templates.c.tenant == tenant, templates.c.deleted_at.is_(None), before(templates.c.id, cursor))
         return page_of(self._select(wanted, limit=limit + 1), limit, lambda one: one.id)
 
-    def delete(self, tenant: str, template_id: str) -> Template:
+    def delete(self, tenant: str, template_id: str, origin: Origin) -> Template:
         """Delete a template: name, faces and error go, and the receipt stays. To delete it again is no error.
 
         Its photo is deleted after this, never before.
@@ -136,11 +138,14 @@ class Templates:
         """
         if not is_id(template_id):
             raise _not_found(template_id)
+        now = self._clock()
         with self._database.write() as connection:
-            connection.execute(
+            deleted = connection.execute(
                 update(templates).where(_of(tenant, template_id), templates.c.deleted_at.is_(None))
-                .values(deleted_at=self._clock(), name="", faces=None, error_message=None, error_detail=None)
+                .values(deleted_at=now, name="", faces=None, error_message=None, error_detail=None)
             )  # fmt: skip
+            if deleted.rowcount:
+                write_entry(connection, origin.entry(Action.TEMPLATE_DELETE, now, template_id, tenant=tenant))
         matching = self._select(_of(tenant, template_id), limit=1)
         if not matching:
             raise _not_found(template_id)
@@ -166,8 +171,14 @@ class Templates:
         return self._select(and_(templates.c.object != "", gone), limit=CHUNK)
 
     def object_deleted(self, template: Template) -> None:
-        """Remember that the photo is gone from the store."""
-        self._set(template, object="")
+        """Remember that the photo is gone from the store, since the template was deleted or its time was over."""
+        gone = update(templates).where(templates.c.id == template.id, templates.c.object != "").values(object="")
+        with self._database.write() as connection:
+            if connection.execute(gone).rowcount and template.deleted_at is None:
+                write_entry(
+                    connection,
+                    SERVICE.entry(Action.TEMPLATE_EXPIRE, self._clock(), template.id, tenant=template.tenant),
+                )
 
     def delete_rows(self, age: timedelta) -> int:
         """Delete the receipts of deletions that are older than ``age``; returns how many."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from facefleet.clock import Clock
 from facefleet.errors.input import OptionInvalid
+from facefleet.tasks.audit import Action, Entry, Origin
 from facefleet.tasks.lanes import Lane
 from facefleet.tasks.records.changes import OnCommit, ignore_commit
 from facefleet.tasks.records.lane_counts import LaneCount, LaneCounts
@@ -51,14 +52,14 @@ class Control:
         self._switches = Switches(database, clock)
         self._clock = clock
 
-    def cancel(self, task_id: str) -> Task:
+    def cancel(self, task_id: str, origin: Origin) -> Task:
         """Cancel a task of any tenant that has not ended.
 
         Raises:
             TaskNotFound: There is none of this id.
             TaskEnded: It has succeeded or failed.
         """
-        return self._records.cancel(self.tasks.get(task_id).tenant, task_id, by=Actor.OPERATOR)
+        return self._records.cancel(self.tasks.get(task_id).tenant, task_id, origin, by=Actor.OPERATOR)
 
     def lanes(self) -> list[LaneStatus]:
         """Every lane of the stable track, and every other lane that has unfinished tasks."""
@@ -73,33 +74,37 @@ class Control:
             statuses.append(LaneStatus(track, lane, count.queued, count.running, count.waited(now), since, reason))
         return statuses
 
-    def pause(self, lane: str, track: str = STABLE, reason: str = "") -> None:
+    def pause(self, lane: str, origin: Origin, track: str = STABLE, reason: str = "") -> None:
         """Pause a lane: workers take no more of its tasks; running tasks go on, and new ones are accepted.
 
         Raises:
             OptionInvalid: There is no such lane or track.
         """
-        self._switches.on(_pause(track, lane), reason)
+        self._switches.on(_pause(track, lane), self._entry(origin, Action.LANE_PAUSE, f"{track}.{lane}"), reason)
 
-    def resume(self, lane: str, track: str = STABLE) -> None:
+    def resume(self, lane: str, origin: Origin, track: str = STABLE) -> None:
         """End the pause of a lane.
 
         Raises:
             OptionInvalid: There is no such lane or track.
         """
-        self._switches.off(_pause(track, lane))
+        self._switches.off(_pause(track, lane), self._entry(origin, Action.LANE_RESUME, f"{track}.{lane}"))
 
     def maintenance(self) -> Switch | None:
         """Since when and why no new tasks are accepted; none where they are."""
         return self._switches.all().get(MAINTENANCE)
 
-    def begin_maintenance(self, reason: str = "") -> None:
+    def begin_maintenance(self, origin: Origin, reason: str = "") -> None:
         """Accept no new tasks; those that were accepted go on."""
-        self._switches.on(MAINTENANCE, reason)
+        self._switches.on(MAINTENANCE, self._entry(origin, Action.MAINTENANCE_BEGIN), reason)
 
-    def end_maintenance(self) -> None:
+    def end_maintenance(self, origin: Origin) -> None:
         """Accept new tasks again."""
-        self._switches.off(MAINTENANCE)
+        self._switches.off(MAINTENANCE, self._entry(origin, Action.MAINTENANCE_END))
+
+    def _entry(self, origin: Origin, action: Action, object: str | None = None) -> Entry:  # noqa: A002
+        """An entry about what is no tenant's."""
+        return origin.entry(action, self._clock(), object, tenant="")
 
 
 def _pause(track: str, lane: str) -> str:

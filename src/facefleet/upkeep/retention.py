@@ -16,6 +16,7 @@ from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, run_prefix, task_prefixes
 from facefleet.storage.store import Store
+from facefleet.tasks.audit import Origin
 from facefleet.tasks.batches import Batch, Batches
 from facefleet.tasks.records.chunks import chunks
 from facefleet.tasks.records.retention_records import RetentionRecords
@@ -71,31 +72,31 @@ class Retention:
         for template in self.templates.discarded(self.terms.inputs):
             self.delete_template(template)
         for task in self.records.with_old_inputs(self.terms.inputs):
-            self.delete_inputs(task)
+            self.delete_inputs(task, expired=task.erased_at is None)
         for batch in self.batches.with_old_inputs(self.terms.inputs):
             self._delete_shared(batch)
             self.batches.inputs_deleted(batch)
         for task in self.records.with_old_results(self.terms.results):
-            self.delete_results(task)
+            self.delete_results(task, expired=task.erased_at is None)
         rows = self.terms.rows
         self._count("row", self.records.delete_rows(rows))
         self._count("row", self.batches.delete_rows(rows) + self.templates.delete_rows(rows))
 
-    def erase(self, task: Task) -> None:
+    def erase(self, task: Task, origin: Origin) -> None:
         """Erase a task for its owner: the record first, so that a run under way has lost its fence.
 
         Raises:
             TaskHeld: It is under legal hold.
             StoreUnavailable: The record is erased, its objects go in the next round.
         """
-        self.records.erase(task)
+        self.records.erase(task, origin)
         self.delete_inputs(task)
         self.delete_results(task)
         _log.info("task.erased", task_id=task.id, tenant=task.tenant)
 
-    def erase_batch(self, batch: Batch) -> None:
+    def erase_batch(self, batch: Batch, origin: Origin) -> None:
         """Erase all items of a batch for their owner; errors are those of ``erase``."""
-        self.batches.erase(batch)
+        self.batches.erase(batch, origin)
         self._delete_shared(batch)
         for task in self.batches.items(batch):
             _, results = task_prefixes(task.tenant, task.id)
@@ -108,20 +109,25 @@ class Retention:
         self._count("template", self._delete([template.object] if template.object else []))
         self.templates.object_deleted(template)
 
-    def delete_inputs(self, task: Task) -> None:
-        """Delete a task's uploads; for an item of a batch, only those that it does not share."""
+    def delete_inputs(self, task: Task, *, expired: bool = False) -> None:
+        """Delete a task's uploads; for an item of a batch, only those that it does not share.
+
+        Args:
+            task: Whose.
+            expired: Whether their time was over, which the audit log then says; an erasure has said who asked for it.
+        """
         inputs, _ = task_prefixes(task.tenant, task.id)
         self._count("input", self._delete(self.store.list(inputs)))
         if task.batch is not None:
             shared = self.batches.get(task.tenant, task.batch).inputs.values()
             self._count("input", self._delete(key for key in task.inputs.values() if key not in shared))
-        self.records.inputs_deleted(task)
+        self.records.inputs_deleted(task, expired=expired)
 
-    def delete_results(self, task: Task) -> None:
-        """Delete the results of all runs of a task."""
+    def delete_results(self, task: Task, *, expired: bool = False) -> None:
+        """Delete the results of all runs of a task; ``expired`` as above."""
         _, results = task_prefixes(task.tenant, task.id)
         self._count("result", self._delete(self.store.list(results)))
-        self.records.results_deleted(task)
+        self.records.results_deleted(task, expired=expired)
 
     def delete_orphans(self) -> int:
         """Delete all objects in the store that no record names; returns how many.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facefleet.cli import output
-from facefleet.cli.operator.records import DataOption, ReasonOption, format_seconds, open_control
+from facefleet.cli.operator.records import DataOption, ReasonOption, format_seconds, open_control, origin
 from facefleet.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def status(data: DataOption = None, as_json: JsonOption = False) -> None:
 def pause(lane: LaneArgument, reason: ReasonOption = "", data: DataOption = None, as_json: JsonOption = False) -> None:
     """Let workers take nothing more from a lane. What runs goes on; new work is accepted and waits."""
     with open_control(data) as control:
-        control.pause(lane, reason=reason)
+        control.pause(lane, origin(), reason=reason)
         _print(control.lanes(), as_json=as_json)
 
 
@@ -40,7 +40,7 @@ def pause(lane: LaneArgument, reason: ReasonOption = "", data: DataOption = None
 def resume(lane: LaneArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Let workers take from a lane again."""
     with open_control(data) as control:
-        control.resume(lane)
+        control.resume(lane, origin())
         _print(control.lanes(), as_json=as_json)
 
 

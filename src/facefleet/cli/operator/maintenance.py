@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from facefleet.cli import output
-from facefleet.cli.operator.records import DataOption, ReasonOption, open_control
+from facefleet.cli.operator.records import DataOption, ReasonOption, open_control, origin
 from facefleet.cli.options import JsonOption
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ app = typer.Typer(help="Take no new work for a while; what was accepted goes on.
 def on(reason: ReasonOption = "", data: DataOption = None, as_json: JsonOption = False) -> None:
     """Answer new work with 503 `maintenance`; within a second every gateway does."""
     with open_control(data) as control:
-        control.begin_maintenance(reason)
+        control.begin_maintenance(origin(), reason)
         _print(control.maintenance(), as_json=as_json)
 
 
@@ -28,7 +28,7 @@ def on(reason: ReasonOption = "", data: DataOption = None, as_json: JsonOption =
 def off(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Take new work again."""
     with open_control(data) as control:
-        control.end_maintenance()
+        control.end_maintenance(origin())
         _print(control.maintenance(), as_json=as_json)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,8 @@ from facefleet.clock import now
 from facefleet.errors.input import ConfigInvalid
 
 if TYPE_CHECKING:
+    from facefleet.tasks.audit import Origin
+    from facefleet.tasks.tables.database import Database
     from facefleet.upkeep.operations import Control
 
 DataOption = Annotated[
@@ -24,7 +28,16 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="For whoever looks n
 
 @contextmanager
 def open_control(data: Path | None) -> Iterator[Control]:
-    """Open the records of the settings for an operator's changes.
+    """Open the records of the settings for an operator's changes; raises as ``open_database`` does."""
+    from facefleet.upkeep.operations import Control
+
+    with open_database(data) as database:
+        yield Control(database, now)
+
+
+@contextmanager
+def open_database(data: Path | None) -> Iterator[Database]:
+    """Open the records of the settings.
 
     Raises:
         ConfigInvalid: There are no records here.
@@ -32,7 +45,6 @@ def open_control(data: Path | None) -> Iterator[Control]:
     """
     from facefleet.tasks.tables import schema
     from facefleet.tasks.tables.database import Database, file_of
-    from facefleet.upkeep.operations import Control
 
     settings = start.settings(data=data)
     file = file_of(settings.records_url)
@@ -43,9 +55,20 @@ def open_control(data: Path | None) -> Iterator[Control]:
     database = Database(settings.records_url, busy_timeout=settings.records.busy_timeout)
     try:
         schema.require_current(database)
-        yield Control(database, now)
+        yield database
     finally:
         database.close()
+
+
+def origin() -> Origin:
+    """Who is written down in the audit log: the user of this machine; it has no address."""
+    from facefleet.tasks.audit import Origin
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        user = str(os.getuid())
+    return Origin(f"cli:{user}")
 
 
 def format_seconds(count: float) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facefleet.cli import output
-from facefleet.cli.operator.records import DataOption, format_seconds, open_control
+from facefleet.cli.operator.records import DataOption, format_seconds, open_control, origin
 from facefleet.cli.options import JsonOption
 from facefleet.cli.remote.several import change_each
 from facefleet.errors.input import OptionInvalid
@@ -66,14 +66,14 @@ def show(task_id: IdArgument, data: DataOption = None, as_json: JsonOption = Fal
 def requeue(task_ids: IdsArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Queue failed or canceled tasks again, with all their budgets and their time."""
     with open_control(data) as control:
-        _each(task_ids, control.tasks.requeue, as_json=as_json)
+        _each(task_ids, lambda task_id: control.tasks.requeue(task_id, origin()), as_json=as_json)
 
 
 @app.command("cancel")
 def cancel(task_ids: IdsArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """End tasks that have not ended; a run under way stops after its present step."""
     with open_control(data) as control:
-        _each(task_ids, control.cancel, as_json=as_json)
+        _each(task_ids, lambda task_id: control.cancel(task_id, origin()), as_json=as_json)
 
 
 @app.command("hold")
@@ -89,7 +89,7 @@ def hold(
 
 
 def _holding(control: Control, *, on: bool) -> Callable[[str], Task]:
-    return lambda task_id: control.tasks.hold(task_id, on=on)
+    return lambda task_id: control.tasks.hold(task_id, origin(), on=on)
 
 
 def _each(task_ids: list[str], change: Callable[[str], Task], *, as_json: bool) -> None:

@@ -151,7 +151,7 @@ class BatchIntake:
         batch, items = self._records(caller, draft, request)
         if earlier is None:
             self.intake.admission.check(items[0].route, len(items))
-            kept = self.batches.add(batch, items)
+            kept = self.batches.add(batch, items, caller.origin)
         else:
             kept = earlier
         if kept.id != batch.id:
@@ -173,11 +173,12 @@ class BatchIntake:
             id=draft.id, tenant=caller.tenant, subject=caller.subject, total=len(own), options=options,
             inputs=shared, created_at=now, template=one.id if one else None,
             idempotency_key=request.idempotency_key, request_digest=_digest(draft, templates, options),
+            credential=caller.credential,
         )  # fmt: skip
         item = partial(
             Task.new, tenant=batch.tenant, subject=batch.subject, kind=_KIND, route=_route(batch.tenant),
             options=options, consent=consent, now=now, deadline=self.deadline, webhook=draft.webhook, batch=batch.id,
-            traceparent=traceparent_or_new(request.traceparent),
+            traceparent=traceparent_or_new(request.traceparent), credential=batch.credential,
         )  # fmt: skip
         items = []
         for number, photos in enumerate(own):

@@ -85,14 +85,14 @@ class Intake:
                 task_id=task.id, tenant=task.tenant, kind=task.kind.value, lane=task.route.lane, bytes=task.bytes_in
             )
             earlier = self.records.of_key(task.tenant, task.idempotency_key) if task.idempotency_key else None
-            kept = earlier or self._keep(task, request)
+            kept = earlier or self._keep(task, caller, request)
             if kept.id != task.id:
                 return _repeated(kept, task)
             _log.info("task.accepted", kind=task.kind.value, lane=task.route.lane, digest=task.request_digest)
             self.send([task])
         return task
 
-    def _keep(self, task: Task, request: TaskRequest) -> Task:
+    def _keep(self, task: Task, caller: Caller, request: TaskRequest) -> Task:
         """Store the uploads and commit the record; of two concurrent twins one wins, and the loser's uploads go."""
         self.admission.check(task.route)
         try:
@@ -103,7 +103,7 @@ class Intake:
             registers = KINDS[task.kind].uploads is Uploads.TEMPLATE
             registration = [registered(_template(task, request))] if registers else []
             with span("records.add"):
-                kept = self.records.add(task, *registration)
+                kept = self.records.add(task, *registration, origin=caller.origin)
         except RecordsUncertain:  # a record may name these uploads; if none does, they go as orphans
             raise
         except Exception:
@@ -121,7 +121,7 @@ class Intake:
             template = new_id()
             inputs = {role: template_key(caller.tenant, template) for role in inputs}
         task = Task.new(
-            id=task_id, tenant=caller.tenant, subject=caller.subject, kind=kind,
+            id=task_id, tenant=caller.tenant, subject=caller.subject, credential=caller.credential, kind=kind,
             route=choose_route(kind, caller.tenant), options=request.options, inputs=inputs,
             consent=_consent(request, caller, now), template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,

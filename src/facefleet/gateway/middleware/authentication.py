@@ -36,8 +36,8 @@ class LocalAuthentication:
             endpoint = endpoint_of(scope)
             if endpoint is None or not endpoint.public:
                 principal = _authenticate(scope)
-                _authorize(principal, endpoint)
                 scope["state"][PRINCIPAL] = principal
+                _authorize(principal, endpoint)
         await self._app(scope, receive, send)
 
 

@@ -34,7 +34,9 @@ from facefleet.gateway.openapi import (
 from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.observability.logs import logger
 from facefleet.storage.store import Store
+from facefleet.tasks.audit import Action
 from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
+from facefleet.tasks.records.audit_log import AuditLog
 from facefleet.tasks.transitions import State
 from facefleet.upkeep.retention import Retention
 
@@ -120,7 +122,7 @@ _ZIP: dict[int | str, dict[str, Any]] = {
 }
 
 
-def router(intake: BatchIntake, batches: Batches, store: Store, retention: Retention) -> APIRouter:
+def router(intake: BatchIntake, batches: Batches, store: Store, audit_log: AuditLog, retention: Retention) -> APIRouter:
     """The routes of batches."""
     routes = APIRouter(prefix="/v1/batches", tags=["batches"])
 
@@ -150,13 +152,14 @@ def router(intake: BatchIntake, batches: Batches, store: Store, retention: Reten
         """What has succeeded so far, as one ZIP file."""
         batch = await run_in_threadpool(batches.get, caller.tenant, batch_id)
         await run_in_threadpool(store.check)  # once the answer has begun it is too late to say so
+        await run_in_threadpool(audit_log.record, caller.origin, Action.BATCH_READ, batch.id)
         headers = PRIVATE | {"Content-Disposition": f'attachment; filename="{batch.id}.zip"'}
         return StreamingResponse(archive(batches.items(batch), store), media_type="application/zip", headers=headers)
 
     @routes.post("/{batch_id}/cancel", response_model=BatchView, responses=refusals(BatchNotFound, RecordsUncertain))
     async def cancel(batch_id: str, caller: AsCaller) -> BatchView:
         """End every item that has not ended; to cancel it again changes nothing."""
-        return view(await run_in_threadpool(batches.cancel, caller.tenant, batch_id))
+        return view(await run_in_threadpool(batches.cancel, caller.tenant, batch_id, caller.origin))
 
     @routes.delete(
         "/{batch_id}", response_model=BatchReceipt, responses=refusals(BatchNotFound, TaskHeld, RecordsUncertain)
@@ -194,7 +197,7 @@ def _erase(batches: Batches, retention: Retention, caller: Caller, batch_id: str
     batch = batches.get(caller.tenant, batch_id)
     status: Literal["erased", "erasing"] = "erased"
     try:
-        retention.erase_batch(batch)
+        retention.erase_batch(batch, caller.origin)
     except StoreUnavailable as error:
         status = "erasing"
         _log.warning("batch.erasing", batch_id=batch.id, code=error.code)

@@ -46,7 +46,7 @@ def _erase(records: TaskRepository, retention: Retention, caller: Caller, task_i
     status: Literal["erased", "erasing"] = "erased"
     with bound(task_id=task.id, tenant=task.tenant):
         try:
-            retention.erase(task)
+            retention.erase(task, caller.origin)
         except StoreUnavailable as error:
             status = "erasing"
             _log.warning("task.erasing", code=error.code)

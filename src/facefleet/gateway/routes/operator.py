@@ -93,18 +93,24 @@ def router(control: Control) -> APIRouter:
     @routes.post("/tasks/{task_id}/requeue", responses=refusals(TaskNotFound, RequeueRefused, RecordsUncertain))
     async def requeue(task_id: str, caller: AsCaller) -> OperatorTask:
         """Queue a failed or canceled task again, with all its budgets and its time."""
-        return _view(await change(caller, "requeue", lambda: control.tasks.requeue(task_id), task_id=task_id))
+        return _view(
+            await change(caller, "requeue", lambda: control.tasks.requeue(task_id, caller.origin), task_id=task_id)
+        )
 
     @routes.post("/tasks/{task_id}/cancel", responses=refusals(TaskNotFound, TaskEnded, RecordsUncertain))
     async def cancel(task_id: str, caller: AsCaller) -> OperatorTask:
         """End a task that has not ended."""
-        return _view(await change(caller, "cancel", lambda: control.cancel(task_id), task_id=task_id))
+        return _view(await change(caller, "cancel", lambda: control.cancel(task_id, caller.origin), task_id=task_id))
 
     @routes.put("/tasks/{task_id}/hold", responses=refusals(TaskNotFound, RecordsUncertain))
     async def hold(task_id: str, body: HoldBody, caller: AsCaller) -> OperatorTask:
         """Begin or end the legal hold of a task."""
         done = await change(
-            caller, "hold", lambda: control.tasks.hold(task_id, on=body.hold), task_id=task_id, hold=body.hold
+            caller,
+            "hold",
+            lambda: control.tasks.hold(task_id, caller.origin, on=body.hold),
+            task_id=task_id,
+            hold=body.hold,
         )
         return _view(done)
 
@@ -119,13 +125,15 @@ def router(control: Control) -> APIRouter:
     ) -> list[LaneStatus]:
         """Workers take nothing more from this lane; new work is accepted and waits."""
         reason = body.reason if body else ""
-        await change(caller, "pause", lambda: control.pause(lane, track, reason), lane=lane, reason=reason)
+        await change(
+            caller, "pause", lambda: control.pause(lane, caller.origin, track, reason), lane=lane, reason=reason
+        )
         return await run_in_threadpool(control.lanes)
 
     @routes.delete("/lanes/{lane}/pause", responses=refusals(OptionInvalid, RecordsUncertain))
     async def resume(lane: Lane, caller: AsCaller, track: Track = "stable") -> list[LaneStatus]:
         """Workers take from this lane again."""
-        await change(caller, "resume", lambda: control.resume(lane, track), lane=lane)
+        await change(caller, "resume", lambda: control.resume(lane, caller.origin, track), lane=lane)
         return await run_in_threadpool(control.lanes)
 
     @routes.get("/maintenance")
@@ -137,13 +145,13 @@ def router(control: Control) -> APIRouter:
     async def close(caller: AsCaller, body: Reason | None = None) -> MaintenanceStatus:
         """Take no new work; what was accepted goes on."""
         reason = body.reason if body else ""
-        await change(caller, "maintenance_on", lambda: control.begin_maintenance(reason), reason=reason)
+        await change(caller, "maintenance_on", lambda: control.begin_maintenance(caller.origin, reason), reason=reason)
         return await run_in_threadpool(_maintenance_status, control)
 
     @routes.delete("/maintenance", responses=refusals(RecordsUncertain))
     async def reopen(caller: AsCaller) -> MaintenanceStatus:
         """Take new work again."""
-        await change(caller, "maintenance_off", control.end_maintenance)
+        await change(caller, "maintenance_off", lambda: control.end_maintenance(caller.origin))
         return await run_in_threadpool(_maintenance_status, control)
 
     return routes

@@ -11,7 +11,7 @@ from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
 from facefleet.errors.task import ObjectMissing
 from facefleet.gateway.caller import AsCaller, Caller
-from facefleet.gateway.downloads import Redirect, download
+from facefleet.gateway.downloads import Downloads, Redirect
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import waited
 from facefleet.gateway.follow.queue_position import QueuePosition
@@ -19,11 +19,15 @@ from facefleet.gateway.openapi import APPLIED, PICTURES, PREFER, refusals
 from facefleet.gateway.views import TaskView, view
 from facefleet.media.sniff import ImageType
 from facefleet.storage.store import Store
+from facefleet.tasks.audit import Action
+from facefleet.tasks.records.audit_log import AuditLog
 from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.task import Task
 
 
-def router(records: TaskRepository, store: Store, changes: Changes, queue_position: QueuePosition) -> APIRouter:
+def router(
+    records: TaskRepository, store: Store, audit_log: AuditLog, changes: Changes, queue_position: QueuePosition
+) -> APIRouter:
     """The routes of tasks."""
     routes = APIRouter(prefix="/v1/tasks", tags=["tasks"])
 
@@ -45,27 +49,26 @@ def router(records: TaskRepository, store: Store, changes: Changes, queue_positi
     )  # fmt: skip
     async def result(task_id: str, request: Request, caller: AsCaller, redirect: Redirect = True) -> Response:
         """The fused photo of a task that succeeded; where the store gives links, a redirect to it."""
-        return await run_in_threadpool(_result, records, store, caller, task_id, request.method, redirect)
+        downloads = Downloads(store, audit_log, caller.origin, request.method, redirect=redirect)
+        return await run_in_threadpool(_result, records, downloads, caller, task_id)
 
     @routes.post(
         "/{task_id}/cancel", response_model=TaskView, responses=refusals(TaskNotFound, TaskEnded, RecordsUncertain)
     )
     async def cancel(task_id: str, caller: AsCaller) -> TaskView:
         """End a task that has not ended; to cancel it again changes nothing."""
-        return view(await run_in_threadpool(records.cancel, caller.tenant, task_id))
+        return view(await run_in_threadpool(records.cancel, caller.tenant, task_id, caller.origin))
 
     return routes
 
 
-def _result(
-    records: TaskRepository, store: Store, caller: Caller, task_id: str, method: str, redirect: bool
-) -> Response:
+def _result(records: TaskRepository, downloads: Downloads, caller: Caller, task_id: str) -> Response:
     task = records.get(caller.tenant, task_id)
     if task.result is None or task.result_type is None:
         raise _no_result(task)
     name = f"{task.id}{ImageType(task.result_type).extension}"
     try:
-        return download(store, task.result, task.result_type, name, method, redirect=redirect)
+        return downloads.answer(task.result, task.result_type, name, Action.RESULT_READ, task.id)
     except ObjectMissing:
         raise ResultUnavailable("The result has been deleted.", task_id=task.id) from None
 

@@ -16,7 +16,7 @@ from facefleet.errors.lookup import TaskNotFound, TemplateNotFound
 from facefleet.errors.outage import RecordsUncertain, StoreUnavailable
 from facefleet.errors.task import ObjectMissing
 from facefleet.gateway.caller import AsCaller, Caller
-from facefleet.gateway.downloads import Redirect, download
+from facefleet.gateway.downloads import Downloads, Redirect
 from facefleet.gateway.follow.prefer import waited
 from facefleet.gateway.intake.multipart import Fields, Form
 from facefleet.gateway.intake.reception import Reading, Reception
@@ -39,7 +39,9 @@ from facefleet.gateway.views import Problem, problem_of
 from facefleet.media.sniff import ImageType
 from facefleet.observability.logs import logger
 from facefleet.storage.store import Store
+from facefleet.tasks.audit import Action
 from facefleet.tasks.kinds import KINDS, Kind
+from facefleet.tasks.records.audit_log import AuditLog
 from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.templates import Template, Templates, TemplateState
 from facefleet.upkeep.retention import Retention
@@ -119,8 +121,9 @@ _READING = Reading(Kind.TEMPLATE, FIELDS, name=_name)
 
 
 def router(
-    reception: Reception, templates: Templates, records: TaskRepository, store: Store, retention: Retention
-) -> APIRouter:
+    reception: Reception, templates: Templates, records: TaskRepository, store: Store, audit_log: AuditLog,
+    retention: Retention,
+) -> APIRouter:  # fmt: skip
     """The routes of templates."""
     routes = APIRouter(prefix="/v1/templates", tags=["templates"])
 
@@ -153,10 +156,8 @@ def router(
     async def image(template_id: str, request: Request, caller: AsCaller, redirect: Redirect = True) -> Response:
         """The photo of a template; where the store gives links, a redirect to it."""
 
-        def load() -> Response:
-            return _image(store, templates.get(caller.tenant, template_id), request.method, redirect)
-
-        return await run_in_threadpool(load)
+        downloads = Downloads(store, audit_log, caller.origin, request.method, redirect=redirect)
+        return await run_in_threadpool(lambda: _image(downloads, templates.get(caller.tenant, template_id)))
 
     @routes.delete(
         "/{template_id}", response_model=TemplateReceipt, responses=refusals(TemplateNotFound, RecordsUncertain)
@@ -181,12 +182,12 @@ def view(template: Template) -> TemplateView:
     )  # fmt: skip
 
 
-def _image(store: Store, template: Template, method: str, redirect: bool) -> Response:
+def _image(downloads: Downloads, template: Template) -> Response:
     name = f"{template.id}{ImageType(template.media_type).extension}"
     try:
         if not template.object:
             raise ObjectMissing("A failed template has no photo any more.")
-        return download(store, template.object, template.media_type, name, method, redirect=redirect)
+        return downloads.answer(template.object, template.media_type, name, Action.TEMPLATE_READ, template.id)
     except ObjectMissing:
         raise TemplateNotFound("The photo of the template is gone.", template_id=template.id) from None
 
@@ -194,9 +195,9 @@ def _image(store: Store, template: Template, method: str, redirect: bool) -> Res
 def _delete(
     templates: Templates, records: TaskRepository, retention: Retention, caller: Caller, template_id: str
 ) -> TemplateReceipt:
-    template = templates.delete(caller.tenant, template_id)
+    template = templates.delete(caller.tenant, template_id, caller.origin)
     status: Literal["deleted", "deleting"] = "deleted"
-    _cancel(records, template)
+    _cancel(records, template, caller)
     try:
         retention.delete_template(template)
     except StoreUnavailable as error:
@@ -206,7 +207,7 @@ def _delete(
     return TemplateReceipt(template_id=template.id, deleted_at=template.deleted_at, status=status)
 
 
-def _cancel(records: TaskRepository, template: Template) -> None:
+def _cancel(records: TaskRepository, template: Template, caller: Caller) -> None:
     """End the task that prepares a template, unless it has ended."""
     with suppress(TaskEnded, TaskNotFound):
-        records.cancel(template.tenant, template.task)
+        records.cancel(template.tenant, template.task, caller.origin)

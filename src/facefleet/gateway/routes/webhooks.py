@@ -75,7 +75,7 @@ def _replay(
 ) -> DeliveryView:
     task = records.get(caller.tenant, task_id)
     with bound(task_id=task.id, tenant=task.tenant, delivery_id=delivery_id[:64]):
-        delivery = deliveries.replay(task, delivery_id)
+        delivery = deliveries.replay(task, delivery_id, caller.origin)
         _log.info("webhook.replayed", subject=caller.subject)
     return _view(delivery)
 

@@ -15,7 +15,9 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, RowMapping, bin
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from facefleet.errors.base import FacefleetError
+from facefleet.tasks.audit import Entry
 from facefleet.tasks.events import Wake
+from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.table import row_of, tasks
 from facefleet.tasks.task import Failure, Task
@@ -121,6 +123,10 @@ class Transaction:
         self.connection.execute(insert(tasks), rows if len(rows) > 1 else rows[0])
         self.made += [Committed(Change.ADD, by, task.id, task.version) for task in records]
 
+    def record(self, entry: Entry) -> None:
+        """Add an entry to the audit log."""
+        write_entry(self.connection, entry)
+
     def change(self, wanted: Statement, **values: object) -> Sequence[RowMapping]:
         """Make a change, and return the columns that its statement returns for each record that it changed."""
         rows = self.connection.execute(wanted.update, params(**values)).mappings().all()
@@ -149,10 +155,18 @@ class RecordWriter:
         for committed in transaction.made:
             self._on_commit(committed)
 
-    def change(self, wanted: Statement, *, undoable: bool = False, **values: object) -> RowMapping | None:
-        """Make one change of one record; none where the record is not as the statement expects."""
+    def change(
+        self, wanted: Statement, *, undoable: bool = False, entry: Entry | None = None, **values: object
+    ) -> RowMapping | None:
+        """Make one change of one record, and add its entry to the audit log.
+
+        Returns:
+            What the statement returns; none where the record is not as it expects, and then nothing was written.
+        """
         with self.transaction(undoable=undoable) as transaction:
             rows = transaction.change(wanted, **values)
+            if rows and entry is not None:
+                transaction.record(entry)
         return rows[0] if rows else None
 
 

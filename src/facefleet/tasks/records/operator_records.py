@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select, true
 
 from facefleet.errors.conflict import RequeueRefused
+from facefleet.tasks.audit import Action, Origin
 from facefleet.tasks.ids import is_id
 from facefleet.tasks.records.base import Records
 from facefleet.tasks.records.changes import BACK_IN_QUEUE, param, statement
@@ -51,7 +52,7 @@ class OperatorRecords(Records):
             raise task_not_found(task_id)
         return task_of(row)
 
-    def requeue(self, task_id: str) -> Task:
+    def requeue(self, task_id: str, origin: Origin) -> Task:
         """Put a failed or canceled task back in the queue like a new one, with full retry budgets and a new deadline.
 
         The sweeper sends its message.
@@ -61,8 +62,9 @@ class OperatorRecords(Records):
             RequeueRefused: It has not failed and was not canceled, its uploads are deleted, or it was erased.
         """
         now, before = self._clock(), self.get(task_id)
+        entry = origin.entry(Action.TASK_REQUEUE, now, before.id, tenant=before.tenant)
         changed = self._writer.change(
-            _REQUEUE, task_id=task_id, version=before.version, run_at=now,
+            _REQUEUE, entry=entry, task_id=task_id, version=before.version, run_at=now,
             deadline_at=now + (before.deadline_at - before.created_at),
         )  # fmt: skip
         task = self.get(task_id)
@@ -70,13 +72,15 @@ class OperatorRecords(Records):
             raise _refusal(task)
         return task
 
-    def hold(self, task_id: str, *, on: bool) -> Task:
+    def hold(self, task_id: str, origin: Origin, *, on: bool) -> Task:
         """Begin or end the legal hold of a task: nothing of it is deleted meanwhile.
 
         Raises:
             TaskNotFound: There is none of this id.
         """
-        self._writer.change(_HOLD, task_id=self.get(task_id).id, on=on)
+        task, action = self.get(task_id), Action.TASK_HOLD if on else Action.TASK_RELEASE
+        entry = origin.entry(action, self._clock(), task.id, tenant=task.tenant)
+        self._writer.change(_HOLD, entry=entry, task_id=task.id, on=on)
         return self.get(task_id)
 
 

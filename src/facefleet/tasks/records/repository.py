@@ -10,7 +10,9 @@ from sqlalchemy.sql.dml import Insert
 
 from facefleet.errors.conflict import TaskEnded
 from facefleet.errors.lookup import TaskNotFound
+from facefleet.tasks.audit import Action, Entry, Origin
 from facefleet.tasks.ids import is_id
+from facefleet.tasks.kinds import Kind
 from facefleet.tasks.records.base import Records
 from facefleet.tasks.records.changes import ENDED, param, params, statement
 from facefleet.tasks.tables.table import task_of, tasks
@@ -33,12 +35,13 @@ _MARK_SENT = (
 class TaskRepository(Records):
     """The records for the gateway, and for every part that sends messages."""
 
-    def add(self, task: Task, *beside: Insert) -> Task:
+    def add(self, task: Task, *beside: Insert, origin: Origin) -> Task:
         """Commit a new record, unless its idempotency key is taken.
 
         Args:
             task: Queued.
             beside: Further rows to insert in the same transaction.
+            origin: Who asked for it.
 
         Returns:
             The record that has the key: this one, or an earlier one, and then nothing was changed.
@@ -46,6 +49,7 @@ class TaskRepository(Records):
         try:
             with self._writer.transaction() as transaction:
                 transaction.add(Actor.GATEWAY, [task])
+                transaction.record(_creation(task, origin))
                 for insertion in beside:
                     transaction.connection.execute(insertion)
         except IntegrityError:
@@ -84,8 +88,8 @@ class TaskRepository(Records):
         """The records that exist of these ids; at most ``CHUNK`` ids at once."""
         return self._select(tasks.c.id.in_(task_ids))
 
-    def cancel(self, tenant: str, task_id: str, *, by: Actor = Actor.GATEWAY) -> Task:
-        """End a task that has not ended; of one that is canceled already, nothing changes.
+    def cancel(self, tenant: str, task_id: str, origin: Origin, *, by: Actor = Actor.GATEWAY) -> Task:
+        """End a task that has not ended; of one that is canceled already, nothing changes, and nothing is recorded.
 
         A run under way notices at its next step, or at its end, that it no longer holds the task.
 
@@ -94,7 +98,9 @@ class TaskRepository(Records):
             TaskEnded: It has succeeded or failed.
         """
         if is_id(task_id):
-            self._writer.change(_CANCEL[by], task_id=task_id, tenant=tenant, now=self._clock())
+            now = self._clock()
+            entry = origin.entry(Action.TASK_CANCEL, now, task_id, tenant=tenant)
+            self._writer.change(_CANCEL[by], entry=entry, task_id=task_id, tenant=tenant, now=now)
         task = self.get(tenant, task_id)
         if task.state is not State.CANCELED:
             raise TaskEnded(f"The task has {task.state} already.", task_id=task.id, status=task.state.value)
@@ -112,6 +118,13 @@ class TaskRepository(Records):
         queued = and_(tasks.c.id.in_(task_ids), tasks.c.state == State.QUEUED)
         with self._database.write() as connection:
             connection.execute(update(tasks).where(queued).values(sent_at=None, sent_epoch=None))
+
+
+def _creation(task: Task, origin: Origin) -> Entry:
+    """The entry of a new task; one that registers a template stands for that."""
+    registers = task.kind is Kind.TEMPLATE
+    action, created = (Action.TEMPLATE_CREATE, task.template) if registers else (Action.TASK_CREATE, task.id)
+    return origin.entry(action, task.created_at, created, tenant=task.tenant, consent=task.consent.subject)
 
 
 def task_not_found(task_id: str) -> TaskNotFound:

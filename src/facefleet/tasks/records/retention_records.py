@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, delete, false, or_, select, update
 
 from facefleet.errors.conflict import TaskHeld
+from facefleet.tasks.audit import SERVICE, Action, Entry, Origin
 from facefleet.tasks.kinds import Uploads, kinds_with
+from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.base import Records
 from facefleet.tasks.records.changes import Statement, param, statement
 from facefleet.tasks.records.chunks import CHUNK
@@ -38,21 +40,24 @@ _ERASE = erasure(tasks.c.id == param("task_id"), tasks.c.tenant == param("tenant
 class RetentionRecords(Records):
     """The records for retention, and for the erasure of tasks that their owners ask for."""
 
-    def erase(self, task: Task) -> None:
+    def erase(self, task: Task, origin: Origin) -> None:
         """Erase a record: its task ends, its options and error are deleted, and the rest stays as a receipt.
 
         Its objects are deleted after this, never before: a run under way has lost its fence by then.
 
         Raises:
-            TaskHeld: The task is under legal hold.
+            TaskHeld: The task is under legal hold; the audit log says who asked all the same.
         """
+        now, mine = self._clock(), and_(tasks.c.id == task.id, tasks.c.tenant == task.tenant)
         with self._writer.transaction() as transaction:
-            erased = transaction.change(_ERASE, task_id=task.id, tenant=task.tenant, now=self._clock())
+            erased = transaction.change(_ERASE, task_id=task.id, tenant=task.tenant, now=now)
             if erased:
                 transaction.connection.execute(delete(deliveries).where(deliveries.c.task == task.id))
-            mine = and_(tasks.c.id == task.id, tasks.c.tenant == task.tenant)
-            held = transaction.connection.execute(select(tasks.c.hold).where(mine)).scalar()
-        if not erased and held:
+            held = not erased and transaction.connection.execute(select(tasks.c.hold).where(mine)).scalar()
+            if erased or held:
+                refused = TaskHeld.code if held else None
+                transaction.record(origin.entry(Action.TASK_ERASE, now, task.id, tenant=task.tenant, refused=refused))
+        if held:
             raise TaskHeld("The task is under legal hold; ask the operator.", task_id=task.id)
 
     def with_old_inputs(self, age: timedelta) -> list[Task]:
@@ -63,13 +68,15 @@ class RetentionRecords(Records):
         """Ended tasks whose result is older than ``age``, or was erased."""
         return self._ended(age, tasks.c.result_kept)
 
-    def inputs_deleted(self, task: Task) -> None:
-        """Remember that the uploads are gone from the store."""
-        self._set(task, inputs_kept=False)
+    def inputs_deleted(self, task: Task, *, expired: bool = False) -> None:
+        """Remember that the uploads are gone from the store; ``expired``: because their time was over."""
+        entry = self._expiry(Action.INPUTS_EXPIRE, task) if expired else None
+        self._mark(task, tasks.c.inputs_kept, entry, inputs_kept=False)
 
-    def results_deleted(self, task: Task) -> None:
-        """Remember that the results are gone from the store."""
-        self._set(task, result_kept=False, result=None)
+    def results_deleted(self, task: Task, *, expired: bool = False) -> None:
+        """Remember that the results are gone from the store; ``expired`` as above."""
+        entry = self._expiry(Action.RESULT_EXPIRE, task) if expired and task.result is not None else None
+        self._mark(task, tasks.c.result_kept, entry, result_kept=False, result=None)
 
     def delete_rows(self, age: timedelta) -> int:
         """Delete records that are older than ``age`` and have no object left, with their deliveries.
@@ -102,6 +109,12 @@ class RetentionRecords(Records):
     def _due(self, age: timedelta) -> ColumnElement[bool]:
         return tasks.c.finished_at < self._clock() - age
 
-    def _set(self, task: Task, **values: Any) -> None:
+    def _expiry(self, action: Action, task: Task) -> Entry:
+        return SERVICE.entry(action, self._clock(), task.id, tenant=task.tenant)
+
+    def _mark(self, task: Task, kept: ColumnElement[bool], entry: Entry | None, **values: Any) -> None:
+        """Mark a task once, however many gateways delete its objects at the same time."""
         with self._database.write() as connection:
-            connection.execute(update(tasks).where(tasks.c.id == task.id).values(values))
+            marked = connection.execute(update(tasks).where(tasks.c.id == task.id, kept).values(values))
+            if marked.rowcount and entry is not None:
+                write_entry(connection, entry)

@@ -139,6 +139,13 @@ class Database:
             raise RecordsUnavailable("The database did not answer; try again.", cause=cause) from error
 
 
+def try_lock(connection: Connection, number: int) -> bool:
+    """Take a lock of all processes until the transaction ends; false where another has it. SQLite has one writer."""
+    if connection.dialect.name == "sqlite":
+        return True
+    return bool(connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": number}).scalar())
+
+
 def _disconnected(error: RecordsUnavailable) -> bool:
     """Whether the connection was lost, so that the outcome of the commit is unknown; a refused commit is known."""
     return isinstance(error.__cause__, DBAPIError) and error.__cause__.connection_invalidated

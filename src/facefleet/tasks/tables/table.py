@@ -19,6 +19,7 @@ from sqlalchemy import (
     RowMapping,
     String,
     Table,
+    Text,
     TypeDecorator,
     UniqueConstraint,
     false,
@@ -109,6 +110,7 @@ tasks = Table(
     Column("seconds", Float, nullable=False, server_default="0"),
     # The state that deliveries were last made for; the column keeps the name of its first release.
     Column("told", String(16), key="announced_state", nullable=False, server_default=text("''")),
+    Column("credential", String(255)),
     UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
     Index("ix_tasks_tenant", "tenant", "id"),
     Index("ix_tasks_state_lease", "state", "lease_until"),
@@ -175,6 +177,7 @@ batches = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("canceled_at", UtcDateTime),
     Column("erased_at", UtcDateTime),
+    Column("credential", String(255)),
     UniqueConstraint("tenant", "idempotency_key", name="uq_batches_idempotency"),
     Index("ix_batches_tenant", "tenant", "id"),
 )
@@ -198,6 +201,45 @@ deliveries = Table(
     Column("ended_at", UtcDateTime),
     UniqueConstraint("task", "event", "version", name="uq_deliveries_event"),
     Index("ix_deliveries_next", "state", "next_at"),
+)
+
+# What was done, by whom, to what. Rows are only added; the sealer alone sets ``seal``, once (``tasks/seals.py``).
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("at", String(32), nullable=False),
+    Column("actor", String(255), nullable=False),
+    Column("actor_tenant", String(64), nullable=False),
+    Column("credential", String(255)),
+    Column("address", String(64)),
+    Column("tenant", String(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("object", String(255)),
+    Column("outcome", String(16), nullable=False),
+    Column("code", String(64)),
+    Column("consent", String(255)),
+    Column("trace_id", String(32)),
+    Column("seal", Integer),
+    Index("ix_audit_tenant", "tenant", "id"),
+    Index("ix_audit_object", "object", "id"),
+    Index("ix_audit_seal", "seal", "id"),
+)
+
+# The chain over the rows above: one row for each batch of them.
+seals = Table(
+    "audit_seals",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("sealed_at", String(32), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("first", String(36), nullable=False),
+    Column("last", String(36), nullable=False),
+    Column("digests", Text, nullable=False),
+    Column("content", String(64), nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("removed_at", String(32)),
 )
 
 
@@ -226,6 +268,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "erased_at": task.erased_at, "batch": task.batch, "item": task.item, "template": task.template,
         "output": dict(task.output) if task.output is not None else None,
         "bytes_in": task.bytes_in, "bytes_out": task.bytes_out, "seconds": task.seconds,
+        "credential": task.credential,
     }  # fmt: skip
 
 
@@ -247,6 +290,7 @@ def task_of(row: RowMapping) -> Task:
         inputs_kept=row["inputs_kept"], result_kept=row["result_kept"], hold=row["hold"], erased_at=row["erased_at"],
         batch=row["batch"], item=row["item"], template=row["template"], output=row["output"],
         bytes_in=row["bytes_in"], bytes_out=row["bytes_out"], seconds=row["seconds"],
+        credential=row["credential"],
     )  # fmt: skip
 
 

@@ -1,0 +1,63 @@
+"""Implements ``facefleet audit verify``, which finds what was changed in the audit log after it was sealed."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facefleet.cli import output
+from facefleet.cli.operator.records import DataOption, open_database
+from facefleet.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from facefleet.upkeep.verification import Verification
+
+app = typer.Typer(help="Read the audit log, and find out whether it was changed.")
+
+
+@app.command("verify")
+def verify(
+    seal: Annotated[
+        str | None,
+        typer.Option("--seal", metavar="HASH", help="Of an `audit.sealed` line in a gateway's log; it must be there."),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find entries that were edited, removed, inserted or reordered; with --seal, also a log that was cut off."""
+    from facefleet.clock import now
+    from facefleet.tasks.seals import Seals
+    from facefleet.upkeep.verification import verify
+
+    with open_database(data) as database:
+        found = verify(Seals(database, now), seal)
+    if as_json:
+        output.document({"valid": found.valid} | asdict(found))
+    else:
+        _print(found)
+    if not found.valid:
+        raise typer.Exit(1)
+
+
+def _print(found: Verification) -> None:
+    console = output.console()
+    for finding in found.findings:
+        console.print(f"{finding.fault:14} {output.visible(finding.message)}", style="red", soft_wrap=True)
+    verdict = "valid" if found.valid else "NOT as it was sealed"
+    console.print(
+        f"{verdict}: {found.entries:,} entries in {found.seals:,} seals, {found.unsealed:,} not sealed yet",
+        soft_wrap=True,
+    )
+    if found.expired_through:
+        console.print(f"the entries of the first {found.expired_through:,} seals were removed by retention")
+    if found.late:
+        console.print(f"{len(found.late):,} entries are older than a seal that they missed: {found.late[0]} …")
+    if found.head:
+        console.print(f"last seal: {found.head}", soft_wrap=True)
+
+
+@app.callback()
+def _group() -> None:
+    """With one command typer would leave its name out."""
