@@ -118,6 +118,9 @@ class Gateway(_Section):
     upload_bytes: Count = Field(
         1 << 30, description="bytes of all request bodies held at once; beyond it the answer is `overloaded`"
     )
+    json_bytes: Count = Field(
+        64_000_000, description="bytes of a JSON body; base64 makes photos a third larger, and parsing it takes memory"
+    )
     batch_bytes: Count = Field(2 << 30, description="bytes of the body of one batch, which is not held")
     batch_timeout: Seconds = Field(
         1800.0, description="s that the body of one batch may take to arrive; less than `retention.orphans`"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import cv2
 import numpy as np
 import schemathesis
@@ -20,6 +22,7 @@ def _picture(extension: str, width: int, height: int) -> bytes:
 _PICTURES = [_picture(extension, width, 64) for extension in _EXTENSIONS for width in (64, 90)]
 
 schemathesis.openapi.format("binary", st.sampled_from(_PICTURES))
+schemathesis.openapi.format("byte", st.sampled_from([base64.b64encode(each).decode() for each in _PICTURES]))
 
 
 @schemathesis.hook

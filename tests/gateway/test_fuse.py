@@ -134,7 +134,7 @@ def test_a_missing_photo_is_named(door: Door, photo: bytes) -> None:
         (form(("source", picture()), end=b""), f"multipart/form-data; boundary={BOUNDARY}"),
         (form(("consent", b"true"), ("consent", b"true")), f"multipart/form-data; boundary={BOUNDARY}"),
         (form(("consent", b"\xff\xfe"), ("source", picture()), ("target", picture())), "multipart/form-data"),
-        (b"{}", "application/json"),
+        (b"{}", "application/jsonlines"),
         (b"x=1", "application/x-www-form-urlencoded"),
         (b"", ""),
     ],

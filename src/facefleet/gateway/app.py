@@ -19,6 +19,7 @@ from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.queue_position import QueuePosition
 from facefleet.gateway.intake.admission import Admission
 from facefleet.gateway.intake.batches import BatchIntake
+from facefleet.gateway.intake.json_body import JsonReader
 from facefleet.gateway.intake.multipart import FUSION
 from facefleet.gateway.intake.reception import Reception
 from facefleet.gateway.intake.tasks import Intake
@@ -135,7 +136,8 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
     lookup = TemplateLookup(templates)
     webhook_intake = WebhookIntake(resolver if deliverer else None)
-    reception = Reception(intake, limits, lookup, webhook_intake, changes)
+    json_reader = JsonReader(limits, settings.gateway.json_bytes)
+    reception = Reception(intake, limits, lookup, webhook_intake, changes, json_reader)
     batch_deadline = timedelta(seconds=settings.tasks.batch_deadline)
     batch_intake = BatchIntake(intake, batches, lookup, webhook_intake, limits, batch_deadline)
 

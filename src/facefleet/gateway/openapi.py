@@ -71,6 +71,16 @@ PREFER = {
 }  # fmt: skip
 
 PHOTO = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or AVIF"}
+_PHOTO_JSON = {
+    "type": "object", "additionalProperties": False, "minProperties": 1, "maxProperties": 1,
+    "properties": {
+        "data": {
+            "type": "string", "format": "byte", "contentEncoding": "base64",
+            "description": "the file, JPEG, PNG, WebP or AVIF, in base64",
+        },
+    },
+}  # fmt: skip
+_CONSENT_JSON = {"type": "boolean", "const": True, "description": "attests that the people shown agree"}
 CONSENT = {"type": "string", "enum": ["true"], "description": "attests that the people shown agree"}
 TEMPLATE_ID = {"type": "string", "format": "uuid", "description": "a registered target, instead of `target`"}
 KEY = {
@@ -105,14 +115,34 @@ PICTURES: dict[int | str, dict[str, Any]] = {
 _JSON_FIELDS = ("options", "webhook_events")
 
 
-def form(properties: Mapping[str, Any], required: Sequence[str], *, parameters: Sequence[Any] = ()) -> dict[str, Any]:
-    """Describe the multipart form that a route reads."""
+def form(
+    properties: Mapping[str, Any], required: Sequence[str], *, parameters: Sequence[Any] = (), json: bool = False
+) -> dict[str, Any]:
+    """Describe the multipart form that a route reads, and the JSON body that may be sent instead of it."""
     schema = {
         "type": "object", "required": list(required), "additionalProperties": False, "properties": dict(properties),
     }  # fmt: skip
     encoding = {name: {"contentType": "application/json"} for name in _JSON_FIELDS if name in properties}
-    content = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    content: dict[str, Any] = {"multipart/form-data": {"schema": schema, "encoding": encoding}}
+    if json:
+        content["application/json"] = {"schema": _as_json(properties, required)}
     return {"parameters": list(parameters), "requestBody": {"required": True, "content": content}}
+
+
+def _as_json(properties: Mapping[str, Any], required: Sequence[str]) -> dict[str, Any]:
+    """The schema of the JSON body with the fields of a form; photos that may be several have a plural, too."""
+    fields, needed = dict[str, Any](), list(required)
+    for name, field in properties.items():
+        if field.get("items", {}).get("format") == "binary":
+            fields |= {name: _PHOTO_JSON, f"{name}s": field | {"items": _PHOTO_JSON}}
+            needed.remove(name)
+        elif field.get("format") == "binary":
+            fields[name] = _PHOTO_JSON | {"title": field.get("title", name)}
+        else:
+            fields[name] = _CONSENT_JSON if field is CONSENT else field
+    schema = {"type": "object", "required": needed, "additionalProperties": False, "properties": fields}
+    plural = [name for name in required if name not in needed]
+    return schema | ({"oneOf": [{"required": [n]} for name in plural for n in (name, f"{name}s")]} if plural else {})
 
 
 def refusals(*errors: Refusal) -> dict[int | str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Receives a request that makes one task: form, options, webhook and template are read, then the task is accepted.
+"""Receives a request that makes one task: body, options, webhook and template are read, then the task is accepted.
 
 A kind of task differs in its ``Reading`` only; batches, which hold one photo at a time, are received in ``batches.py``.
 """
@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from facefleet.gateway.caller import Caller
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import waited
+from facefleet.gateway.intake.json_body import JsonReader, is_json
 from facefleet.gateway.intake.multipart import Fields, Form, read_form
 from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
 from facefleet.gateway.intake.templates import TemplateLookup
@@ -42,6 +43,7 @@ class Reading:
         options: Reads and checks them; raises ``OptionInvalid``.
         name: Reads and checks the name of what is registered; raises ``OptionInvalid``.
         wait_seconds: s until the answer, where the caller does not say (``Prefer``).
+        json: Whether the body may be JSON instead of a form.
     """
 
     kind: Kind
@@ -49,6 +51,7 @@ class Reading:
     options: Callable[[Form], Mapping[str, object]] = _no_options
     name: Callable[[Form], str] = _no_name
     wait_seconds: float = 0.0
+    json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,14 @@ class Incoming:
 
     Attributes:
         content_type: Of the body; names the boundary of a form.
+        length: Of the body in bytes, where the headers say.
         stream: The body.
         idempotency_key: The same key makes nothing a second time.
         traceparent: The trace that the task goes on with.
     """
 
     content_type: str
+    length: int | None
     stream: AsyncIterator[bytes]
     idempotency_key: str | None
     traceparent: str | None
@@ -76,7 +81,11 @@ class Incoming:
         """
         headers = request.headers
         key = idempotency_key_of(headers.get("idempotency-key"))
-        return cls(headers.get("content-type", ""), request.stream(), key, headers.get("traceparent"))
+        length = headers.get("content-length", "")
+        return cls(
+            headers.get("content-type", ""), int(length) if length.isdigit() else None, request.stream(),
+            key, headers.get("traceparent"),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,7 @@ class Reception:
     templates: TemplateLookup
     webhooks: WebhookIntake
     changes: Changes
+    json: JsonReader
 
     async def answer(self, request: Request, response: Response, caller: Caller, reading: Reading) -> Response:
         """Accept the task; 200 with it when it ended in time (``Prefer``), else 202.
@@ -113,7 +123,7 @@ class Reception:
     async def accept(self, request: Request, caller: Caller, reading: Reading) -> Task:
         """Read the request and accept its task; arguments and errors as above."""
         incoming = Incoming.of(request)
-        form = await read_form(incoming.content_type, incoming.stream, self.limits, reading.fields)
+        form = await self._form(incoming, reading)
         options, name = reading.options(form), reading.name(form)
         webhook = await self.webhooks.read(form.texts)
 
@@ -126,3 +136,8 @@ class Reception:
             return self.intake.accept(caller, wanted)
 
         return await run_in_threadpool(accept)
+
+    async def _form(self, incoming: Incoming, reading: Reading) -> Form:
+        if reading.json and is_json(incoming.content_type):
+            return await self.json.read(incoming.stream, incoming.length, reading.fields)
+        return await read_form(incoming.content_type, incoming.stream, self.limits, reading.fields)

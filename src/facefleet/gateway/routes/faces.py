@@ -38,6 +38,7 @@ _BODY = form(
     {"image": PHOTO, "options": detect_options_schema(), **WEBHOOK_FIELDS},
     required=("image",),
     parameters=(PREFER, KEY),
+    json=True,
 )
 _REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS)
 
@@ -46,7 +47,7 @@ def _options(form: Form) -> dict[str, object]:
     return parse_detect_options(form.texts.get("options")).to_json()
 
 
-_READING = Reading(Kind.DETECT, FIELDS, _options, wait_seconds=WAIT_SECONDS)
+_READING = Reading(Kind.DETECT, FIELDS, _options, wait_seconds=WAIT_SECONDS, json=True)
 
 
 def router(reception: Reception) -> APIRouter:

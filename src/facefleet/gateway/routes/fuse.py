@@ -48,6 +48,7 @@ _BODY = form(
     },
     required=("source", "consent"),
     parameters=(PREFER, KEY),
+    json=True,
 )
 _REFUSALS = refusals(*FUSION_REFUSALS)
 
@@ -56,7 +57,7 @@ def _options(form: Form) -> dict[str, object]:
     return parse_fuse_options(form.texts.get("options"), sources=form.sources).to_json()
 
 
-_READING = Reading(Kind.FUSE, FUSION, _options)
+_READING = Reading(Kind.FUSE, FUSION, _options, json=True)
 
 
 def router(reception: Reception) -> APIRouter:
