@@ -156,6 +156,20 @@ def test_tasks_and_usage_are_found(client: Client, photo: bytes) -> None:
     assert sum(day.bytes_in for day in found.days) == 6 * len(photo)
 
 
+def test_the_audit_log_is_read_and_filtered(client: Client, photo: bytes) -> None:
+    made = [submitted(client, photo) for _ in range(2)]
+    made[0].cancel()
+    assert {(entry.action, entry.object) for entry in client.audit()} == {
+        ("task.create", made[0].id), ("task.create", made[1].id), ("task.cancel", made[0].id),
+    }  # fmt: skip
+    (entry,) = client.audit(object=made[1].id)
+    assert (entry.actor, entry.tenant, entry.outcome, entry.consent) == ("local", "local", "ok", "local")
+    assert entry.at.tzinfo is not None
+    assert list(client.audit(after=datetime.now(UTC) + timedelta(hours=1))) == []
+    assert len(list(client.audit(every_tenant=True, action="task.create"))) == 2
+    assert list(client.audit(tenant="initech")) == []
+
+
 def test_the_client_for_asyncio_does_the_same(door: Door, photo: bytes, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(photo)
 

@@ -53,7 +53,7 @@ def sealer(seals: Seals, clock: FakeClock) -> Sealer:
 
 def entries(log: AuditLog, **wanted: Any) -> list[Entry]:
     """Oldest first."""
-    return list(log.entries(AuditFilter(**wanted)))[::-1]
+    return list(log.entries(AuditFilter(**wanted)))
 
 
 def written(log: AuditLog, clock: FakeClock, count: int = 4) -> list[Entry]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -24,7 +26,7 @@ from facefleet.gateway.middleware import authentication
 from facefleet.storage.keys import result_key
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import ObjectStore
-from facefleet.tasks.audit import Entry
+from facefleet.tasks.audit import Action, Entry, Origin
 from facefleet.tasks.records.audit_log import AuditFilter, AuditLog
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -32,7 +34,7 @@ TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 def entries(door: Door) -> list[Entry]:
     """Oldest first; those of one ms in no order."""
-    return list(AuditLog(door.parts.database, now).entries(AuditFilter()))[::-1]
+    return list(AuditLog(door.parts.database, now).entries(AuditFilter()))
 
 
 def of(found: list[Entry]) -> list[tuple[str, str | None]]:
@@ -273,3 +275,92 @@ def test_a_request_without_the_permission_is_written_down(
     assert (entry.action, entry.object, entry.outcome, entry.code, entry.address) == (
         "access", f"DELETE /v1/tasks/{task_id}", "refused", "not_permitted", "127.0.0.1",
     )  # fmt: skip
+
+
+# ── reading the log ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def written(door: Door, tenant: str, count: int) -> None:
+    log = AuditLog(door.parts.database, now)
+    for number in range(count):
+        log.record(Origin("bob", tenant), Action.RESULT_READ, f"{tenant} {number}")
+
+
+def test_an_auditor_sees_what_was_done_to_the_objects_of_its_tenant_alone(door: Door) -> None:
+    written(door, "local", 3)
+    written(door, "initech", 2)
+    found = door.client.get("/v1/audit").json()["entries"]
+    assert {one["object"] for one in found} == {"local 0", "local 1", "local 2"}
+    assert door.client.get("/v1/audit", params={"object": "initech 0"}).json()["entries"] == []
+    assert door.client.get("/v1/audit", params={"tenant": "initech"}).status_code == 422
+    everybody = door.client.get("/v1/operator/audit").json()["entries"]
+    assert len(everybody) == 5
+    theirs = door.client.get("/v1/operator/audit", params={"tenant": "initech", "actor": "bob"}).json()["entries"]
+    assert len(theirs) == 2
+
+
+def test_pages_go_through_the_whole_log(door: Door) -> None:
+    written(door, "local", 7)
+    found, cursor = [], None
+    while True:
+        params = {"limit": "3"} | ({"cursor": cursor} if cursor else {})
+        page = door.client.get("/v1/audit", params=params).json()
+        found += [one["id"] for one in page["entries"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert found == sorted(found, reverse=True)
+    assert len(found) == 7
+
+
+def test_json_lines_are_exactly_what_is_hashed(door: Door) -> None:
+    written(door, "local", 1_100)
+    answer = door.client.get("/v1/audit", headers={"Accept": "application/x-ndjson"})
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert "content-length" not in answer.headers, "it is streamed"
+    lines = answer.text.splitlines()
+    assert [hashlib.sha256(line.encode()).hexdigest() for line in lines] == [one.digest() for one in entries(door)]
+    assert json.loads(lines[0])["action"] == "result.read"
+
+
+@pytest.mark.parametrize(
+    ("accept", "lines"),
+    [
+        ("application/json, application/x-ndjson", False), ("*/*", False), ("text/html", False),
+        ("application/X-NDJSON;q=0.9, */*;q=0.1", True),
+    ],
+)  # fmt: skip
+def test_json_lines_come_where_they_are_named_first(door: Door, accept: str, lines: bool) -> None:
+    answer = door.client.get("/v1/audit", headers={"Accept": accept})
+    assert answer.headers["content-type"].startswith("application/x-ndjson" if lines else "application/json")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"cursor": "17"}, {"limit": "0"}, {"action": "task.steal"}, {"actor": "a\0b"}, {"object": "x" * 256},
+        {"after": "yesterday"}, {"after": "0001-01-01T00:00:00+23:00"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_looked_for_is_told(door: Door, params: dict[str, str]) -> None:
+    answer = door.client.get("/v1/audit", params=params)
+    assert (answer.status_code, answer.json()["code"]) == (422, "option_invalid")
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"])
+def test_times_beyond_those_that_ids_can_have_find_all_or_nothing(door: Door, at: str) -> None:
+    written(door, "local", 2)
+    counts = [len(door.client.get("/v1/audit", params={name: at}).json()["entries"]) for name in ("after", "before")]
+    assert counts == ([0, 2] if at.startswith("9999") else [2, 0])
+
+
+def test_json_lines_have_no_pages(door: Door) -> None:
+    answer = door.client.get("/v1/audit", params={"limit": "3"}, headers={"Accept": "application/x-ndjson"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "option_invalid")
+
+
+def test_who_is_no_auditor_does_not_see_the_log(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    less = replace(LOCAL, permissions=LOCAL.permissions - {Permission.AUDIT_READ})
+    monkeypatch.setattr(authentication, "LOCAL", less)
+    assert door.client.get("/v1/audit").json()["code"] == "not_permitted"

@@ -17,6 +17,7 @@ class Permission(StrEnum):
     TEMPLATES_DELETE = "templates.delete"
     WEBHOOKS_REPLAY = "webhooks.replay"
     USAGE_READ = "usage.read"
+    AUDIT_READ = "audit.read"
     OPERATE = "operate"
     METRICS_READ = "metrics.read"
     DOCUMENTS_READ = "documents.read"  # the page, the documentation, the description of the API

@@ -17,7 +17,7 @@ from facefleet.client.blocking.template import Template
 from facefleet.client.faces import Box, Face, Pose
 from facefleet.client.retry_policy import Patience
 from facefleet.client.templates import TemplateReceipt, TemplateView
-from facefleet.client.views import DayUsage, Event, Problem, Receipt, TaskView, Usage
+from facefleet.client.views import AuditEntry, DayUsage, Event, Problem, Receipt, TaskView, Usage
 from facefleet.options import FuseChoices
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "AsyncClient",
     "AsyncTask",
     "AsyncTemplate",
+    "AuditEntry",
     "Batch",
     "BatchReceipt",
     "BatchView",

@@ -188,12 +188,22 @@ def of_batch(batch_id: str, part: str = "", method: str = "GET", **more: Any) ->
 
 def tasks(**wanted: str | datetime | None) -> ApiRequest:
     """The first page of ``GET /v1/tasks``."""
+    return first_page("tasks", **_texts(wanted))
+
+
+def audit(*, every_tenant: bool, **wanted: str | datetime | None) -> ApiRequest:
+    """The first page of ``GET /v1/audit``, or of ``GET /v1/operator/audit`` about a tenant or about everybody."""
+    operator = every_tenant or wanted.get("tenant") is not None
+    return first_page("operator/audit" if operator else "audit", **_texts(wanted))
+
+
+def _texts(wanted: Mapping[str, str | datetime | None]) -> dict[str, str]:
+    """The values that are given, as they stand in a query."""
     given = {name: value for name, value in wanted.items() if value is not None}
-    texts = {
+    return {
         name: value.isoformat() if isinstance(value, datetime) else arguments.text(name, value)
         for name, value in given.items()
     }
-    return first_page("tasks", **texts)
 
 
 def first_page(name: str, **wanted: str) -> ApiRequest:

@@ -1,4 +1,4 @@
-"""Holds the state of a task, its events, receipts and usage as a server reports them: frozen values made of JSON.
+"""Holds what a server reports as frozen values made of JSON: tasks, their events, receipts, usage, audit entries.
 
 A field that an older server does not give has its default. What a newer one adds is in ``raw``, and so are words this
 release does not know: a state, a kind or an event is a text.
@@ -161,6 +161,41 @@ class Usage:
     raw: Document = field(default_factory=dict, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One thing that was done, or asked for and refused.
+
+    Attributes:
+        actor: Subject of whoever asked; ``facefleet`` is the service itself.
+        actor_tenant: Its tenant; empty for the service, and for commands on the records.
+        credential: Id of the key or token that it showed.
+        address: That it asked from.
+        tenant: Whose object it is; empty for nobody's, such as a lane.
+        action: Such as ``task.create``.
+        object: Id or name.
+        outcome: ``ok`` or ``refused``.
+        code: Why it was refused.
+        consent: Who attested the consent of the people shown.
+    """
+
+    id: str
+    at: datetime
+    actor: str
+    action: str
+    outcome: str
+    actor_tenant: str = ""
+    credential: str | None = None
+    address: str | None = None
+    tenant: str = ""
+    object: str | None = None
+    code: str | None = None
+    consent: str | None = None
+    trace_id: str | None = None
+    raw: Document = field(default_factory=dict, repr=False)
+
+    TIMES: ClassVar[tuple[str, ...]] = ("at",)
+
+
 def task_view(document: Document) -> TaskView:
     """A task out of its JSON.
 
@@ -179,6 +214,11 @@ def event(name: str, document: Document) -> Event:
 def receipt(document: Document) -> Receipt:
     """A receipt out of its JSON."""
     return parse(Receipt, document)
+
+
+def audit_entry(document: Document) -> AuditEntry:
+    """An entry of the audit log out of its JSON."""
+    return parse(AuditEntry, document)
 
 
 def usage(document: Document) -> Usage:

@@ -32,6 +32,7 @@ from facefleet.gateway.middleware.refusals import RecordRefusals
 from facefleet.gateway.middleware.request_metrics import RequestMetrics
 from facefleet.gateway.middleware.tracing import RequestTracing
 from facefleet.gateway.parts import Parts
+from facefleet.gateway.routes.audit import router as audit_routes
 from facefleet.gateway.routes.batches import router as batch_routes
 from facefleet.gateway.routes.erasure import router as erasure_routes
 from facefleet.gateway.routes.errors import router as error_page_routes
@@ -157,6 +158,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     app.include_router(event_routes(parts.records, changes, queue_position))
     app.include_router(listing_routes(Listing(parts.database), queue_position))
     app.include_router(usage_routes(Usage(parts.database), now))
+    app.include_router(audit_routes(audit_log))
     app.include_router(erasure_routes(parts.records, retention))
     app.include_router(webhook_routes(parts.records, deliveries))
     app.include_router(operator_routes(control))

@@ -117,12 +117,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _delete("/v1/templates/{template_id}", Permission.TEMPLATES_DELETE),
 
     _get("/v1/usage", Permission.USAGE_READ),
+    _get("/v1/audit", Permission.AUDIT_READ),
 
     _get("/v1/operator/tasks", Permission.OPERATE),
     _get("/v1/operator/tasks/{task_id}", Permission.OPERATE),
     _post("/v1/operator/tasks/{task_id}/requeue", Permission.OPERATE),
     _post("/v1/operator/tasks/{task_id}/cancel", Permission.OPERATE),
     _put("/v1/operator/tasks/{task_id}/hold", Permission.OPERATE),
+    _get("/v1/operator/audit", Permission.OPERATE),
     _get("/v1/operator/lanes", Permission.OPERATE),
     _put("/v1/operator/lanes/{lane}/pause", Permission.OPERATE),
     _delete("/v1/operator/lanes/{lane}/pause", Permission.OPERATE),

@@ -43,7 +43,7 @@ def test_a_sound_log_is_told_with_its_last_seal(run: Run, tmp_path: Path, databa
 
 
 def test_what_was_changed_is_named_and_the_status_is_1(run: Run, tmp_path: Path, database: Database) -> None:
-    (victim, _) = AuditLog(database, now).entries(AuditFilter())
+    (_, victim) = AuditLog(database, now).entries(AuditFilter())
     with database.write() as connection:
         connection.exec_driver_sql("DROP TRIGGER audit_update")
         connection.exec_driver_sql(f"UPDATE audit SET actor = 'mallory' WHERE id = '{victim.id}'")

@@ -1,4 +1,4 @@
-"""Implements ``facefleet audit verify``, which finds what was changed in the audit log after it was sealed."""
+"""Implements ``facefleet audit``: reads the audit log of a server, and finds what was changed in it on the records."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import typer
 from facefleet.cli import output
 from facefleet.cli.operator.records import DataOption, open_database
 from facefleet.cli.options import JsonOption
+from facefleet.cli.remote.audit import list_entries
 
 if TYPE_CHECKING:
     from facefleet.upkeep.verification import Verification
 
 app = typer.Typer(help="Read the audit log, and find out whether it was changed.")
+
+
+app.command("list")(list_entries)
 
 
 @app.command("verify")
@@ -56,8 +60,3 @@ def _print(found: Verification) -> None:
         console.print(f"{len(found.late):,} entries are older than a seal that they missed: {found.late[0]} …")
     if found.head:
         console.print(f"last seal: {found.head}", soft_wrap=True)
-
-
-@app.callback()
-def _group() -> None:
-    """With one command typer would leave its name out."""

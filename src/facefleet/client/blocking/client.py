@@ -23,7 +23,7 @@ from facefleet.client.requests import Webhook
 from facefleet.client.responses import Document
 from facefleet.client.retry_policy import Patience, now
 from facefleet.client.templates import template_view
-from facefleet.client.views import Usage
+from facefleet.client.views import AuditEntry, Usage
 from facefleet.errors.input import OptionInvalid
 from facefleet.options import FuseChoices
 
@@ -255,6 +255,33 @@ class Client:
             last: UTC; today where not given.
         """
         return views.usage(self._transport.document(requests.usage(first, last)))
+
+    def audit(
+        self, *, actor: str | None = None, action: str | None = None, object: str | None = None,  # noqa: A002
+        after: datetime | None = None, before: datetime | None = None, tenant: str | None = None,
+        every_tenant: bool = False,
+    ) -> Generator[AuditEntry, None, None]:  # fmt: skip
+        """Who did what to the objects of your tenant, the newest first, page by page as it is asked for.
+
+        Args:
+            actor: Only what this subject asked for.
+            action: Only this, such as ``result.read``.
+            object: Only what was done to this task, template, batch, lane, …
+            after: With its time zone; inclusive.
+            before: With its time zone; exclusive.
+            tenant: Only about its objects; for operators.
+            every_tenant: About everybody's objects; for operators.
+
+        Raises:
+            NotPermitted: You are no auditor, or no operator.
+        """
+        request = requests.audit(
+            every_tenant=every_tenant, actor=actor, action=action, object=object, after=after, before=before,
+            tenant=tenant,
+        )  # fmt: skip
+        with closing(self._transport.pages(request, "entries")) as documents:
+            for document in documents:
+                yield views.audit_entry(document)
 
     def _task(self, document: Document) -> Task:
         return Task(self._transport, views.task_view(document))

@@ -79,14 +79,16 @@ class AuditLog:
         return page_of(entries, limit, lambda entry: entry.id)
 
     def entries(self, wanted: AuditFilter) -> Iterator[Entry]:
-        """All of them, the newest first; a chunk is in memory at once."""
-        cursor = None
+        """All of them, the oldest first; a chunk is in memory at once."""
+        condition, after = and_(true(), *_conditions(wanted)), ""
         while True:
-            page = self.page(wanted, cursor, CHUNK)
-            yield from page.rows
-            cursor = page.next_cursor
-            if cursor is None:
+            oldest_first = select(audit).where(condition, audit.c.id > after).order_by(audit.c.id).limit(CHUNK)
+            with self._database.read() as connection:
+                found = [entry_of(row) for row in connection.execute(oldest_first).mappings()]
+            yield from found
+            if len(found) < CHUNK:
                 return
+            after = found[-1].id
 
 
 def _conditions(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
