@@ -154,6 +154,9 @@ def test_tasks_and_usage_are_found(client: Client, photo: bytes) -> None:
     assert sum(day.tasks for day in found.days) == 3
     assert sum(day.canceled for day in found.days) == 1
     assert sum(day.bytes_in for day in found.days) == 6 * len(photo)
+    (everybodys,) = client.usage(every_tenant=True, by_credential=True).days
+    assert (everybodys.tenant, everybodys.credential, everybodys.tasks) == ("local", None, 3)
+    assert client.usage(tenant="initech").days == ()
 
 
 def test_the_audit_log_is_read_and_filtered(client: Client, photo: bytes) -> None:

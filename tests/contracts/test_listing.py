@@ -102,10 +102,23 @@ def test_usage_is_summed_by_day_of_utc_and_by_kind(records: AllRecords, database
     records.cancel("acme", next_day.id)
     usage, second, third = Usage(database), date(2026, 11, 2), date(2026, 11, 3)
     expected = [
-        DayUsage(second, Kind.FUSE, 1, 1, 0, 0, 3_000_000_000, 4_000_000_000, 1.25),
-        DayUsage(third, Kind.DETECT, 1, 0, 0, 0, 0, 0, 0.0),
-        DayUsage(third, Kind.FUSE, 2, 0, 1, 1, 2_000, 0, 0.0),
+        DayUsage(second, "acme", Kind.FUSE, 1, 1, 0, 0, 3_000_000_000, 4_000_000_000, 1.25, None),
+        DayUsage(third, "acme", Kind.DETECT, 1, 0, 0, 0, 0, 0, 0.0, None),
+        DayUsage(third, "acme", Kind.FUSE, 2, 0, 1, 1, 2_000, 0, 0.0, None),
     ]
     assert usage.days("acme", second, third) == expected
     assert usage.days("acme", second, second) == expected[:1]
     assert usage.days("acme", third + timedelta(days=1), third + timedelta(days=2)) == []
+    everybody = usage.days(None, second, third)
+    assert [(one.tenant, one.tasks) for one in everybody] == [("acme", 1), ("acme", 1), ("acme", 2), ("other", 1)]
+
+
+def test_usage_tells_keys_apart_where_it_is_asked(records: AllRecords, database: Database, clock: FakeClock) -> None:
+    for credential, count in (("key-1", 2), ("key-2", 1), (None, 1)):
+        added(records, clock, count, credential=credential, bytes_in=10)
+    first, last = clock.now.date() - timedelta(days=1), clock.now.date()
+    assert sum(one.tasks for one in Usage(database).days("acme", first, last)) == 4
+    split = Usage(database).days("acme", first, last, by_credential=True)
+    assert [(one.credential, one.tasks, one.bytes_in) for one in split] == [
+        (None, 1, 10), ("key-1", 2, 20), ("key-2", 1, 10),
+    ]  # fmt: skip

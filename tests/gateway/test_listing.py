@@ -55,7 +55,11 @@ def test_usage_counts_what_was_asked_for_today(door: Door) -> None:
     assert (found["from"], found["to"]) == ((today - timedelta(days=29)).isoformat(), today.isoformat())
     (day,) = found["days"]
     assert (day["kind"], day["tasks"], day["canceled"], day["succeeded"]) == ("fuse", 2, 1, 0)
-    assert day["bytes_in"] == 4 * len(photo)
+    assert (day["bytes_in"], day["credential"]) == (4 * len(photo), None)
+    (everybodys,) = door.client.get("/v1/operator/usage?by=credential").json()["days"]
+    assert everybodys == day | {"tenant": "local"}
+    assert door.client.get("/v1/operator/usage?tenant=initech").json()["days"] == []
+    assert door.client.get("/v1/usage?tenant=initech").status_code == 422
     assert door.client.get("/v1/usage?from=2001-01-01&to=2001-12-31").json()["days"] == []
     assert door.client.get("/v1/usage?to=0001-01-02").status_code == 200
 

@@ -211,10 +211,16 @@ def first_page(name: str, **wanted: str) -> ApiRequest:
     return ApiRequest("GET", f"/v1/{name}", params={**wanted, "limit": str(_PAGE)})
 
 
-def usage(first: date | None, last: date | None) -> ApiRequest:
-    """``GET /v1/usage``."""
+def usage(
+    first: date | None, last: date | None, *, by_credential: bool, tenant: str | None, every_tenant: bool
+) -> ApiRequest:  # fmt: skip
+    """``GET /v1/usage``, or ``GET /v1/operator/usage`` about a tenant or about everybody."""
     given = {name: day for name, day in {"from": first, "to": last}.items() if day is not None}
-    return ApiRequest("GET", "/v1/usage", params={name: arguments.day(name, day) for name, day in given.items()})
+    params = {name: arguments.day(name, day) for name, day in given.items()} | _texts({"tenant": tenant})
+    if by_credential:
+        params["by"] = "credential"
+    operator = every_tenant or tenant is not None
+    return ApiRequest("GET", "/v1/operator/usage" if operator else "/v1/usage", params=params)
 
 
 def preference(wait: float | None) -> dict[str, str]:

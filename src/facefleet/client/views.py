@@ -135,6 +135,8 @@ class DayUsage:
         bytes_in: Of the uploads.
         bytes_out: Of the results.
         seconds: s that the runs took which succeeded.
+        credential: Id of the key or token, where it was asked for and there was one.
+        tenant: Whose they are, where an operator asked; else empty.
     """
 
     date: date
@@ -146,6 +148,8 @@ class DayUsage:
     bytes_in: int = 0
     bytes_out: int = 0
     seconds: float = 0.0
+    credential: str | None = None
+    tenant: str = ""
     raw: Document = field(default_factory=dict, repr=False)
 
     TIMES: ClassVar[tuple[str, ...]] = ()

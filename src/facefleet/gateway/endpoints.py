@@ -125,6 +125,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _post("/v1/operator/tasks/{task_id}/cancel", Permission.OPERATE),
     _put("/v1/operator/tasks/{task_id}/hold", Permission.OPERATE),
     _get("/v1/operator/audit", Permission.OPERATE),
+    _get("/v1/operator/usage", Permission.OPERATE),
     _get("/v1/operator/lanes", Permission.OPERATE),
     _put("/v1/operator/lanes/{lane}/pause", Permission.OPERATE),
     _delete("/v1/operator/lanes/{lane}/pause", Permission.OPERATE),

@@ -42,6 +42,7 @@ def test_a_task_is_submitted_looked_at_canceled_and_erased(
     assert ask("erase", task_id).out == f"{task_id} is erased\n"
     assert ask("list", "--state", "canceled", "--json").document["tasks"][0]["task_id"] == task_id
     assert ask("usage", "--json").document["days"][0]["canceled"] == 1
+    assert ask("usage", "--every-tenant", "--by-key").out.splitlines()[1].split()[1:3] == ["local", "fuse"]
     done = ask("audit", "list", "--object", task_id, "--json").document["entries"]
     assert sorted(entry["action"] for entry in done) == ["task.cancel", "task.create", "task.erase"]
     assert ask("audit", "list", "--every-tenant", "--action", "task.erase").out.count(task_id) == 1

@@ -247,14 +247,26 @@ class Client:
             for document in documents:
                 yield self._batch(document)
 
-    def usage(self, first: date | None = None, last: date | None = None) -> Usage:
+    def usage(
+        self, first: date | None = None, last: date | None = None, *, by_credential: bool = False,
+        tenant: str | None = None, every_tenant: bool = False,
+    ) -> Usage:  # fmt: skip
         """Fetch what you have used, by day and kind.
 
         Args:
             first: UTC; 30 days up to ``last`` where not given.
             last: UTC; today where not given.
+            by_credential: By key or token, too.
+            tenant: What it has used; for operators.
+            every_tenant: What each tenant has used; for operators.
+
+        Raises:
+            NotPermitted: You are no operator.
         """
-        return views.usage(self._transport.document(requests.usage(first, last)))
+        request = requests.usage(
+            first, last, by_credential=by_credential, tenant=tenant, every_tenant=every_tenant
+        )  # fmt: skip
+        return views.usage(self._transport.document(request))
 
     def audit(
         self, *, actor: str | None = None, action: str | None = None, object: str | None = None,  # noqa: A002

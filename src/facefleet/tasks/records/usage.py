@@ -1,4 +1,4 @@
-"""Adds up what a tenant has used: tasks, bytes and seconds, by day and kind."""
+"""Adds up what was used: tasks, bytes and seconds, by day, tenant and kind, and by key or token where that is asked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, null, select, true
 
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.tables.database import Database
@@ -20,13 +20,16 @@ class DayUsage:
 
     Attributes:
         day: UTC.
+        tenant: Whose they are.
         tasks: All, including those that have not ended.
         bytes_in: Sum over their uploads.
         bytes_out: Sum over their results.
         seconds: s of all runs that succeeded.
+        credential: Id of the key or token that they were created with; none where there was none, or nobody asked.
     """
 
     day: date
+    tenant: str
     kind: Kind
     tasks: int
     succeeded: int
@@ -35,6 +38,7 @@ class DayUsage:
     bytes_in: int
     bytes_out: int
     seconds: float
+    credential: str | None
 
 
 class Usage:
@@ -43,27 +47,38 @@ class Usage:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def days(self, tenant: str, first: date, last: date) -> list[DayUsage]:
+    def days(
+        self, tenant: str | None, first: date, last: date, *, by_credential: bool = False
+    ) -> list[DayUsage]:  # fmt: skip
         """Totals by day, both ends included, without days on which no task was created.
+
+        Args:
+            tenant: Whose; every tenant's where not given.
+            first: UTC.
+            last: UTC.
+            by_credential: Whether to tell the keys and tokens of a tenant apart.
 
         Raises:
             RecordsUnavailable: The database does not answer.
         """
-        day = func.date(tasks.c.created_at)  # the records are in UTC, and so is every session
+        credential = tasks.c.credential if by_credential else null()
+        groups = (func.date(tasks.c.created_at), tasks.c.tenant, tasks.c.kind)  # the records and sessions are in UTC
         ended = (func.count().filter(tasks.c.state == s) for s in (State.SUCCEEDED, State.FAILED, State.CANCELED))
         sums = (func.sum(column) for column in (tasks.c.bytes_in, tasks.c.bytes_out, tasks.c.seconds))
         begin, end = datetime.combine(first, time.min, UTC), datetime.combine(last, time.max, UTC)
-        mine = and_(tasks.c.tenant == tenant, tasks.c.created_at >= begin, tasks.c.created_at <= end)
-        totals = select(day, tasks.c.kind, func.count(), *ended, *sums).where(mine)
+        whose = true() if tenant is None else tasks.c.tenant == tenant
+        wanted = and_(whose, tasks.c.created_at >= begin, tasks.c.created_at <= end)
+        split = (*groups, credential) if by_credential else groups
+        totals = select(*groups, func.count(), *ended, *sums, credential).where(wanted).group_by(*split)
         with self._database.read() as connection:
-            rows = connection.execute(totals.group_by(day, tasks.c.kind).order_by(day, tasks.c.kind)).all()
-        return [_day(*row) for row in rows]
+            days = [_day(*row) for row in connection.execute(totals)]
+        return sorted(days, key=lambda one: (one.day, one.tenant, one.kind, one.credential or ""))
 
 
-def _day(on: object, kind: str, *sums: Any) -> DayUsage:
+def _day(on: object, tenant: str, kind: str, *totals: Any) -> DayUsage:
     """Convert a row: PostgreSQL returns a date and decimals, SQLite texts and floats."""
-    count, succeeded, failed, canceled, bytes_in, bytes_out, seconds = sums
+    count, succeeded, failed, canceled, bytes_in, bytes_out, seconds, credential = totals
     return DayUsage(
-        date.fromisoformat(str(on)), Kind(kind), count, succeeded, failed, canceled,
-        int(bytes_in), int(bytes_out), round(float(seconds), 3),
+        date.fromisoformat(str(on)), tenant, Kind(kind), count, succeeded, failed, canceled,
+        int(bytes_in), int(bytes_out), round(float(seconds), 3), credential,
     )  # fmt: skip
