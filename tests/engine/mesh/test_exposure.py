@@ -32,6 +32,11 @@ def over(one: Person, exposure: float) -> Person:
     return Person(exposed(one.pixels, exposure), one.face)
 
 
+def without_grain(pixels: Pixels) -> Pixels:
+    """Clipping takes noise from the photo, so that the face in it gets less."""
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 1.5), np.uint8)
+
+
 def prepared_source(one: Person) -> PreparedFace:
     return prepare(Portrait(one.pixels, one.face), replaced=False)
 
@@ -76,7 +81,8 @@ def test_a_face_in_an_overexposed_target_is_as_overexposed(
     engine: Engine, photo: Photo, pair: tuple[str, str], exposure: float
 ) -> None:
     source, target = (person(engine, photo, name) for name in pair)
-    away = of_face(fused(source, over(target, exposure)), exposed(fused(source, target), exposure), target.face)
+    wanted = exposed(fused(source, target), exposure)
+    away = of_face(without_grain(fused(source, over(target, exposure))), without_grain(wanted), target.face)
     assert np.quantile(away, 0.95) <= 12
     assert np.median(away) <= 4
 

@@ -1,10 +1,8 @@
-"""Measures how sharp and how noisy a face is, and makes one as soft and grainy as another."""
+"""Measures how sharp a face is, and makes one as soft as another."""
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
@@ -17,19 +15,16 @@ SAMPLE = 160  # px, side of the largest area that is measured
 STRONGEST = 0.97  # quantile of the gradients that count as edges
 SOFT_LOWEST, SOFT_HIGHEST = 0.3, 6.0  # px
 WORTH_BLURRING = 0.45  # px
-WORTH_ADDING = 0.8  # levels
-GRAIN_HIGHEST = 25.0  # levels
-_TILE = 512  # px
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)  # blind to edges and slopes
 
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """Sharpness and noise of a photo.
+    """Sharpness of a photo.
 
     Attributes:
         softness: Standard deviation of the blur of the sharpest edges, px.
-        noise: Standard deviation on skin, levels.
+        noise: Standard deviation of its finest noise on skin, levels; what is hardly steeper is no edge.
     """
 
     softness: float
@@ -57,7 +52,7 @@ def grain_of(patch: Pixels, points: Floats) -> Grain:
 
 
 def matched(pixels: Pixels, own: Grain, target: Grain) -> Pixels:
-    """A drawn face as soft and as noisy as the target.
+    """A drawn face as soft as the target.
 
     Args:
         pixels: ``(h, w, 3)`` uint8 BGR.
@@ -65,12 +60,9 @@ def matched(pixels: Pixels, own: Grain, target: Grain) -> Pixels:
         target: Of the face below.
     """
     blur = float(np.sqrt(max(0.0, target.softness**2 - own.softness**2)))
-    left = own.noise
-    if blur > WORTH_BLURRING:
-        pixels = np.asarray(cv2.GaussianBlur(pixels, (0, 0), blur), np.uint8)
-        left /= 1 + 2 * np.sqrt(np.pi) * blur  # what a Gaussian leaves of white noise
-    wanted = float(np.sqrt(max(0.0, min(target.noise, GRAIN_HIGHEST) ** 2 - left**2)))
-    return _grained(pixels, wanted) if wanted > WORTH_ADDING else pixels
+    if blur <= WORTH_BLURRING:
+        return pixels
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), blur), np.uint8)
 
 
 def _softness(grey: Floats, noise: float) -> float:
@@ -109,19 +101,3 @@ def _grey(pixels: Pixels) -> Floats:
     if not pixels.size:
         return np.zeros((3, 3), np.float32)
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_BGR2GRAY), np.float32)
-
-
-def _grained(pixels: Pixels, sigma: float) -> Pixels:
-    """Noise of the same strength everywhere; where the pattern starts follows from the picture, so it is repeatable."""
-    height, width = pixels.shape[:2]
-    start = zlib.crc32(np.ascontiguousarray(pixels[:: max(1, height // 16), :: max(1, width // 16)]).tobytes())
-    rows = (np.arange(height) + start % _TILE) % _TILE
-    columns = (np.arange(width) + start // _TILE % _TILE) % _TILE
-    noise = np.asarray(_tile()[rows][:, columns] * np.float32(sigma), np.float32)
-    return np.asarray(cv2.add(pixels, cv2.merge([noise] * 3), dtype=cv2.CV_8U), np.uint8)
-
-
-@cache
-def _tile() -> Floats:
-    """``(512, 512)`` float32 of standard normal noise."""
-    return np.random.default_rng(1996).standard_normal((_TILE, _TILE), np.float32)

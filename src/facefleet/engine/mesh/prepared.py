@@ -14,6 +14,8 @@ from facefleet.engine.mesh.exposure import find_recovery
 from facefleet.engine.mesh.glasses import Glasses, find_glasses
 from facefleet.engine.mesh.grain import Grain, grain_of
 from facefleet.engine.mesh.hardlight import HardLight, find_hard_light
+from facefleet.engine.mesh.motion import Detail, detail_of
+from facefleet.engine.mesh.noise import Noise, noise_of
 from facefleet.engine.mesh.redeye import without_red_eyes
 from facefleet.engine.steps import topology
 from facefleet.engine.steps.region import Region, region_of
@@ -22,6 +24,7 @@ from facefleet.engine.steps.tone import ToneCurve, find_tone
 from facefleet.engine.types import Face, Floats, Pixels, Portrait
 
 WORKING_SIZE = 144  # px, long side of the region at which masks and colours are computed
+FREE = 0.3  # occlusion under which the face itself is seen
 FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
 RIM = 1.12  # the mesh is continued outwards this far, so that its edge has something to interpolate towards
 
@@ -47,6 +50,8 @@ class PreparedFace:
         grey: Whether the photo is black and white.
         tone: The colours of a photo of one hue, such as a sepia print; searched for on a face to be replaced.
         grain: How sharp and noisy the patch is.
+        noise: Of the patch of a face to be replaced, or None where none shows.
+        detail: Of the patch of a face to be replaced, by direction.
         glasses: The frame of clear glasses; sunglasses are occlusion.
     """
 
@@ -65,6 +70,8 @@ class PreparedFace:
     grey: bool
     tone: ToneCurve | None
     grain: Grain
+    noise: Noise | None
+    detail: Detail | None
     glasses: Glasses | None
 
     @property
@@ -116,6 +123,7 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
     # The edge of a mask crosses the nose as a bridge does.
     searched = replaced and not (occlusion.eyes_covered or occlusion.mask_worn)
     grey = colour.is_grey(small, parts.core)
+    noise = _shown(noise_of(patch, local)) if replaced else None
     return PreparedFace(
         face=face,
         region=region,
@@ -132,8 +140,16 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
         grey=grey,
         tone=find_tone(portrait.pixels, below) if replaced and not grey else None,
         grain=grain_of(patch, local),
+        noise=noise,
+        detail=detail_of(patch, np.asarray(parts.inner * (occlusion.mask < FREE), np.uint8), noise)
+        if replaced
+        else None,
         glasses=find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])) if searched else None,
     )
+
+
+def _shown(noise: Noise) -> Noise | None:
+    return noise if noise.visible else None
 
 
 def _working_size(region: Region) -> tuple[int, int]:

@@ -13,6 +13,9 @@ from facefleet.engine.mesh import colour, grain, masks
 from facefleet.engine.mesh.align import Alignment, Mouth, align
 from facefleet.engine.mesh.burnt import refuse_burnt_out
 from facefleet.engine.mesh.exposure import exposed
+from facefleet.engine.mesh.motion import find_motion
+from facefleet.engine.mesh.noise import noise_of
+from facefleet.engine.mesh.noise_layer import with_noise
 from facefleet.engine.mesh.prepared import PreparedFace, prepare
 from facefleet.engine.mesh.warp import Lookup, drawn, find_lookup, patch_near
 from facefleet.engine.photo_role import SOURCE, TARGET
@@ -84,9 +87,9 @@ def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: Prepared
     lit = _lit(full, _light(small, occluded, bare, target))
     lit = _as_photographed(lit, target)
     whole = target.region.width, target.region.height
-    own = grain.grain_of(lit, target.region.local(alignment.geometry, whole))
+    points = target.region.local(alignment.geometry, whole)
     share = _share(occluded, bare, alignment.mouth, target) * lookup.visible
-    pixels = grain.matched(lit, own, target.grain)
+    pixels = _grainy(lit, points, target)
     if target.tone is not None:
         pixels = target.tone.coloured(pixels)
     pixels = _behind_glasses(pixels, target)
@@ -99,6 +102,16 @@ def _as_photographed(pixels: Pixels, target: PreparedFace) -> Pixels:
         photo = exposed(target.patch, 1 / target.darker) if target.darker > 1 else target.patch
         pixels = target.hard_light.cast_on(pixels, photo)
     return exposed(pixels, target.darker) if target.darker > 1 else pixels
+
+
+def _grainy(pixels: Pixels, points: Floats, target: PreparedFace) -> Pixels:
+    """As soft and as noisy as the target; ``points`` are those of the drawn face, px of ``pixels``."""
+    path = None if target.detail is None else find_motion(target.detail, pixels)
+    moved = pixels if path is None else path.blurred(pixels)
+    soft = grain.matched(moved, grain.grain_of(moved, points), target.grain)
+    if target.noise is None or not target.noise.exceeds(own := noise_of(soft, points)):
+        return soft
+    return with_noise(soft, own, target.noise, target.patch, target.parts.features)
 
 
 def _behind_glasses(pixels: Pixels, target: PreparedFace) -> Pixels:
