@@ -66,10 +66,13 @@ class FolderStore:
 
         def chunks() -> Iterator[bytes]:
             with file, self._outages():
+                yield b""  # taken below: a generator that has begun closes the file, even if nobody goes on
                 while chunk := file.read(CHUNK_BYTES):
                     yield chunk
 
-        return Download(os.fstat(file.fileno()).st_size, chunks())
+        pieces = chunks()
+        next(pieces)
+        return Download(os.fstat(file.fileno()).st_size, pieces)
 
     def link(self, key: str, seconds: float) -> str | None:  # noqa: ARG002
         """None: clients cannot reach a folder."""
