@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import platformdirs
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     FilePath,
+    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -26,22 +25,17 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from facefleet.auth_settings import Auth
 from facefleet.errors.input import ConfigInvalid
+from facefleet.section import Count, Seconds, Section
 
 _PREFIX = "FACEFLEET_"
 _DELIMITER = "__"
 _ENDPOINT = r"^(https?://[^/\s@]+/?)?$"  # no credentials: it is shown
 _FILE_VARIABLE = f"{_PREFIX}CONFIG"
 
-Seconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(gt=0)]
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Records(_Section):
+class Records(Section):
     """The database of the task records."""
 
     url: SecretStr = Field(
@@ -52,7 +46,7 @@ class Records(_Section):
     busy_timeout: Seconds = Field(10.0, description="s to wait for SQLite's write lock")
 
 
-class Objects(_Section):
+class Objects(Section):
     """The object store of photos and results."""
 
     url: SecretStr = Field(
@@ -77,7 +71,7 @@ class Objects(_Section):
         return self
 
 
-class Queue(_Section):
+class Queue(Section):
     """The broker."""
 
     ca_file: FilePath | None = Field(None, description="PEM file of the authority that signed the broker's certificate")
@@ -105,11 +99,19 @@ class Queue(_Section):
         return SecretStr(urlunsplit(parts._replace(query=urlencode(checks | dict(parse_qsl(parts.query))))))
 
 
-class Gateway(_Section):
+class Gateway(Section):
     """The gateway, which is the HTTP program."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="0: any free port")
+    metrics_host: str = Field("127.0.0.1", description="address of a /metrics that asks for no credentials")
+    metrics_port: int = Field(0, ge=0, le=65535, description="0: only the one among the other endpoints, for operators")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (), description='networks whose word about a client\'s address is taken, a JSON list such as `["10.0.0.0/8"]`'
+    )
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        "x-forwarded-for", description="the header that each of those proxies adds its client to"
+    )
     threads: Count = Field(16, description="threads for records, store and queue calls")
     watchers: Count = Field(
         5_000, description="clients that follow a task or wait for it, at once; beyond it the answer is `overloaded`"
@@ -127,7 +129,7 @@ class Gateway(_Section):
     )
 
 
-class Worker(_Section):
+class Worker(Section):
     """The worker, which runs the tasks."""
 
     processes: int = Field(1, ge=0, description="processes, supervised by the worker; 0: one per core")
@@ -138,7 +140,7 @@ class Worker(_Section):
     metrics_port: int = Field(0, ge=0, le=65535, description="0: not served")
 
 
-class Tasks(_Section):
+class Tasks(Section):
     """The life of a task."""
 
     max_failures: Count = Field(3, description="retryable failures before attempts_exhausted")
@@ -150,14 +152,14 @@ class Tasks(_Section):
     max_backlog: Count = Field(10_000, description="queued tasks of one lane from which on it is overloaded")
 
 
-class Sweeper(_Section):
+class Sweeper(Section):
     """The sweeper, which re-sends lost tasks and deletes what is due."""
 
     interval: Seconds = Field(1.0, description="s between rounds")
     grace: Seconds = Field(5.0, description="s before a queued record can count as lost by the broker")
 
 
-class Retention(_Section):
+class Retention(Section):
     """Terms after which the sweeper deletes photos, results and records, except of tasks under legal hold."""
 
     inputs: Seconds = Field(3600.0, description="s that uploads are kept after their task has ended")
@@ -167,7 +169,7 @@ class Retention(_Section):
     orphans: Seconds = Field(3600.0, description="s between searches for objects that no record names; also their age")
 
 
-class Audit(_Section):
+class Audit(Section):
     """The audit log, which says who did what."""
 
     interval: Seconds = Field(30.0, description="s between seals over the entries written since the last")
@@ -176,7 +178,7 @@ class Audit(_Section):
     )
 
 
-class Webhooks(_Section):
+class Webhooks(Section):
     """Webhooks, which report tasks to other programs."""
 
     secrets: SecretStr = Field(
@@ -194,7 +196,7 @@ class Webhooks(_Section):
     interval: Seconds = Field(0.5, description="s between looks for what is due")
 
 
-class Images(_Section):
+class Images(Section):
     """Limits on one photo, checked before it is decoded."""
 
     max_bytes: Count = Field(20_000_000, description="bytes of one file")
@@ -203,7 +205,7 @@ class Images(_Section):
     min_side: Count = Field(64, description="px of the short side")
 
 
-class Engine(_Section):
+class Engine(Section):
     """Models and how many threads they use."""
 
     cache: Path = Field(
@@ -217,7 +219,7 @@ class Engine(_Section):
     cache_seconds: Seconds = Field(600.0, description="s that they are kept at most, used or not")
 
 
-class Marks(_Section):
+class Marks(Section):
     """The marks in every output."""
 
     producer: str = Field(
@@ -225,14 +227,14 @@ class Marks(_Section):
     )
 
 
-class Client(_Section):
+class Client(Section):
     """The command line as a client of a server."""
 
     url: str = Field("http://127.0.0.1:8080", description="gateway that `facefleet submit`, `wait`, `get` … talk to")
     api_key: SecretStr = Field(SecretStr(""), description="sent to it as a bearer token, where it is set")
 
 
-class Logs(_Section):
+class Logs(Section):
     """The log of the program."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe line that is written")
@@ -241,7 +243,7 @@ class Logs(_Section):
     )
 
 
-class Tracing(_Section):
+class Tracing(Section):
     """The export of trace spans."""
 
     endpoint: str = Field(
@@ -270,6 +272,7 @@ class Settings(BaseSettings):
     objects: Objects = Objects()
     queue: Queue = Queue()
     gateway: Gateway = Gateway()
+    auth: Auth = Auth()
     worker: Worker = Worker()
     tasks: Tasks = Tasks()
     sweeper: Sweeper = Sweeper()

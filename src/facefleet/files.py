@@ -1,4 +1,4 @@
-"""Writes files whole or not at all, for the command line and the client.
+"""Writes files whole or not at all: outputs of the command line and the client, and secrets that a service keeps.
 
 A file is written under a temporary name in its folder and then moved, so nobody ever sees half of one; an existing file
 is never touched unless the caller allows it, even if it appears meanwhile.
@@ -7,7 +7,7 @@ is never touched unless the caller allows it, even if it appears meanwhile.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -74,6 +74,34 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def kept_secret(path: Path, make: Callable[[], str]) -> str:
+    """The secret in a file that only its owner reads; made when it is asked for first, atomically and once.
+
+    Of two programs that start together, the second uses the first one's.
+
+    Raises:
+        OSError: The file cannot be read or made.
+        UnicodeDecodeError: It is no text.
+    """
+    if not path.exists():
+        _make_secret(path, make())
+    return path.read_text(encoding="ascii").strip()
+
+
+def _make_secret(path: Path, secret: str) -> None:
+    part = path.with_name(f".{path.name}-{uuid4().hex[:12]}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(secret + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        with suppress(FileExistsError):
+            path.hardlink_to(part)
+    finally:
+        part.unlink()
 
 
 def unwritable(path: Path, error: OSError) -> FileUnwritable:

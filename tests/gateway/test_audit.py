@@ -126,8 +126,10 @@ _CHANGES: Mapping[tuple[str, str], tuple[str, Ask]] = {
         "maintenance.begin", lambda door, _: door.client.put("/v1/operator/maintenance")
     ),
 }  # fmt: skip
-# Their entries are in the tests below and in ``tests/contracts/test_audit.py``: they undo what another does.
+# Their entries are in the tests below, in ``contracts/test_audit.py`` and ``contracts/test_key_records.py``:
+# they undo what another does, or are there only where API keys are taken.
 _ELSEWHERE = {
+    ("POST", "/v1/keys"), ("DELETE", "/v1/keys/{key_id}"), ("POST", "/v1/keys/{key_id}/rotate"),
     ("POST", "/v1/tasks/{task_id}/webhooks/{delivery_id}/replay"), ("POST", "/v1/operator/tasks/{task_id}/requeue"),
     ("DELETE", "/v1/operator/lanes/{lane}/pause"), ("DELETE", "/v1/operator/maintenance"),
 }  # fmt: skip

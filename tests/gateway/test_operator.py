@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 from tests.gateway.conftest import Door, Open
 from tests.servers import wait_until
-
-from facefleet.access.permissions import Permission
-from facefleet.access.principal import LOCAL
-from facefleet.gateway.middleware import authentication
 
 HERE = "/v1/operator"
 
@@ -103,20 +98,3 @@ def test_a_bad_request_is_told_what_is_wrong(
 ) -> None:
     answer = door.client.request(method, f"{HERE}{path}", json=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-
-
-def test_whoever_is_no_operator_is_refused_everywhere(
-    door: Door, photo: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    others = LOCAL.permissions - {Permission.OPERATE}
-    monkeypatch.setattr(authentication, "LOCAL", replace(LOCAL, permissions=others))
-    task_id = post(door, photo, "one").json()["task_id"]
-    schema = door.client.get("/openapi.json").json()
-    asked = 0
-    for path, methods in schema["paths"].items():
-        for method in methods if path.startswith(HERE) else ():
-            answer = door.client.request(method, path.format(task_id=task_id, lane="bulk"), json={"hold": True})
-            assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")
-            asked += 1
-    assert asked >= 11
-    assert door.client.get(f"/v1/tasks/{task_id}").json()["status"] == "queued"

@@ -18,6 +18,7 @@ class Permission(StrEnum):
     WEBHOOKS_REPLAY = "webhooks.replay"
     USAGE_READ = "usage.read"
     AUDIT_READ = "audit.read"
+    KEYS_MANAGE = "keys.manage"
     OPERATE = "operate"
     METRICS_READ = "metrics.read"
     DOCUMENTS_READ = "documents.read"  # the page, the documentation, the description of the API

@@ -36,6 +36,7 @@ ALLOWED: Mapping[Permission, frozenset[Role]] = {
     Permission.TEMPLATES_DELETE: frozenset({Role.MEMBER, Role.TENANT_ADMIN}),
     Permission.WEBHOOKS_REPLAY:  frozenset({Role.MEMBER, Role.TENANT_ADMIN}),
     Permission.AUDIT_READ:       frozenset({Role.AUDITOR}),
+    Permission.KEYS_MANAGE:      frozenset({Role.TENANT_ADMIN}),
     Permission.OPERATE:          frozenset({Role.OPERATOR}),
     Permission.METRICS_READ:     frozenset({Role.OPERATOR}),
 }

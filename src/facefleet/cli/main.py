@@ -23,7 +23,7 @@ import typer
 
 from facefleet.cli import output
 from facefleet.cli.local import age, faces, fuse, models, samples
-from facefleet.cli.operator import audit, lanes, maintenance, tasks, webhooks
+from facefleet.cli.operator import audit, keys, lanes, maintenance, tasks, webhooks
 from facefleet.cli.remote import batch, batches, cancel_and_erase, get, submit, templates, usage, wait
 from facefleet.cli.service import config, demo, doctor, gateway, migrate, up, worker
 from facefleet.errors.base import FacefleetError, InternalError
@@ -58,6 +58,7 @@ app.command("gateway")(gateway.gateway)
 app.command("worker")(worker.worker)
 app.command("migrate")(migrate.migrate)
 app.add_typer(tasks.app, name="tasks")
+app.add_typer(keys.app, name="keys")
 app.add_typer(lanes.app, name="lanes")
 app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(webhooks.app, name="webhooks")

@@ -39,12 +39,17 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   ├── FileUnwritable        file_unwritable           400
     │   │   └── FileExists            file_exists               409
     │   └── ConfigInvalid             config_invalid            500
-    ├── NotPermitted                  not_permitted             403
+    ├── Unauthenticated               unauthenticated           401   access.py; nobody whom the service knows
+    │   ├── CredentialInvalid         credential_invalid        401
+    │   ├── CredentialExpired         credential_expired        401
+    │   └── CredentialRevoked         credential_revoked        401
+    ├── NotPermitted                  not_permitted             403   access.py
     ├── LookupFailed                  lookup.py     nothing is there
     │   ├── TaskNotFound              task_not_found            404
     │   ├── DeliveryNotFound          delivery_not_found        404
     │   ├── TemplateNotFound          template_not_found        404
     │   ├── BatchNotFound             batch_not_found           404
+    │   ├── KeyNotFound               key_not_found             404
     │   └── RouteNotFound             route_not_found           404
     ├── Conflict                      conflict.py   it is there, but in another state
     │   ├── TemplateNotReady          template_not_ready        409   retryable
@@ -53,6 +58,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── IdempotencyConflict       idempotency_conflict      409
     │   ├── TaskHeld                  task_held                 409
     │   ├── RequeueRefused            requeue_refused           409
+    │   ├── KeyEnded                  key_ended                 409
     │   ├── ResultNotReady            result_not_ready          409   retryable
     │   └── ResultUnavailable         result_unavailable        410
     ├── ModelError                    model.py
@@ -67,6 +73,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── RecordsUncertain          records_uncertain         503   retryable
     │   ├── StoreUnavailable          store_unavailable         503   retryable
     │   ├── QueueUnavailable          queue_unavailable         503   retryable
+    │   ├── IssuerUnavailable         issuer_unavailable        503   retryable
     │   ├── UploadTimeout             upload_timeout            408   retryable
     │   ├── NotAccepting              all is well, but no new work is taken
     │   │   ├── Maintenance           maintenance               503   retryable
@@ -89,11 +96,19 @@ Whoever writes a client imports the classes from here; the code of this package 
 
 from __future__ import annotations
 
+from facefleet.errors.access import (
+    CredentialExpired,
+    CredentialInvalid,
+    CredentialRevoked,
+    NotPermitted,
+    Unauthenticated,
+)
 from facefleet.errors.base import FacefleetError, InternalError
 from facefleet.errors.client import Interrupted, RefusedByServer, ServerUnreachable, SignatureInvalid, WaitTimeout
 from facefleet.errors.conflict import (
     Conflict,
     IdempotencyConflict,
+    KeyEnded,
     RequeueRefused,
     ResultNotReady,
     ResultUnavailable,
@@ -126,7 +141,6 @@ from facefleet.errors.input import (
     ImageTypeUnsupported,
     InputError,
     MethodNotAllowed,
-    NotPermitted,
     OptionInvalid,
     RequestError,
     TemplateFaceNotFound,
@@ -137,6 +151,7 @@ from facefleet.errors.input import (
 from facefleet.errors.lookup import (
     BatchNotFound,
     DeliveryNotFound,
+    KeyNotFound,
     LookupFailed,
     RouteNotFound,
     TaskNotFound,
@@ -152,6 +167,7 @@ from facefleet.errors.model import (
     OutOfMemory,
 )
 from facefleet.errors.outage import (
+    IssuerUnavailable,
     Maintenance,
     NotAccepting,
     OutageError,
@@ -172,17 +188,18 @@ from facefleet.errors.task import (
 )
 
 __all__ = [
-    "AttemptsExhausted", "BatchNotFound", "ConfigInvalid", "Conflict", "ConsentRequired", "DeadlineExceeded",
-    "DeliveryNotFound", "FaceError", "FaceIndexInvalid", "FaceNotFound", "FaceOutOfFrame", "FaceOverexposed",
-    "FacePoseUnsupported", "FaceTooSmall", "FacefleetError", "FileError", "FileExists", "FileUnreadable",
-    "FileUnwritable", "FusionQualityLow", "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed", "ImageError",
-    "ImageTooLargeBytes", "ImageTooLargePixels", "ImageTooSmall", "ImageTypeUnsupported", "InputError",
-    "InternalError", "Interrupted", "LookupFailed", "Maintenance", "ManifestInvalid", "MethodNotAllowed",
-    "ModelDigestMismatch", "ModelError", "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown", "NotAccepting",
-    "NotPermitted", "ObjectMissing", "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded", "QueueUnavailable",
-    "RecordsUnavailable", "RecordsUncertain", "RefusedByServer", "RequestError", "RequeueRefused", "ResultNotReady",
-    "ResultUnavailable", "RouteNotFound", "ServerUnreachable", "SignatureInvalid", "StoreUnavailable", "TaskEnded",
-    "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound", "TemplateFaceNotFound", "TemplateFailed",
-    "TemplateNotFound", "TemplateNotReady", "UploadMissing", "UploadTimeout", "UploadTooLarge", "WaitTimeout",
-    "WebhookUrlRefused", "WorkerLost",
+    "AttemptsExhausted", "BatchNotFound", "ConfigInvalid", "Conflict", "ConsentRequired", "CredentialExpired",
+    "CredentialInvalid", "CredentialRevoked", "DeadlineExceeded", "DeliveryNotFound", "FaceError",
+    "FaceIndexInvalid", "FaceNotFound", "FaceOutOfFrame", "FaceOverexposed", "FacePoseUnsupported", "FaceTooSmall",
+    "FacefleetError", "FileError", "FileExists", "FileUnreadable", "FileUnwritable", "FusionQualityLow",
+    "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed", "ImageError", "ImageTooLargeBytes",
+    "ImageTooLargePixels", "ImageTooSmall", "ImageTypeUnsupported", "InputError", "InternalError", "Interrupted",
+    "IssuerUnavailable", "KeyEnded", "KeyNotFound", "LookupFailed", "Maintenance", "ManifestInvalid",
+    "MethodNotAllowed", "ModelDigestMismatch", "ModelError", "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown",
+    "NotAccepting", "NotPermitted", "ObjectMissing", "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded",
+    "QueueUnavailable", "RecordsUnavailable", "RecordsUncertain", "RefusedByServer", "RequestError",
+    "RequeueRefused", "ResultNotReady", "ResultUnavailable", "RouteNotFound", "ServerUnreachable",
+    "SignatureInvalid", "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound",
+    "TemplateFaceNotFound", "TemplateFailed", "TemplateNotFound", "TemplateNotReady", "Unauthenticated",
+    "UploadMissing", "UploadTimeout", "UploadTooLarge", "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
 ]  # fmt: skip

@@ -55,6 +55,13 @@ class RequeueRefused(Conflict):
     title = "Cannot be queued again"
 
 
+class KeyEnded(Conflict):
+    """The API key was revoked, has expired or was rotated before, so it cannot be rotated."""
+
+    code = "key_ended"
+    title = "API key has ended"
+
+
 class ResultNotReady(Conflict):
     """The task has not finished."""
 

@@ -215,11 +215,3 @@ class ConfigInvalid(InputError):
     code = "config_invalid"
     status = 500
     title = "Setting not valid"
-
-
-class NotPermitted(FacefleetError):
-    """The caller is known, and may not do this."""
-
-    code = "not_permitted"
-    status = 403
-    title = "Not permitted"

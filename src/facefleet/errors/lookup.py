@@ -40,6 +40,13 @@ class BatchNotFound(LookupFailed):
     title = "Batch not found"
 
 
+class KeyNotFound(LookupFailed):
+    """No API key with this id for this tenant."""
+
+    code = "key_not_found"
+    title = "API key not found"
+
+
 class RouteNotFound(LookupFailed):
     """No such address."""
 

@@ -41,6 +41,13 @@ class QueueUnavailable(OutageError):
     title = "Queue unavailable"
 
 
+class IssuerUnavailable(OutageError):
+    """The keys that tokens are verified with cannot be fetched from their issuer."""
+
+    code = "issuer_unavailable"
+    title = "Issuer of tokens unavailable"
+
+
 class UploadTimeout(OutageError):
     """The body of a request did not arrive in time: the network, or a client that hangs."""
 

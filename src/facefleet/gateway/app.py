@@ -26,10 +26,11 @@ from facefleet.gateway.intake.tasks import Intake
 from facefleet.gateway.intake.templates import TemplateLookup
 from facefleet.gateway.intake.webhooks import WebhookIntake
 from facefleet.gateway.middleware.access_log import AccessLog
-from facefleet.gateway.middleware.authentication import LocalAuthentication, require_loopback
+from facefleet.gateway.middleware.authentication import Authentication, LocalAuthentication, require_loopback
 from facefleet.gateway.middleware.body_limit import Allowance, BodyLimit
 from facefleet.gateway.middleware.refusals import RecordRefusals
 from facefleet.gateway.middleware.request_metrics import RequestMetrics
+from facefleet.gateway.middleware.source_address import SourceAddress
 from facefleet.gateway.middleware.tracing import RequestTracing
 from facefleet.gateway.parts import Parts
 from facefleet.gateway.routes.audit import router as audit_routes
@@ -40,6 +41,7 @@ from facefleet.gateway.routes.events import router as event_routes
 from facefleet.gateway.routes.faces import router as faces_routes
 from facefleet.gateway.routes.fuse import router as fuse_routes
 from facefleet.gateway.routes.health import router as health_routes
+from facefleet.gateway.routes.keys import router as key_routes
 from facefleet.gateway.routes.listing import router as listing_routes
 from facefleet.gateway.routes.operator import router as operator_routes
 from facefleet.gateway.routes.page import Site
@@ -48,7 +50,7 @@ from facefleet.gateway.routes.tasks import router as task_routes
 from facefleet.gateway.routes.templates import router as template_routes
 from facefleet.gateway.routes.usage import router as usage_routes
 from facefleet.gateway.routes.webhooks import router as webhook_routes
-from facefleet.gateway.server import Server, allow_connections, listen
+from facefleet.gateway.server import Server, allow_connections, listen, metrics_served
 from facefleet.gateway.webhook_delivery import deliverer_of, resolver_of
 from facefleet.media.limits import image_limits
 from facefleet.media.sniff import Limits
@@ -82,18 +84,21 @@ def run(settings: Settings) -> int:
     """Serve until told to stop.
 
     Raises:
-        ConfigInvalid: The address is not ours, not loopback, or taken.
+        ConfigInvalid: The address is not ours or taken, or not loopback and no credentials are asked for.
         OutageError: Records or store cannot be opened.
     """
     logs.configure(settings.logs.level, settings.logs.format)
     allow_connections()
-    require_loopback(settings.gateway.host)
+    if not settings.auth.required:
+        require_loopback(settings.gateway.host)
     listener = listen(settings.gateway.host, settings.gateway.port)
     parts = Parts.build(settings)
+    gateway = settings.gateway
     try:
         app = create(settings, parts)
-        _log.info("gateway.listening", host=settings.gateway.host, port=listener.getsockname()[1])
-        Server(app, app.state.leave).run(sockets=[listener])
+        with metrics_served(parts.metrics.registry, gateway.metrics_host, gateway.metrics_port):
+            _log.info("gateway.listening", host=gateway.host, port=listener.getsockname()[1])
+            Server(app, app.state.leave).run(sockets=[listener])
     finally:
         parts.close()
         listener.close()
@@ -126,7 +131,9 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     losses = Losses(parts.database, now, parts.waker.on_commit)
     sweeper = Sweeper(parts.records, losses, parts.broker, parts.submitter, parts.metrics, now, grace)
     changes = _changes(settings, parts)
-    background = Background(settings, sweeper, retention, sealer, deliverer, resolver, changes)
+    keys = parts.access.keys
+    uses = keys.uses if keys else None
+    background = Background(settings, sweeper, retention, sealer, deliverer, resolver, changes, uses)
     gauges.watch(parts.metrics, parts.broker, control, deliveries, seals, now)
 
     # How work comes in.
@@ -148,7 +155,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=_UNUSED,
     )  # fmt: skip
     problems.install(app)
-    openapi.describe(app)
+    openapi.describe(app, credentials=settings.auth.required)
     queue_position = QueuePosition(control.lane_counts, now)
     app.include_router(fuse_routes(reception))
     app.include_router(batch_routes(batch_intake, batches, parts.store, audit_log, retention))
@@ -161,6 +168,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     app.include_router(audit_routes(audit_log))
     app.include_router(erasure_routes(parts.records, retention))
     app.include_router(webhook_routes(parts.records, deliveries))
+    app.include_router(key_routes(keys, now))
     app.include_router(operator_routes(control))
     app.include_router(error_page_routes())
     app.include_router(page_routes(Site.load()))
@@ -176,13 +184,22 @@ def _middleware(settings: Settings, limits: Limits, parts: Parts, audit_log: Aud
     Tracing is outside of the log, so that its lines have the trace id; log and metrics are outside of the documents
     that problems become, so that they see every answer; who asks is known before the first byte of a body is read.
     """
+    authenticator = parts.access.authenticator
+    authentication = (
+        Middleware(Authentication, authenticator=authenticator, metrics=parts.metrics)
+        if authenticator
+        else Middleware(LocalAuthentication)
+    )
     return [
         Middleware(RequestTracing, tracer=parts.tracer),
         Middleware(AccessLog),
         Middleware(RequestMetrics, metrics=parts.metrics),
         Middleware(problems.Problems),
+        Middleware(
+            SourceAddress, proxies=settings.gateway.trusted_proxies, header=settings.gateway.forwarded_header,
+        ),
         Middleware(RecordRefusals, audit_log=audit_log),
-        Middleware(LocalAuthentication),
+        authentication,
         Middleware(
             BodyLimit, allowances=_allowances(settings, limits), total_bytes=settings.gateway.upload_bytes,
         ),

@@ -1,4 +1,4 @@
-"""Runs what works beside the requests: the sweeper, retention, webhook delivery, and following changed records."""
+"""Runs what works beside the requests: sweeper, retention, webhook delivery, following records, uses of keys."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from threading import Event, Thread
 import anyio.to_thread
 from fastapi import FastAPI
 
+from facefleet.access.uses import KeyUses
 from facefleet.config import Settings
 from facefleet.gateway.follow.changes import Changes
 from facefleet.upkeep.retention import Retention
@@ -34,6 +35,7 @@ class Background:
         deliverer: Sends webhooks; none where nothing can be signed.
         resolver: Judges the addresses of webhooks, in threads of its own.
         changes: Follows changed records, in the server's loop.
+        uses: Writes when API keys were used; none where no keys are taken.
     """
 
     settings: Settings
@@ -43,6 +45,7 @@ class Background:
     deliverer: Deliverer | None
     resolver: Resolver
     changes: Changes
+    uses: KeyUses | None
 
     def lifespan(self) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
         """The start and the end of all of it, as the framework asks for them."""
@@ -78,4 +81,6 @@ class Background:
         ]
         if self.deliverer is not None:
             threads.append(Thread(target=self.deliverer.run, args=(stop,), name="webhooks", daemon=True))
+        if self.uses is not None:
+            threads.append(Thread(target=self.uses.run, args=(stop.wait,), name="key uses", daemon=True))
         return threads

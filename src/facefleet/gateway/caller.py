@@ -15,6 +15,7 @@ from facefleet.gateway.problems import TRACE_ID
 from facefleet.tasks.audit import Origin
 
 PRINCIPAL = "principal"  # in the state of a request: set by authentication, read here
+SOURCE = "source"  # there, too: the address that the request came from
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ async def caller_of(request: Request) -> Caller:
 
 def origin_of(scope: Scope) -> Origin:
     """Who sent a request, for the audit log; somebody was authenticated for it."""
-    state, client = scope["state"], scope.get("client")
+    state = scope["state"]
     principal: Principal = state[PRINCIPAL]
-    address = client[0] if client else None
-    return Origin(principal.subject, principal.tenant, principal.credential.id or None, address, state[TRACE_ID])
+    credential = principal.credential.id or None
+    return Origin(principal.subject, principal.tenant, credential, state[SOURCE] or None, state[TRACE_ID])
 
 
 AsCaller = Annotated[Caller, Depends(caller_of)]

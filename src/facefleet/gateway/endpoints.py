@@ -119,6 +119,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _get("/v1/usage", Permission.USAGE_READ),
     _get("/v1/audit", Permission.AUDIT_READ),
 
+    _post("/v1/keys", Permission.KEYS_MANAGE),
+    _get("/v1/keys", Permission.KEYS_MANAGE),
+    _get("/v1/keys/{key_id}", Permission.KEYS_MANAGE),
+    _delete("/v1/keys/{key_id}", Permission.KEYS_MANAGE),
+    _post("/v1/keys/{key_id}/rotate", Permission.KEYS_MANAGE),
+
     _get("/v1/operator/tasks", Permission.OPERATE),
     _get("/v1/operator/tasks/{task_id}", Permission.OPERATE),
     _post("/v1/operator/tasks/{task_id}/requeue", Permission.OPERATE),

@@ -8,6 +8,13 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from facefleet.errors.access import (
+    CredentialExpired,
+    CredentialInvalid,
+    CredentialRevoked,
+    NotPermitted,
+    Unauthenticated,
+)
 from facefleet.errors.base import FacefleetError, InternalError
 from facefleet.errors.conflict import IdempotencyConflict, TemplateFailed, TemplateNotReady
 from facefleet.errors.input import (
@@ -27,6 +34,7 @@ from facefleet.errors.input import (
 )
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.errors.outage import (
+    IssuerUnavailable,
     Maintenance,
     Overloaded,
     RecordsUnavailable,
@@ -35,6 +43,7 @@ from facefleet.errors.outage import (
     UploadTimeout,
 )
 from facefleet.errors.tree import tree
+from facefleet.gateway.endpoints import ENDPOINTS
 from facefleet.gateway.problems import MEDIA_TYPE, ProblemDocument, document
 from facefleet.media.sniff import ImageType
 
@@ -47,9 +56,18 @@ _ANYWHERE: tuple[Refusal, ...] = (
     UploadTooLarge,
     Overloaded,
     RecordsUnavailable,
+    IssuerUnavailable,
+    Unauthenticated,
+    CredentialInvalid,
+    CredentialExpired,
+    CredentialRevoked,
+    NotPermitted,
     InternalError,
 )
 _CODES = "x-codes"
+_PERMISSIONS = {(endpoint.method, endpoint.path): endpoint.permission for endpoint in ENDPOINTS}
+_SECURITY: dict[str, Any] = {"security": [{"bearer": []}]}
+_SCHEMES = {"bearer": {"type": "http", "scheme": "bearer", "description": "an API key (`ff_live_…`) or a token (JWT)"}}
 _INVALID = str(OptionInvalid.status)
 _VALIDATION = ("HTTPValidationError", "ValidationError")  # the framework's own, which we do not answer with
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}
@@ -153,13 +171,19 @@ def refusals(*errors: Refusal) -> dict[int | str, dict[str, Any]]:
     return responses
 
 
-def describe(app: FastAPI) -> None:
-    """Make the application's OpenAPI document describe its answers as they are."""
+def describe(app: FastAPI, *, credentials: bool) -> None:
+    """Make the application's OpenAPI document describe its answers as they are, and what a caller needs.
+
+    Args:
+        app: With all its routes, when the document is asked for first.
+        credentials: Whether they are asked for.
+    """
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-            app.openapi_schema = _described(schema)
+            app.openapi_schema = _described(schema) | (_SECURITY if credentials else {})
+            app.openapi_schema["components"]["securitySchemes"] = _SCHEMES if credentials else {}
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]
@@ -171,10 +195,12 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
         models.pop(name, None)
     problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
     models |= problem.pop("$defs", {}) | {"ProblemDocument": problem}
-    for operation in (one for path in schema["paths"].values() for one in path.values()):
-        _describe(operation)
-        for parameter in operation.get("parameters", ()):
-            parameter["schema"] = _without_null(parameter["schema"])
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            _describe(operation)
+            operation["x-permission"] = _PERMISSIONS.get((method.upper(), path))
+            for parameter in operation.get("parameters", ()):
+                parameter["schema"] = _without_null(parameter["schema"])
     return schema
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from facefleet.access.building import Access
 from facefleet.clock import now
 from facefleet.config import Settings
 from facefleet.observability.metrics import Metrics
@@ -33,12 +34,14 @@ class Parts:
     waker: Waker
     metrics: Metrics
     tracer: Tracer
+    access: Access
 
     @classmethod
     def build(cls, settings: Settings) -> Parts:
         """Open everything; the broker may be away.
 
         Raises:
+            ConfigInvalid: Something that authenticates cannot be used.
             OutageError: Records or store cannot be opened.
         """
         metrics = Metrics(CollectorRegistry())
@@ -62,6 +65,7 @@ class Parts:
             submitter=Submitter(celery, on_outage=broker_away),
             waker=waker,
             metrics=metrics,
+            access=Access.build(settings, database, now),
             tracer=open_tracer(settings.tracing, "gateway", metrics.count_spans),
         )
 

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facefleet.errors.access import Unauthenticated
 from facefleet.errors.base import FacefleetError, InternalError
 from facefleet.errors.input import MethodNotAllowed, OptionInvalid, RequestError
 from facefleet.errors.lookup import RouteNotFound
@@ -66,8 +67,16 @@ def problem(error: FacefleetError, scope: Scope) -> Response:
     """Answer a request that met an error, and note its code; what can be tried again says when."""
     scope["state"][CODE] = error.code
     text = json.dumps(_document(error, scope["state"]).model_dump(), ensure_ascii=False, default=str)
-    headers = {"Retry-After": str(error.detail.get("retry_after", _RETRY_SECONDS))} if error.retryable else None
+    headers = {"Retry-After": str(error.detail.get("retry_after", _RETRY_SECONDS))} if error.retryable else {}
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = _challenge(error)
     return Response(text, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _challenge(error: Unauthenticated) -> str:
+    """How to ask again (RFC 6750, section 3); whoever sent no credential is told no error."""
+    invalid = "" if error.code == Unauthenticated.code else ', error="invalid_token"'
+    return f'Bearer realm="facefleet"{invalid}'
 
 
 def _document(error: FacefleetError, state: Mapping[str, Any]) -> ProblemDocument:

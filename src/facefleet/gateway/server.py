@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import uvicorn
+from prometheus_client import CollectorRegistry, start_http_server
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -79,6 +81,31 @@ def allow_connections() -> None:
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@contextmanager
+def metrics_served(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
+    """Serve ``/metrics`` at an address of its own, for scrapers without credentials; not where the port is 0.
+
+    Raises:
+        ConfigInvalid: The address is not ours, or taken.
+    """
+    if not port:
+        yield
+        return
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        raise ConfigInvalid(
+            f"Cannot serve metrics on {host}:{port}: {error.strerror}; choose another port.",
+            setting="gateway.metrics_port", port=port,
+        ) from error  # fmt: skip
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Validates times and days in a query: RFC 3339 only, not everything that pydantic would take."""
+"""Validates times and days in a query or a body: RFC 3339 only, not everything that pydantic would take."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def _time(value: object) -> object:
-    if isinstance(value, str) and not _TIME.fullmatch(value):  # pydantic would take a number for s since 1970
+    if not isinstance(value, str) or not _TIME.fullmatch(value):  # pydantic would take a number for s since 1970
         raise ValueError("use a time with its zone (RFC 3339), such as 2026-11-24T09:30:00Z")
     return value
 

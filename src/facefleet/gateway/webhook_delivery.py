@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import random
-import ssl
 from collections.abc import Mapping
 from importlib.metadata import version
 
-import httpx
-
 from facefleet.clock import Clock
 from facefleet.config import Settings, Webhooks
-from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway.views import view
 from facefleet.observability.metrics import Metrics
 from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.task import Task
+from facefleet.trust import trust_of
 from facefleet.webhooks.address import Policy
 from facefleet.webhooks.deliver import Deliverer
 from facefleet.webhooks.post import Poster
@@ -39,8 +36,9 @@ def deliverer_of(
     secrets = secrets_of(settings)
     if secrets is None:
         return None
+    trust = trust_of(settings.webhooks.ca_file, "webhooks.ca_file")
     return Deliverer(
-        deliveries=deliveries, poster=Poster(resolver, _trust(settings.webhooks), clock), signer=Signer.of(secrets),
+        deliveries=deliveries, poster=Poster(resolver, trust, clock), signer=Signer.of(secrets),
         render=_render, metrics=metrics, clock=clock, random=random.random,
         user_agent=f"facefleet/{version('facefleet')}",
         slots=settings.webhooks.concurrency, interval=settings.webhooks.interval,
@@ -49,16 +47,3 @@ def deliverer_of(
 
 def _render(task: Task) -> Mapping[str, object]:
     return view(task).model_dump(mode="json")
-
-
-def _trust(settings: Webhooks) -> ssl.SSLContext:
-    context = httpx.create_ssl_context(trust_env=False)
-    if settings.ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=settings.ca_file)
-        except (ssl.SSLError, OSError) as error:
-            raise ConfigInvalid(
-                f"webhooks.ca_file {settings.ca_file} cannot be used: {error.strerror or type(error).__name__}.",
-                setting="webhooks.ca_file",
-            ) from None
-    return context

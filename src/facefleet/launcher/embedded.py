@@ -26,15 +26,17 @@ from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.upgrade import upgrade
 
 _PING_SECONDS = 0.5
+_PORTS = ("FACEFLEET_GATEWAY__PORT", "FACEFLEET_GATEWAY__METRICS_PORT", "FACEFLEET_WORKER__METRICS_PORT")
 START_SECONDS = 60.0  # a cold cache fetches the models first
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """URLs of the running programs."""
+    """URLs of the running programs, and of the gateway's metrics."""
 
     gateway: str
     worker: str
+    metrics: str
 
 
 class Service:
@@ -67,12 +69,14 @@ class Service:
             if not self._supervisor.wait_ready(START_SECONDS):
                 return None
         self._migrate()
-        gateway, worker = (int(environment[f"FACEFLEET_{name}"]) for name in ("GATEWAY__PORT", "WORKER__METRICS_PORT"))
+        gateway, metrics, worker = (int(environment[name]) for name in _PORTS)
         self._supervisor.start(self._program("worker", worker, environment, stop_seconds(self._settings)))
         self._supervisor.start(self._program("gateway", gateway, environment, STOP_SECONDS))
         if not self._supervisor.wait_ready(START_SECONDS):
             return None
-        return Addresses(f"http://{HOST}:{gateway}", f"http://{HOST}:{worker}")
+        return Addresses(
+            f"http://{HOST}:{gateway}", f"http://{HOST}:{worker}", f"http://{HOST}:{metrics or gateway}/metrics"
+        )
 
     def run(self) -> None:
         """Keep the programs alive until told to stop."""
@@ -107,13 +111,19 @@ class Service:
     def _environment(self) -> dict[str, str]:
         """The environment of the programs; ports are chosen once, so a restarted program keeps its own."""
         settings = self._settings
-        gateway, worker, valkey = free_ports(settings.gateway.port, settings.worker.metrics_port, 0)
+        gateway, worker, valkey, metrics = free_ports(
+            settings.gateway.port, settings.worker.metrics_port, 0, settings.gateway.metrics_port
+        )
         variables = environment() | {
             "FACEFLEET_DATA": str(settings.data.absolute()),
             "FACEFLEET_GATEWAY__HOST": HOST,
             "FACEFLEET_GATEWAY__PORT": str(gateway),
+            "FACEFLEET_GATEWAY__METRICS_HOST": HOST,
+            # With credentials the one at the gateway's own address is for operators only.
+            "FACEFLEET_GATEWAY__METRICS_PORT": str(metrics if settings.auth.required else 0),
             "FACEFLEET_WORKER__METRICS_HOST": HOST,
             "FACEFLEET_WORKER__METRICS_PORT": str(worker),
+            "FACEFLEET_AUTH__KEYS": str(settings.auth.keys),
         }
         if self._starts_valkey:
             variables["FACEFLEET_QUEUE__URL"] = f"redis://:{secrets.token_urlsafe(24)}@{HOST}:{valkey}/0"

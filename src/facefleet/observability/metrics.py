@@ -77,6 +77,10 @@ class Metrics:
             "facefusion_requests_total", "Requests for tasks by their outcome.",
             ["kind", "outcome"], registry=registry,
         )  # fmt: skip
+        self.authentication_failures = Counter(
+            "facefusion_authentication_failures_total", "Requests that were let in by no credential, by the reason.",
+            ["reason"], registry=registry,
+        )  # fmt: skip
         self.process_seconds = Histogram(
             "facefusion_process_seconds", "s from claim to the end of a run.",
             ["kind", "outcome"], buckets=_SECONDS, registry=registry,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ALL_TENANTS = "tenants/"
+MAX_TENANT = 64  # characters; the records have no more room
 _PLACE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>inputs|results)/(?P<owner>[0-9a-f-]{36})/[^/]+(/[^/]+)?")
 _TEMPLATE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>templates)/(?P<owner>[0-9a-f-]{36})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -53,6 +54,11 @@ def task_prefixes(tenant: str, task_id: str) -> tuple[str, str]:
 def tenant_prefix(tenant: str) -> str:
     """The prefix of all objects of a tenant."""
     return f"tenants/{_name(tenant)}/"
+
+
+def is_tenant(name: str) -> bool:
+    """Whether a text can be the name of a tenant: of records, and of the prefix of all its objects."""
+    return len(name) <= MAX_TENANT and _NAME.fullmatch(name) is not None
 
 
 def _name(part: str) -> str:

@@ -33,6 +33,9 @@ class Action(StrEnum):
     BATCH_CANCEL = "batch.cancel"
     BATCH_ERASE = "batch.erase"
     WEBHOOK_REPLAY = "webhook.replay"
+    KEY_CREATE = "key.create"
+    KEY_REVOKE = "key.revoke"
+    KEY_ROTATE = "key.rotate"  # the old one is the object; its successor is created beside it
     LANE_PAUSE = "lane.pause"
     LANE_RESUME = "lane.resume"
     MAINTENANCE_BEGIN = "maintenance.begin"

@@ -9,16 +9,14 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
-from facefleet import files
 from facefleet.config import Settings
 from facefleet.errors.input import ConfigInvalid
+from facefleet.files import kept_secret
 from facefleet.tasks.tables.database import file_of
 
 _PREFIX = "whsec_"
@@ -87,31 +85,16 @@ def secret_beside(records: Path) -> str:
     """
     path = records.parent / _FILE
     try:
-        if not path.exists():
-            _make(path)
-        return path.read_text(encoding="ascii").strip()
+        return kept_secret(path, _new_secret)
     except (OSError, UnicodeDecodeError) as error:
-        reason = files.reason(error) if isinstance(error, OSError) else "it is not ASCII text"
         raise ConfigInvalid(
-            f"The webhook secret {path} cannot be used: {reason}; set FACEFLEET_WEBHOOKS__SECRETS.", path=str(path)
+            f"The webhook secret {path} cannot be used: {type(error).__name__}; set FACEFLEET_WEBHOOKS__SECRETS.",
+            path=str(path),
         ) from None
 
 
-def _make(path: Path) -> None:
-    """Make the file atomically and once: of two gateways that start together, the second uses the first one's."""
-    part = path.with_name(f".{path.name}-{uuid4().hex[:12]}")
-    secret = _PREFIX + base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(secret + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        path.hardlink_to(part)
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink()
+def _new_secret() -> str:
+    return _PREFIX + base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
 
 
 def _key(secret: str, number: int) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facefleet.cli import output
+from facefleet.cli import output, start
 from facefleet.cli.operator.records import DataOption, open_database
 from facefleet.cli.options import JsonOption
 from facefleet.cli.remote.audit import list_entries
@@ -35,7 +35,7 @@ def verify(
     from facefleet.tasks.seals import Seals
     from facefleet.upkeep.verification import verify
 
-    with open_database(data) as database:
+    with open_database(start.settings(data=data)) as database:
         found = verify(Seals(database, now), seal)
     if as_json:
         output.document({"valid": found.valid} | asdict(found))

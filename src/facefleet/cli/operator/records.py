@@ -16,6 +16,7 @@ from facefleet.clock import now
 from facefleet.errors.input import ConfigInvalid
 
 if TYPE_CHECKING:
+    from facefleet.config import Settings
     from facefleet.tasks.audit import Origin
     from facefleet.tasks.tables.database import Database
     from facefleet.upkeep.operations import Control
@@ -28,15 +29,15 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="For whoever looks n
 
 @contextmanager
 def open_control(data: Path | None) -> Iterator[Control]:
-    """Open the records of the settings for an operator's changes; raises as ``open_database`` does."""
+    """Open the records of the settings for an operator's changes; raises as ``open_database``."""
     from facefleet.upkeep.operations import Control
 
-    with open_database(data) as database:
+    with open_database(start.settings(data=data)) as database:
         yield Control(database, now)
 
 
 @contextmanager
-def open_database(data: Path | None) -> Iterator[Database]:
+def open_database(settings: Settings) -> Iterator[Database]:
     """Open the records of the settings.
 
     Raises:
@@ -46,7 +47,6 @@ def open_database(data: Path | None) -> Iterator[Database]:
     from facefleet.tasks.tables import schema
     from facefleet.tasks.tables.database import Database, file_of
 
-    settings = start.settings(data=data)
     file = file_of(settings.records_url)
     if file is not None and not file.exists():  # to open it would make it
         raise ConfigInvalid(

@@ -1,6 +1,6 @@
 """Authenticates each request before its body is read, and holds it against the permission of its endpoint.
 
-Today every caller on loopback is the one local principal; tokens and API keys take its place here.
+One of two layers is in place: ``Authentication`` where tokens or API keys are configured, else ``LocalAuthentication``.
 """
 
 from __future__ import annotations
@@ -11,13 +11,65 @@ import re
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from facefleet.access.authenticator import Authenticator
 from facefleet.access.principal import LOCAL, Principal
-from facefleet.errors.input import ConfigInvalid, NotPermitted, RequestError
-from facefleet.gateway.caller import PRINCIPAL
+from facefleet.access.reasons import Reason
+from facefleet.errors.access import CredentialInvalid, NotPermitted, Unauthenticated
+from facefleet.errors.base import FacefleetError
+from facefleet.errors.input import ConfigInvalid, RequestError
+from facefleet.errors.outage import IssuerUnavailable, OutageError
+from facefleet.gateway.caller import PRINCIPAL, SOURCE
 from facefleet.gateway.endpoints import Endpoint, endpoint_of
+from facefleet.observability.logs import logger
+from facefleet.observability.metrics import Metrics
 
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
 _LOCAL_NAMES = frozenset({"localhost"})
+_BEARER = re.compile(r"bearer +(?P<credential>[A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)  # RFC 6750, section 2.1
+
+_log = logger(__name__)
+
+
+class Authentication:
+    """Gives every request the principal of its bearer credential, except those to public endpoints, which need none.
+
+    Args:
+        app: The layers inside.
+        authenticator: Finds the principal.
+        metrics: Counts those who are not let in.
+    """
+
+    def __init__(self, app: ASGIApp, *, authenticator: Authenticator, metrics: Metrics) -> None:
+        self._app = app
+        self._authenticator = authenticator
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request in, or refuse it."""
+        if scope["type"] == "http":
+            endpoint = endpoint_of(scope)
+            if endpoint is None or not endpoint.public:
+                headers = Headers(scope=scope)
+                _hosts(scope, headers)
+                principal = await self._principal(scope, headers)
+                scope["state"][PRINCIPAL] = principal
+                _authorize(principal, endpoint)
+        await self._app(scope, receive, send)
+
+    async def _principal(self, scope: Scope, headers: Headers) -> Principal:
+        try:
+            return await self._authenticator.authenticate(_credential(headers))
+        except (Unauthenticated, OutageError) as error:
+            self._note(error, scope)
+            raise
+
+    def _note(self, error: FacefleetError, scope: Scope) -> None:
+        """Count and log a refusal; neither the credential nor a part of it that is secret gets there."""
+        reason = str(error.detail.get("reason", _away(error)))
+        self._metrics.authentication_failures.labels(reason).inc()
+        _log.warning(
+            "authentication.refused", reason=reason, source=scope["state"][SOURCE], key_id=error.detail.get("key_id")
+        )
 
 
 class LocalAuthentication:
@@ -35,9 +87,12 @@ class LocalAuthentication:
         if scope["type"] == "http":
             endpoint = endpoint_of(scope)
             if endpoint is None or not endpoint.public:
-                principal = _authenticate(scope)
-                scope["state"][PRINCIPAL] = principal
-                _authorize(principal, endpoint)
+                headers = Headers(scope=scope)
+                for name, values in (("host", _hosts(scope, headers)), ("origin", headers.getlist("origin"))):
+                    for value in values:
+                        _require_own_name(name, value)
+                scope["state"][PRINCIPAL] = LOCAL
+                _authorize(LOCAL, endpoint)
         await self._app(scope, receive, send)
 
 
@@ -49,7 +104,8 @@ def require_loopback(host: str) -> None:
     """
     if not is_loopback(host):
         raise ConfigInvalid(
-            f"gateway.host is {host}: without authentication the gateway listens on loopback only; use 127.0.0.1.",
+            f"gateway.host is {host}: without credentials the gateway listens on loopback only. Use 127.0.0.1, or take "
+            "API keys (FACEFLEET_AUTH__KEYS=true) or tokens (FACEFLEET_AUTH__JWKS_URL, FACEFLEET_AUTH__TOKEN_SECRET).",
             setting="gateway.host",
         )
 
@@ -62,15 +118,36 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _authenticate(scope: Scope) -> Principal:
-    headers = Headers(scope=scope)
+def _hosts(scope: Scope, headers: Headers) -> list[str]:
+    """The name that the request was sent to; HTTP/1.0 need not say it.
+
+    Raises:
+        RequestError: There are several, or none (RFC 9112, section 3.2; the parser does not check it).
+    """
     hosts = headers.getlist("host")
-    if len(hosts) != 1 and scope["http_version"] != "1.0":  # RFC 9112, section 3.2; the parser does not check it
+    if len(hosts) != 1 and scope["http_version"] != "1.0":
         raise RequestError("A request has exactly one Host header.", header="host")
-    for name, values in (("host", hosts), ("origin", headers.getlist("origin"))):
-        for value in values:
-            _require_own_name(name, value)
-    return LOCAL
+    return hosts
+
+
+def _credential(headers: Headers) -> str:
+    """The bearer credential of a request.
+
+    Raises:
+        Unauthenticated: There is none.
+        CredentialInvalid: There are several, or it is of another scheme.
+    """
+    values = headers.getlist("authorization")
+    if not values:
+        raise Unauthenticated(
+            "This needs an API key or a token: send it as `Authorization: Bearer …`.", reason=Reason.MISSING.value
+        )
+    match = _BEARER.fullmatch(values[0].strip()) if len(values) == 1 else None
+    if match is None:
+        raise CredentialInvalid(
+            "One Authorization header with the scheme Bearer is taken, and nothing else.", reason=Reason.FORM.value
+        )
+    return match["credential"]
 
 
 def _authorize(principal: Principal, endpoint: Endpoint | None) -> None:
@@ -83,9 +160,13 @@ def _authorize(principal: Principal, endpoint: Endpoint | None) -> None:
         )  # fmt: skip
 
 
+def _away(error: FacefleetError) -> Reason:
+    return Reason.ISSUER_AWAY if isinstance(error, IssuerUnavailable) else Reason.RECORDS_AWAY
+
+
 def _require_own_name(header: str, value: str) -> None:
     authority = _AUTHORITY.fullmatch(value.removeprefix("http://").removeprefix("https://"))
     if authority is None or not is_loopback(authority["host"].strip("[]")):
         raise RequestError(
-            f"Without authentication only this machine may ask; {header} is {value[:200]!r}.", header=header
+            f"Without credentials only this machine may ask; {header} is {value[:200]!r}.", header=header
         )

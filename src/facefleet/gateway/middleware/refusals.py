@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from facefleet.errors.input import NotPermitted
+from facefleet.errors.access import NotPermitted
 from facefleet.errors.outage import OutageError
 from facefleet.gateway.caller import origin_of
 from facefleet.observability.logs import logger

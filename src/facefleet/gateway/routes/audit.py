@@ -10,7 +10,8 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.errors.input import NotPermitted, OptionInvalid
+from facefleet.errors.access import NotPermitted
+from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.caller import AsCaller
 from facefleet.gateway.downloads import PRIVATE
 from facefleet.gateway.openapi import refusals

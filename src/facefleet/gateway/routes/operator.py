@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from starlette.concurrency import run_in_threadpool
 
+from facefleet.errors.access import NotPermitted
 from facefleet.errors.conflict import RequeueRefused, TaskEnded
-from facefleet.errors.input import NotPermitted, OptionInvalid
+from facefleet.errors.input import OptionInvalid
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import RecordsUncertain
 from facefleet.gateway.caller import AsCaller, Caller

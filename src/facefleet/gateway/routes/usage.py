@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.clock import Clock
-from facefleet.errors.input import NotPermitted, OptionInvalid
+from facefleet.errors.access import NotPermitted
+from facefleet.errors.input import OptionInvalid
 from facefleet.gateway.caller import AsCaller
 from facefleet.gateway.openapi import refusals
 from facefleet.gateway.times import Day

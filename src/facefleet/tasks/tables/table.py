@@ -242,6 +242,27 @@ seals = Table(
     Column("removed_at", String(32)),
 )
 
+# Of each API key what it may do, and a keyed hash; the key itself is with its holder only.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("prefix", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("scope", JSON(none_as_null=True)),
+    Column("created_by", String(255), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("replaced_by", String(36)),
+    UniqueConstraint("prefix", name="uq_api_keys_prefix"),
+    Index("ix_api_keys_tenant", "tenant", "id"),
+)
+
 
 def row_of(task: Task) -> dict[str, Any]:
     """The columns of a record."""

@@ -1,0 +1,31 @@
+"""Says whose certificates are accepted where we call others over TLS: public authorities, and one of an operator."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import httpx
+
+from facefleet.errors.input import ConfigInvalid
+
+
+def trust_of(ca_file: Path | None, setting: str) -> ssl.SSLContext:
+    """The public authorities, and those in a file.
+
+    Args:
+        ca_file: PEM.
+        setting: The name of the setting that has the file.
+
+    Raises:
+        ConfigInvalid: The file cannot be used.
+    """
+    context = httpx.create_ssl_context(trust_env=False)
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(cafile=ca_file)
+        except (ssl.SSLError, OSError) as error:
+            raise ConfigInvalid(
+                f"{setting} {ca_file} cannot be used: {error.strerror or type(error).__name__}.", setting=setting
+            ) from None
+    return context
