@@ -11,12 +11,16 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from tests.gateway.conftest import Door, door, open_door
+from tests.gateway.conftest import Door, Open, door, open_door
 
+from facefleet.access.key_maker import KeyRequest
+from facefleet.access.permissions import Permission
+from facefleet.access.roles import Role
 from facefleet.clock import now
 from facefleet.config import environment
 from facefleet.errors.base import FacefleetError
 from facefleet.storage.keys import result_key
+from facefleet.tasks.audit import Origin
 from facefleet.tasks.records.operator_records import OperatorRecords
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
@@ -81,6 +85,16 @@ def fuzz(door: Door, *arguments: str) -> None:
 def test_the_api_keeps_what_openapi_promises(door: Door) -> None:
     fuzz(door, "--exclude-path", DOOR, *SHORT)
     fuzz(door, "--include-path", DOOR, *SHORT, "--phases", "coverage,fuzzing")
+
+
+def test_so_it_does_for_whoever_manages_keys(open_door: Open) -> None:
+    door = open_door(auth={"keys": True})
+    desk = door.parts.access.keys
+    assert desk is not None
+    request = KeyRequest(tenant="acme", name="fuzz", roles=frozenset({Role.TENANT_ADMIN}))
+    admin = desk.maker.create(request, Origin("test"), frozenset(Permission)).text.text
+    keys = ("--include-path-regex", "^/v1/keys", "--header", f"Authorization: Bearer {admin}")
+    fuzz(door, *keys, *SHORT, "--phases", "coverage,fuzzing")
 
 
 @pytest.mark.system

@@ -25,6 +25,8 @@ from facefleet.gateway.routes.paging import NextCursor, PageQuery
 from facefleet.gateway.times import Time
 from facefleet.observability.logs import logger
 
+_REFUSALS = refusals(RouteNotFound)  # where no keys are taken
+_ONE_REFUSALS = refusals(RouteNotFound, KeyNotFound)
 _NO_STORE = {"Cache-Control": "no-store"}
 
 _log = logger(__name__)
@@ -51,7 +53,7 @@ class RotationBody(BaseModel):
 
     overlap_seconds: int = Field(
         int(USUAL_OVERLAP.total_seconds()), ge=0, le=int(LONGEST_OVERLAP.total_seconds()),
-        description="s that both keys work",
+        strict=True, description="s that both keys work",
     )  # fmt: skip
 
 
@@ -89,7 +91,7 @@ class KeyPage(BaseModel):
 
 def router(desk: KeyDesk | None, clock: Clock) -> APIRouter:
     """The routes of keys; without ``desk`` they answer that there is nothing."""
-    routes = APIRouter(prefix="/v1/keys", tags=["keys"], responses=refusals(RouteNotFound))
+    routes = APIRouter(prefix="/v1/keys", tags=["keys"], responses=_REFUSALS)
 
     @routes.post("", status_code=201, responses=refusals(OptionInvalid, RecordsUncertain))
     async def create(body: KeyBody, caller: AsCaller, response: Response) -> NewKeyView:
@@ -111,12 +113,12 @@ def router(desk: KeyDesk | None, clock: Clock) -> APIRouter:
         page = await run_in_threadpool(_there(desk).records.page, caller.tenant, query.cursor, query.limit)
         return KeyPage(keys=[_view(key, clock()) for key in page.rows], next_cursor=page.next_cursor)
 
-    @routes.get("/{key_id}", responses=refusals(KeyNotFound))
+    @routes.get("/{key_id}", responses=_ONE_REFUSALS)
     async def show(key_id: str, caller: AsCaller) -> KeyView:
         """One API key of your tenant."""
         return _view(await run_in_threadpool(_there(desk).records.get, caller.tenant, key_id), clock())
 
-    @routes.delete("/{key_id}", responses=refusals(KeyNotFound, RecordsUncertain))
+    @routes.delete("/{key_id}", responses=_ONE_REFUSALS | refusals(RecordsUncertain))
     async def revoke(key_id: str, caller: AsCaller) -> KeyView:
         """End an API key; a few seconds later no gateway takes it. To revoke it again is no error."""
         key = await run_in_threadpool(_there(desk).records.revoke, caller.tenant, key_id, caller.origin)
@@ -124,7 +126,9 @@ def router(desk: KeyDesk | None, clock: Clock) -> APIRouter:
         return _view(key, clock())
 
     @routes.post(
-        "/{key_id}/rotate", status_code=201, responses=refusals(OptionInvalid, KeyNotFound, KeyEnded, RecordsUncertain)
+        "/{key_id}/rotate",
+        status_code=201,
+        responses=_ONE_REFUSALS | refusals(OptionInvalid, KeyEnded, RecordsUncertain),
     )
     async def rotate(key_id: str, caller: AsCaller, response: Response, body: RotationBody | None = None) -> NewKeyView:
         """Make a key in the place of another; both work for a time. Keep it: it is shown this once."""
