@@ -218,3 +218,76 @@ def test_every_setting_is_described() -> None:
 def test_a_broker_of_another_kind_is_refused_before_anything_starts(url: str) -> None:
     with pytest.raises(ConfigInvalid, match="redis://"):
         load(queue={"url": url})
+
+
+# ── who may ask ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+TOKENS = {"token_issuer": "https://issuer.example", "token_audience": "facefleet"}
+LONG = "0123456789abcdef0123456789abcdef"
+
+
+def test_credentials_are_asked_for_where_keys_or_tokens_are_taken() -> None:
+    assert not load().auth.required
+    assert load(auth={"keys": True}).auth.required
+    assert load(auth={**TOKENS, "jwks_url": "https://issuer.example/keys"}).auth.tokens
+    assert load(auth={**TOKENS, "token_secret": LONG}).auth.tokens
+
+
+@pytest.mark.parametrize("name", ["token_secret", "key_secrets"])
+def test_a_secret_may_be_in_a_file_and_is_not_shown(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "secret"
+    path.write_text(f"{LONG}\n")
+    settings = load(auth={**TOKENS, f"{name}_file": path})
+    assert getattr(settings.auth, name).get_secret_value() == LONG
+    assert LONG not in repr(settings)
+
+
+def test_a_secret_file_of_the_environment_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "secret"
+    path.write_text(LONG)
+    monkeypatch.setenv("FACEFLEET_AUTH__KEY_SECRETS_FILE", str(path))
+    monkeypatch.setenv("FACEFLEET_AUTH__KEYS", "true")
+    assert load().auth.key_secrets.get_secret_value() == LONG
+
+
+@pytest.mark.parametrize(
+    ("auth", "said"),
+    [
+        ({"jwks_url": "https://issuer.example/keys"}, "token_issuer"),
+        ({**TOKENS, "token_audience": "", "token_secret": LONG}, "token_audience"),
+        ({**TOKENS, "token_secret": LONG[1:]}, "32 bytes"),
+        ({**TOKENS, "jwks_url": "http://issuer.example/keys"}, "jwks_url"),
+        ({**TOKENS, "jwks_url": "http://127.0.0.1.evil.example/keys"}, "jwks_url"),
+        ({**TOKENS, "jwks_url": "https://user:password@issuer.example/keys"}, "jwks_url"),
+        ({**TOKENS, "jwks_url": "file:///etc/passwd"}, "jwks_url"),
+        ({"leeway": 3_600}, "leeway"),
+        ({"roles_claim": ""}, "roles_claim"),
+    ],
+)
+def test_what_would_let_in_others_or_is_unsafe_is_refused(auth: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigInvalid, match=said) as caught:
+        load(auth=auth)
+    assert LONG[1:] not in caught.value.message
+
+
+@pytest.mark.parametrize("content", [b"", b"  \n", b"\xff\xfe"])
+def test_a_secret_file_without_a_secret_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    with pytest.raises(ConfigInvalid, match="key_secrets_file"):
+        load(auth={"key_secrets_file": path})
+
+
+def test_a_secret_is_given_once(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text(LONG)
+    with pytest.raises(ConfigInvalid, match="not set together"):
+        load(auth={"key_secrets": LONG, "key_secrets_file": path})
+    with pytest.raises(ConfigInvalid, match="key_secrets_file"):
+        load(auth={"key_secrets_file": tmp_path / "nothing"})
+
+
+@pytest.mark.parametrize("proxies", [["10.0.0.1/8"], ["everybody"], "10.0.0.0/8"])
+def test_networks_of_proxies_are_networks(proxies: Any) -> None:
+    with pytest.raises(ConfigInvalid, match="trusted_proxies"):
+        load(gateway={"trusted_proxies": proxies})

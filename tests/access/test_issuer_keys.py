@@ -90,6 +90,16 @@ def test_a_new_key_is_found_by_its_first_token_and_the_old_one_goes(server: KeyS
     play(server.url, scene)
 
 
+def test_a_key_that_was_taken_back_while_nobody_asked_is_not_taken_once_more(server: KeyServer) -> None:
+    async def scene(keys: IssuerKeys, clock: Seconds) -> None:
+        await keys.find(OLD)
+        server.publish(public(key_of("EdDSA"), "new"))
+        clock.now += 2 * FRESH_SECONDS + 1
+        assert await reason(keys, OLD) == Reason.TOKEN_KEY_UNKNOWN
+
+    play(server.url, scene)
+
+
 def test_forged_names_of_keys_make_few_fetches(server: KeyServer) -> None:
     async def scene(keys: IssuerKeys, clock: Seconds) -> None:
         for second in range(30):

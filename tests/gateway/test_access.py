@@ -22,8 +22,10 @@ from facefleet.access.key_maker import KeyRequest, NewKey
 from facefleet.access.keys import new_key
 from facefleet.access.permissions import Permission
 from facefleet.access.roles import Role
+from facefleet.client import Client
 from facefleet.clock import now
 from facefleet.config import load
+from facefleet.errors.access import CredentialInvalid, NotPermitted, Unauthenticated
 from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway import app
 from facefleet.gateway.server import metrics_served
@@ -247,6 +249,18 @@ def test_beyond_loopback_a_gateway_needs_credentials(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(app, "listen", listening)
     with pytest.raises(ConfigInvalid, match=r"listens on 0\.0\.0\.0"):
         app.run(load(data=tmp_path, gateway={"host": "0.0.0.0"}, auth={"keys": True}))
+
+
+def test_the_client_sends_its_key_and_knows_the_refusals(shop: Door, photo: bytes) -> None:
+    address = str(shop.client.base_url)
+    with Client(address, key(shop)) as client:
+        assert client.fuse(photo, photo, consent=True).view.status == "queued"
+    with Client(address, key(shop, "acme", Role.VIEWER)) as client, pytest.raises(NotPermitted):
+        client.fuse(photo, photo, consent=True)
+    for credential, error in ((None, Unauthenticated), ("ff_live_x", CredentialInvalid)):
+        with Client(address, credential) as client, pytest.raises(Unauthenticated) as caught:
+            client.usage()
+        assert type(caught.value) is error
 
 
 # /v1/keys

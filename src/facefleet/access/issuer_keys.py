@@ -1,9 +1,10 @@
 """Keeps the public keys of the issuer of tokens (JWK Set, RFC 7517), fetched by URL: few fetches, no blind trust.
 
-A set is fetched again when it is older than ``FRESH_SECONDS``, while the old one goes on being used, and when a token
-names a key that it has not, at most every ``PAUSE_SECONDS``: so a key is known that long after it was published, and
-forged names make no more fetches than that. While the issuer is away the last set is used for ``KEPT_SECONDS``; then,
-and for keys that nobody can look up meanwhile, the answer is an outage: nobody is let in unverified.
+A set is fetched again when it is older than ``FRESH_SECONDS``, while the old one goes on being used for as long again,
+and when a token names a key that it has not, at most every ``PAUSE_SECONDS``: so a key is known that long after it was
+published, and forged names make no more fetches than that. While the issuer is away the last set is used for
+``KEPT_SECONDS``; then, and for keys that nobody can look up meanwhile, the answer is an outage: nobody is let in
+unverified.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class IssuerKeys:
             IssuerUnavailable: That cannot be known now.
         """
         key = self._usable(header)
-        if key is None:
+        if key is None or self._unused():
             await self._refresh()
             key = self._usable(header)
         elif self._age() > FRESH_SECONDS:
@@ -65,6 +66,10 @@ class IssuerKeys:
                 "The keys of the issuer of tokens cannot be fetched; try again.", retry_after=round(PAUSE_SECONDS)
             )
         raise invalid(Reason.TOKEN_KEY_UNKNOWN, "The issuer has no key as the token names it.")
+
+    def _unused(self) -> bool:
+        """Whether nobody has needed the set for so long that its keys may have been taken back; not in an outage."""
+        return self._age() > 2 * FRESH_SECONDS and self._fetched_at == self._tried_at
 
     def _usable(self, header: Header) -> Key | None:
         """The key, while the set may be used; a token without a name has the only key of its algorithm."""
