@@ -62,14 +62,13 @@ from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.records.audit_log import AuditLog
 from facefleet.tasks.records.listing import Listing
 from facefleet.tasks.records.losses import Losses
-from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.records.usage import Usage
 from facefleet.tasks.seals import Seals
 from facefleet.tasks.switches import CachedSwitches, Switches
 from facefleet.tasks.tables import schema
 from facefleet.tasks.templates import Templates
 from facefleet.upkeep.operations import Control
-from facefleet.upkeep.retention import Retention, Terms
+from facefleet.upkeep.retention import Retention
 from facefleet.upkeep.sealer import Sealer
 from facefleet.upkeep.sweeper import Sweeper
 
@@ -122,7 +121,9 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     control = Control(parts.database, now, parts.waker.on_commit)
 
     # What works beside the requests.
-    retention = _retention(settings, parts, templates, batches)
+    retention = Retention.build(
+        settings.retention, parts.database, parts.store, parts.metrics, now, parts.waker.on_commit
+    )
     seals = Seals(parts.database, now)
     sealer = Sealer(seals, parts.metrics, now, timedelta(seconds=settings.audit.kept))
     resolver = resolver_of(settings.webhooks)
@@ -213,13 +214,6 @@ def _allowances(settings: Settings, limits: Limits) -> dict[Body, Allowance]:
         Body.USUAL: Allowance(fusion_bytes, gateway.upload_timeout),
         Body.BATCH: Allowance(gateway.batch_bytes, gateway.batch_timeout, held_bytes=2 * limits.max_bytes),
     }
-
-
-def _retention(settings: Settings, parts: Parts, templates: Templates, batches: Batches) -> Retention:
-    kept = settings.retention
-    terms = Terms(*(timedelta(seconds=s) for s in (kept.inputs, kept.results, kept.rows, kept.orphans)))
-    retention_records = RetentionRecords(parts.database, now, parts.waker.on_commit)
-    return Retention(retention_records, templates, batches, parts.store, parts.metrics, now, terms)
 
 
 def _changes(settings: Settings, parts: Parts) -> Changes:

@@ -40,6 +40,8 @@ class Action(StrEnum):
     LANE_RESUME = "lane.resume"
     MAINTENANCE_BEGIN = "maintenance.begin"
     MAINTENANCE_END = "maintenance.end"
+    TENANT_EXPORT = "tenant.export"  # of a tenant, or of the subject that is the object
+    TENANT_ERASE = "tenant.erase"
     INPUTS_EXPIRE = "inputs.expire"  # uploads of a task or batch whose time was over
     RESULT_EXPIRE = "result.expire"
     TEMPLATE_EXPIRE = "template.expire"  # the photo of one that failed

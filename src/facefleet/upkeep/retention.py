@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from facefleet import config
 from facefleet.clock import Clock
 from facefleet.errors.base import FacefleetError
 from facefleet.observability.logs import logger
@@ -18,8 +19,10 @@ from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, run_prefi
 from facefleet.storage.store import Store
 from facefleet.tasks.audit import Origin
 from facefleet.tasks.batches import Batch, Batches
+from facefleet.tasks.records.changes import OnCommit, ignore_commit
 from facefleet.tasks.records.chunks import chunks
 from facefleet.tasks.records.retention_records import RetentionRecords
+from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Template, Templates
 
@@ -47,6 +50,17 @@ class Retention:
     metrics: Metrics
     clock: Clock
     terms: Terms
+
+    @classmethod
+    def build(
+        cls, kept: config.Retention, database: Database, store: Store, metrics: Metrics, clock: Clock,
+        on_commit: OnCommit = ignore_commit,
+    ) -> Retention:  # fmt: skip
+        """Retention by the terms of the settings, on records and store."""
+        terms = Terms(*(timedelta(seconds=s) for s in (kept.inputs, kept.results, kept.rows, kept.orphans)))
+        records = RetentionRecords(database, clock, on_commit)
+        batches = Batches(database, clock, on_commit)
+        return cls(records, Templates(database, clock), batches, store, metrics, clock, terms)
 
     def run(self, wait: Callable[[float], bool], interval: float) -> None:
         """Run rounds until ``wait(interval)`` returns true, and search for orphans at the interval of the terms."""
