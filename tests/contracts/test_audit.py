@@ -31,7 +31,7 @@ from facefleet.tasks.tables.table import seals as seals_table
 from facefleet.tasks.task import Task
 from facefleet.upkeep.operations import Control
 from facefleet.upkeep.sealer import Sealer
-from facefleet.upkeep.verification import Fault, Verification, verify
+from facefleet.upkeep.verification import PASS_SEALS, Fault, Verification, verify
 
 HALF_A_YEAR = timedelta(days=184)
 
@@ -476,6 +476,28 @@ def test_an_entry_that_is_not_sealed_yet_cannot_be_edited_either(
         with pytest.raises(DBAPIError, match="append-only"), database.write() as connection:
             connection.execute(statement)
     assert entries(log) == made
+
+
+def test_gateways_find_it_in_passing(chained: list[Entry], sealer: Sealer, database: Database) -> None:
+    assert sealer.verify(0) == 0, "the end of a short log"
+    with database.write() as connection:
+        connection.execute(update(audit).where(audit.c.id == chained[5].id).values(actor="mallory"))
+    sample = sealer.metrics.registry.get_sample_value
+    assert sample("facefusion_audit_faults_total", {"fault": "edited"}) is None
+    sealer.verify(2)
+    assert sample("facefusion_audit_faults_total", {"fault": "edited"}) is None, "it is before those"
+    sealer.verify(0)
+    assert sample("facefusion_audit_faults_total", {"fault": "edited"}) == 1
+
+
+def test_a_pass_through_a_long_log_goes_on_where_it_ended(
+    log: AuditLog, seals: Seals, clock: FakeClock, sealer: Sealer
+) -> None:
+    for _ in range(PASS_SEALS + 3):
+        written(log, clock, 1)
+        seals.seal()
+    assert sealer.verify(0) == PASS_SEALS
+    assert sealer.verify(PASS_SEALS) == 0
 
 
 # ── retention ────────────────────────────────────────────────────────────────────────────────────────────────────────

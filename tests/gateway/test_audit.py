@@ -14,10 +14,12 @@ import httpx
 import pytest
 from obstore.store import MemoryStore
 from tests.gateway.conftest import LEASE, Door, Open, picture
+from tests.gateway.test_access import ask, key, made, submit
 from tests.servers import SeaweedServer
 
 from facefleet.access.permissions import Permission
 from facefleet.access.principal import LOCAL
+from facefleet.access.roles import Role
 from facefleet.clock import now
 from facefleet.errors.outage import RecordsUnavailable
 from facefleet.gateway.downloads import LINK_SECONDS
@@ -143,15 +145,15 @@ def test_every_endpoint_that_changes_something_is_in_the_table() -> None:
 def test_each_change_writes_one_entry(door: Door) -> None:
     made = _made(door)
     door.records.cancel("local", _task_of(door, made))  # else deleting the template would cancel it, too
-    for (method, path), (action, ask) in _CHANGES.items():
+    for (method, path), (action, change) in _CHANGES.items():
         if (method, path) == ("DELETE", "/v1/tasks/{task_id}"):
             continue
         made = made if "cancel" not in action else {**made, "task": _made(door)["task"]}
         before = {one.id for one in entries(door)}
-        answer = ask(door, made)
+        answer = change(door, made)
         assert answer.status_code in (200, 202), answer.text
         assert [one.action for one in entries(door) if one.id not in before] == [action], path
-        assert ask(door, made).status_code in (200, 202), "a second time"
+        assert change(door, made).status_code in (200, 202), "a second time"
 
 
 def _task_of(door: Door, made: Made) -> str:
@@ -172,8 +174,8 @@ def test_what_ends_a_change_is_written_down_like_its_begin(door: Door) -> None:
         lambda: door.client.put("/v1/operator/maintenance"), lambda: door.client.delete("/v1/operator/maintenance"),
         lambda: door.client.delete(f"/v1/tasks/{made['task']}"),
     )  # fmt: skip
-    for ask in asked:
-        assert ask().status_code == 200
+    for change in asked:
+        assert change().status_code == 200
     found = entries(door)[before:]
     assert sorted(of(found)) == sorted([
         *((name, made["task"]) for name in ("task.cancel", "task.requeue", "task.hold", "task.release", "task.erase")),
@@ -366,3 +368,21 @@ def test_who_is_no_auditor_does_not_see_the_log(door: Door, monkeypatch: pytest.
     less = replace(LOCAL, permissions=LOCAL.permissions - {Permission.AUDIT_READ})
     monkeypatch.setattr(authentication, "LOCAL", less)
     assert door.client.get("/v1/audit").json()["code"] == "not_permitted"
+
+
+# ── with API keys ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_entry_names_the_key_and_each_tenant_sees_its_own(open_door: Open, photo: bytes) -> None:
+    shop = open_door(auth={"keys": True})
+    member, viewer, auditor = (made(shop, "acme", role) for role in (Role.MEMBER, Role.VIEWER, Role.AUDITOR))
+    task_id = submit(shop, member.text.text, photo)["task_id"]
+    assert ask(shop, viewer.text.text, f"/v1/tasks/{task_id}", "DELETE").status_code == 403
+    found = ask(shop, auditor.text.text, "/v1/audit").json()["entries"]
+    told = {(one["action"], one["credential"], one["actor_tenant"], one["outcome"]) for one in found}
+    assert told >= {("task.create", member.key.id, "acme", "ok"), ("access", viewer.key.id, "acme", "refused")}
+    assert {one["action"] for one in found} == {"task.create", "access", "key.create"}
+    assert ask(shop, key(shop, "rival", Role.AUDITOR), "/v1/audit?action=task.create").json()["entries"] == []
+    assert ask(shop, member.text.text, "/v1/audit").status_code == 403
+    (day,) = ask(shop, member.text.text, "/v1/usage?by=credential").json()["days"]
+    assert (day["credential"], day["tasks"]) == (member.key.id, 1)

@@ -61,6 +61,7 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
         "facefusion_deleted": "counter",
         "facefusion_audit_entries": "counter",
         "facefusion_audit_seals": "counter",
+        "facefusion_audit_faults": "counter",
         "facefusion_audit_unsealed_seconds": "gauge",
         "facefusion_watchers": "gauge",
         "facefusion_wakes": "counter",

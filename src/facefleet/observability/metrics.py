@@ -127,6 +127,10 @@ class Metrics:
         self.audit_seals = Counter(
             "facefusion_audit_seals_total", "Seals over entries of the audit log.", registry=registry
         )
+        self.audit_faults = Counter(
+            "facefusion_audit_faults_total", "What was found not to be as it was sealed, each time that it was found.",
+            ["fault"], registry=registry,
+        )  # fmt: skip
 
         self.webhook_attempts = Counter(
             "facefusion_webhook_attempts_total", "Attempts to deliver by their outcome.", ["outcome"], registry=registry

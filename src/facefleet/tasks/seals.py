@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, true, update
 
 from facefleet.clock import Clock
 from facefleet.tasks.audit import SERVICE, Action, Entry
@@ -23,7 +23,7 @@ from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.tables.database import Database, try_lock
 from facefleet.tasks.tables.table import audit, seals
 
-EXPIRE_AT_ONCE = 20  # seals whose entries one transaction removes
+SEALS_AT_ONCE = 20  # that are read, or whose entries are removed, at once: each names up to a chunk of entries
 GENESIS = "0" * 64  # stands for the seal before the first
 _LOCK = 0x66_61_75_64_69_74  # any number that no other lock of this database has ("faudit")
 _HASHED = ("number", "sealed_at", "count", "first", "last", "content", "previous")
@@ -120,14 +120,14 @@ class Seals:
         """Remove the entries of the oldest seals that have some and are older than ``age``; the seals themselves stay.
 
         Returns:
-            At most ``EXPIRE_AT_ONCE`` of them; none where none is so old, or another process is at it.
+            At most ``SEALS_AT_ONCE`` of them; none where none is so old, or another process is at it.
         """
         now = self._clock()
         old = and_(seals.c.removed_at.is_(None), seals.c.sealed_at < _text(now - age))
         with self._database.write() as connection:
             if not try_lock(connection, _LOCK):
                 return []
-            rows = connection.execute(select(seals).where(old).order_by(seals.c.number).limit(EXPIRE_AT_ONCE))
+            rows = connection.execute(select(seals).where(old).order_by(seals.c.number).limit(SEALS_AT_ONCE))
             expired = [seal_of(row) for row in rows.mappings()]
             if expired:
                 numbers = [seal.number for seal in expired]
@@ -139,16 +139,15 @@ class Seals:
 
     # ── verification ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def chain(self) -> Iterator[Seal]:
-        """All seals in their order; a page of them is in memory at once."""
-        after = None
+    def chain(self, after: int | None = None) -> Iterator[Seal]:
+        """The seals in their order, all of them or those after a number; a page of them is in memory at once."""
         while True:
-            page = select(seals).order_by(seals.c.number).limit(CHUNK)
+            later = true() if after is None else seals.c.number > after
+            page = select(seals).where(later).order_by(seals.c.number).limit(SEALS_AT_ONCE)
             with self._database.read() as connection:
-                rows = connection.execute(page if after is None else page.where(seals.c.number > after)).mappings()
-                found = [seal_of(row) for row in rows]
+                found = [seal_of(row) for row in connection.execute(page).mappings()]
             yield from found
-            if len(found) < CHUNK:
+            if len(found) < SEALS_AT_ONCE:
                 return
             after = found[-1].number
 

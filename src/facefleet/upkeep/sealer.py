@@ -1,4 +1,4 @@
-"""Seals the entries of the audit log at intervals, and removes those whose time is over, whole seals at a time.
+"""Seals the entries of the audit log at intervals, verifies a few old seals, and removes those whose time is over.
 
 It runs in every gateway; one of them works at a time. Each seal is a line in the log, too: whoever keeps that elsewhere
 can tell later that the end of the chain was cut off.
@@ -17,6 +17,7 @@ from facefleet.observability.metrics import Metrics
 from facefleet.tasks.audit import Entry
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.seals import Seal, Seals
+from facefleet.upkeep.verification import verify_some
 
 EXPIRE_EVERY = timedelta(hours=1)  # each removal is an entry itself, so there must be fewer of them than of others
 
@@ -38,11 +39,12 @@ class Sealer:
 
     def run(self, wait: Callable[[float], bool], interval: float) -> None:
         """Run rounds until ``wait(interval)`` returns true, then one more, so that little is left unsealed."""
-        expired, stopped = self.clock(), False
+        expired, verified, stopped = self.clock(), 0, False
         while not stopped:
             stopped = wait(interval)
             try:
                 self.seal()
+                verified = self.verify(verified)
                 if self.clock() - expired >= EXPIRE_EVERY:
                     expired = self.clock()
                     self.expire()
@@ -62,6 +64,14 @@ class Sealer:
             self._report(seal, entries)
             if len(entries) < CHUNK:
                 return
+
+    def verify(self, after: int) -> int:
+        """Verify some seals after that one; returns the last of them, or 0 at the end of the log. Errors as above."""
+        last, findings = verify_some(self.seals, after)
+        for finding in findings:
+            self.metrics.audit_faults.labels(finding.fault).inc()
+            _log.error("audit.fault", fault=finding.fault.value, seal=finding.seal, entry=finding.entry)
+        return last
 
     def expire(self) -> None:
         """Remove all entries whose time is over; errors as above."""
