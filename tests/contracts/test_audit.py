@@ -532,6 +532,20 @@ def test_entries_go_by_whole_seals_when_their_time_is_over_and_the_log_says_so(
     assert sample == 8
 
 
+def test_a_seal_of_a_gateway_whose_clock_was_behind_does_not_go_before_those_before_it(
+    log: AuditLog, seals: Seals, sealer: Sealer, clock: FakeClock
+) -> None:
+    written(log, clock)
+    sealer.seal()
+    clock.advance(-120)
+    written(log, clock)
+    sealer.seal()
+    clock.advance(HALF_A_YEAR.total_seconds() + 60)
+    sealer.expire()
+    assert [seal.removed_at for seal in seals.chain()] == [None, None], "the second is old, the first is not"
+    assert verify(seals).valid
+
+
 def test_the_word_of_retention_outlives_itself(log: AuditLog, seals: Seals, sealer: Sealer, clock: FakeClock) -> None:
     """The entry that says what was removed is removed in its turn; the next one says that all before it were."""
     for _ in range(4):

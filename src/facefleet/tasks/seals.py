@@ -10,11 +10,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from facefleet.clock import Clock
 from facefleet.tasks.audit import SERVICE, Action, Entry
@@ -123,12 +137,13 @@ class Seals:
             At most ``SEALS_AT_ONCE`` of them; none where none is so old, or another process is at it.
         """
         now = self._clock()
-        old = and_(seals.c.removed_at.is_(None), seals.c.sealed_at < _text(now - age))
+        kept = select(seals).where(seals.c.removed_at.is_(None)).order_by(seals.c.number).limit(SEALS_AT_ONCE)
         with self._database.write() as connection:
             if not try_lock(connection, _LOCK):
                 return []
-            rows = connection.execute(select(seals).where(old).order_by(seals.c.number).limit(SEALS_AT_ONCE))
-            expired = [seal_of(row) for row in rows.mappings()]
+            oldest = (seal_of(row) for row in connection.execute(kept).mappings())
+            # Up to the first that is young: clocks of gateways differ, and what is gone must be without a gap.
+            expired = list(takewhile(lambda seal: seal.sealed_at < _text(now - age), oldest))
             if expired:
                 numbers = [seal.number for seal in expired]
                 gone = update(seals).where(seals.c.number.in_(numbers))
@@ -176,10 +191,17 @@ class Seals:
                 return
             after = found[-1].id
 
-    def strays(self) -> list[tuple[str, int]]:
-        """Id and seal of entries that name a seal which is not there, at most a chunk."""
-        known = select(seals.c.number).where(seals.c.removed_at.is_(None))
-        stray = and_(audit.c.seal.is_not(None), audit.c.seal.not_in(known))
+    def strays(self, expired: int, missing: Collection[int], last: int) -> list[tuple[str, int]]:
+        """Id and seal of entries that name a seal which is not there, at most a chunk.
+
+        Args:
+            expired: Number of the last seal whose entries were removed, up to which there are none.
+            missing: Numbers of seals that are gone.
+            last: Number of the last seal, after which there is none but those made since.
+        """
+        there = exists().where(seals.c.number == audit.c.seal, seals.c.removed_at.is_(None))
+        suspect = or_(audit.c.seal <= expired, audit.c.seal > last, audit.c.seal.in_(missing))
+        stray = and_(suspect, ~there)
         with self._database.read() as connection:
             rows = connection.execute(select(audit.c.id, audit.c.seal).where(stray).order_by(audit.c.id).limit(CHUNK))
             return [(row.id, row.seal) for row in rows]

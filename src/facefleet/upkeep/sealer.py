@@ -38,12 +38,14 @@ class Sealer:
     kept: timedelta
 
     def run(self, wait: Callable[[float], bool], interval: float) -> None:
-        """Run rounds until ``wait(interval)`` returns true, then one more, so that little is left unsealed."""
+        """Run rounds until ``wait(interval)`` returns true, then seal once more, so that little is left unsealed."""
         expired, verified, stopped = self.clock(), 0, False
         while not stopped:
             stopped = wait(interval)
             try:
                 self.seal()
+                if stopped:
+                    break
                 verified = self.verify(verified)
                 if self.clock() - expired >= EXPIRE_EVERY:
                     expired = self.clock()

@@ -51,8 +51,8 @@ class Verification:
         unsealed: Entries that are in no seal yet; about them nothing can be said.
         expired_through: Number of the last seal whose entries retention has removed; 0: none.
         head: Hash of the last seal; none: there is none.
-        late: Ids of entries that are more than ``LATE`` older than a seal that they missed: their transaction or the
-            clock of their gateway was slow, or somebody has added them by hand.
+        late: Ids of entries, at most ``MOST_FAULTS``, that are more than ``LATE`` older than a seal that they missed:
+            their transaction or the clock of their gateway was slow, or somebody has added them by hand.
         findings: At most ``MOST_FAULTS``.
     """
 
@@ -110,6 +110,7 @@ class _Verifier:
         self._previous: Seal | None = None
         self._expired: list[Seal] = []
         self._said_expired = 0
+        self._missing: list[int] = []
 
     def run(self) -> Verification:
         known_is_there = self._known is None
@@ -142,6 +143,7 @@ class _Verifier:
         before = self._previous
         expected = before.number + 1 if before else 1
         for number in range(expected, min(seal.number, expected + MOST_FAULTS)):
+            self._missing.append(number)
             self._add(Fault.SEAL_MISSING, f"Seal {number} is gone.", seal=number)
         if seal.number == expected and seal.previous != (before.hash if before else GENESIS):
             self._add(Fault.SEAL_EDITED, f"Seal {seal.number} does not follow the seal before it.", seal=seal.number)
@@ -179,7 +181,8 @@ class _Verifier:
         """Note what a sound entry says about others."""
         self._note_expiry(entry)
         before = self._previous
-        if before and entry.id < before.last and entry.at < _earlier(before.sealed_at):
+        late = before is not None and entry.id < before.last and entry.at < _earlier(before.sealed_at)
+        if late and len(self._found.late) < MOST_FAULTS:
             self._found.late.append(entry.id)
 
     def _note_expiry(self, entry: Entry) -> None:
@@ -209,7 +212,8 @@ class _Verifier:
                 self._found.expired_through = seal.number
 
     def _check_strays(self) -> None:
-        for entry_id, number in self._seals.strays():
+        last = self._previous.number if self._previous else 0
+        for entry_id, number in self._seals.strays(self._found.expired_through, self._missing[:MOST_FAULTS], last):
             self._add(Fault.INSERTED, f"Entry {entry_id} names seal {number}, which is not there.", number, entry_id)
 
     def _add(self, fault: Fault, message: str, seal: int | None = None, entry: str | None = None) -> None:
