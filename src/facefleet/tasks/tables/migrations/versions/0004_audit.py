@@ -12,7 +12,7 @@ _ENTRY = (
     "id", "at", "actor", "actor_tenant", "credential", "address", "tenant", "action", "object", "outcome", "code",
     "consent", "trace_id",
 )  # fmt: skip
-_SEAL = ("number", "sealed_at", "count", "first", "last", "content", "previous", "hash")
+_SEAL_COLUMNS = ("number", "sealed_at", "count", "first", "last", "content", "previous", "hash")
 _REFUSAL = "the audit log is append-only"
 
 # What a row may never become. A database that recreates one of these tables has to make them anew.
@@ -78,7 +78,7 @@ def _create_seals() -> None:
 def _create_rule(table: str, event: str, rule: str) -> None:
     sqlite = op.get_bind().dialect.name == "sqlite"
     differs = "OLD.{0} IS NOT NEW.{0}" if sqlite else "OLD.{0} IS DISTINCT FROM NEW.{0}"
-    changed = " OR ".join(differs.format(f'"{name}"') for name in (_ENTRY if table == "audit" else _SEAL))
+    changed = " OR ".join(differs.format(f'"{name}"') for name in (_ENTRY if table == "audit" else _SEAL_COLUMNS))
     name, when = f"{table}_{event.lower()}", rule.format(changed=changed)
     if sqlite:
         op.execute(
