@@ -11,9 +11,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.servers import free_port, wait_until
 
+from facefleet.client import Client
+from facefleet.errors import TaskNotFound, Unauthenticated
 from facefleet.media.sniff import sniff
 
 pytestmark = pytest.mark.needs_server
@@ -67,6 +70,36 @@ def test_up_serves_submit_and_ends_with_one_ctrl_c(tmp_path: Path, samples: Mapp
         up.stdout.close()
     assert up.returncode == 0
     wait_until(lambda: not any(map(alive, parts)), "every part has ended")
+
+
+def test_with_keys_two_tenants_are_shown_theirs_once_and_do_not_see_each_other(
+    tmp_path: Path, samples: Mapping[str, Path]
+) -> None:
+    up = subprocess.Popen(
+        [*FACEFLEET, "up", "--keys", "--data", str(tmp_path), "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert up.stdout is not None
+    try:
+        address = up.stdout.readline().split()[4]
+        keys = [up.stdout.readline().split()[-1] for _ in range(2)]
+        metrics = [up.stdout.readline() for _ in range(2)][1].split()[2]
+        with Client(address, keys[0]) as studio, Client(address, keys[1]) as agency:
+            task = studio.fuse(samples["astronaut"], samples["grace_hopper"], consent=True)
+            assert [one.id for one in studio.tasks()] == [task.id]
+            assert list(agency.tasks()) == []
+            with pytest.raises(TaskNotFound):
+                agency.task(task.id)
+        with Client(address) as nobody, pytest.raises(Unauthenticated):
+            nobody.usage()
+        assert httpx.get(metrics, trust_env=False).status_code == 200
+        assert httpx.get(f"{address}/metrics", trust_env=False).status_code == 401
+        listed = json.loads(run("keys", "list", "--data", tmp_path, "--json").stdout)["keys"]
+        assert {key["tenant"]: key["prefix"] for key in listed} == {"agency": keys[1][:20], "studio": keys[0][:20]}
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.wait(30)
+        up.stdout.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
