@@ -28,8 +28,10 @@ from facefleet.config import load
 from facefleet.errors.access import CredentialInvalid, NotPermitted, Unauthenticated
 from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway import app
+from facefleet.gateway.routes import events
 from facefleet.gateway.server import metrics_served
 from facefleet.tasks.audit import Origin
+from facefleet.tasks.transitions import State
 
 TOKENS: dict[str, Any] = {"token_issuer": ISSUER, "token_audience": AUDIENCE, "token_secret": SECRET}
 HERE = "/v1/keys"
@@ -160,6 +162,21 @@ def test_a_revoked_key_ends_in_every_gateway(open_door: Open, monkeypatch: pytes
     assert ask(here, admin, f"{HERE}/{one.key.id}", "DELETE").json()["status"] == "revoked"
     wait_until(lambda: ask(there, one.text.text).status_code == 401, "the other gateway knows")
     assert told(ask(there, one.text.text)) == (401, "credential_revoked", "key_revoked")
+
+
+def test_a_stream_of_events_ends_with_its_key(shop: Door, photo: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verified, "FRESH_SECONDS", 0.1)
+    monkeypatch.setattr(events, "PLACE_SECONDS", 0.05)
+    one = made(shop)
+    task, headers = submit(shop, one.text.text, photo)["task_id"], {"Authorization": f"Bearer {one.text.text}"}
+    with shop.client.stream("GET", f"/v1/tasks/{task}/events", headers=headers) as stream:
+        lines = stream.iter_lines()
+        assert next(line for line in lines if line.startswith("event")) == "event: queued"
+        desk = shop.parts.access.keys
+        assert desk is not None
+        desk.records.revoke("acme", one.key.id, ORIGIN)
+        assert not [line for line in lines if line.startswith("event")], "it ends, though the task has not"
+    assert shop.records.get("acme", task).state is State.QUEUED
 
 
 def test_a_known_key_is_not_read_from_the_records_each_time(shop: Door) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,6 +17,9 @@ from facefleet.tasks.audit import Origin
 
 PRINCIPAL = "principal"  # in the state of a request: set by authentication, read here
 SOURCE = "source"  # there, too: the address that the request came from
+STILL = "still"  # there, too: whether the credential that was shown is good by now
+
+Still = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,13 @@ class Caller:
         principal: Who asks.
         permission: That of the endpoint, which the principal has.
         origin: The same for the audit log: who asks, from where, in which trace.
+        still: Whether it may go on being answered: an answer can take long enough for its credential to end.
     """
 
     principal: Principal
     permission: Permission
     origin: Origin
+    still: Still
 
     @property
     def tenant(self) -> str:
@@ -57,7 +63,8 @@ async def caller_of(request: Request) -> Caller:
     endpoint = endpoint_of(request.scope)
     if endpoint is None or endpoint.permission is None:
         raise LookupError(f"{request.method} {request.url.path} has no permission in the table of endpoints.")
-    return Caller(request.scope["state"][PRINCIPAL], endpoint.permission, origin_of(request.scope))
+    state = request.scope["state"]
+    return Caller(state[PRINCIPAL], endpoint.permission, origin_of(request.scope), state[STILL])
 
 
 def origin_of(scope: Scope) -> Origin:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import partial
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,7 +19,7 @@ from facefleet.errors.access import CredentialInvalid, NotPermitted, Unauthentic
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import ConfigInvalid, RequestError
 from facefleet.errors.outage import IssuerUnavailable, OutageError
-from facefleet.gateway.caller import PRINCIPAL, SOURCE
+from facefleet.gateway.caller import PRINCIPAL, SOURCE, STILL
 from facefleet.gateway.endpoints import Endpoint, endpoint_of
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
@@ -52,7 +53,7 @@ class Authentication:
                 headers = Headers(scope=scope)
                 _hosts(scope, headers)
                 principal = await self._principal(scope, headers)
-                scope["state"][PRINCIPAL] = principal
+                scope["state"] |= {PRINCIPAL: principal, STILL: partial(self._still, headers, endpoint)}
                 _authorize(principal, endpoint)
         await self._app(scope, receive, send)
 
@@ -62,6 +63,14 @@ class Authentication:
         except (Unauthenticated, OutageError) as error:
             self._note(error, scope)
             raise
+
+    async def _still(self, headers: Headers, endpoint: Endpoint | None) -> bool:
+        """Whether the request would be let in now."""
+        try:
+            _authorize(await self._authenticator.authenticate(_credential(headers)), endpoint)
+        except (Unauthenticated, NotPermitted, OutageError):
+            return False
+        return True
 
     def _note(self, error: FacefleetError, scope: Scope) -> None:
         """Count and log a refusal; neither the credential nor a part of it that is secret gets there."""
@@ -91,9 +100,14 @@ class LocalAuthentication:
                 for name, values in (("host", _hosts(scope, headers)), ("origin", headers.getlist("origin"))):
                     for value in values:
                         _require_own_name(name, value)
-                scope["state"][PRINCIPAL] = LOCAL
+                scope["state"] |= {PRINCIPAL: LOCAL, STILL: _always}
                 _authorize(LOCAL, endpoint)
         await self._app(scope, receive, send)
+
+
+async def _always() -> bool:
+    """What needs no credential does not end."""
+    return True
 
 
 def require_loopback(host: str) -> None:

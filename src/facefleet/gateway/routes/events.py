@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.errors.lookup import TaskNotFound
-from facefleet.gateway.caller import AsCaller
+from facefleet.gateway.caller import AsCaller, Still
 from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.queue_position import Place, QueuePosition
 from facefleet.gateway.openapi import refusals
@@ -69,7 +69,7 @@ def router(records: TaskRepository, changes: Changes, queue_position: QueuePosit
         if task.state.terminal and task.version <= seen:
             return Response(status_code=204)  # with any other answer a browser would come back for ever
         changes.require_room()
-        stream = _Stream(changes, queue_position).run(task, seen)
+        stream = _Stream(changes, queue_position).run(task, seen, caller.still)
         return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
 
     return routes
@@ -80,13 +80,15 @@ class _Stream:
     changes: Changes
     queue_position: QueuePosition
 
-    async def run(self, task: Task, seen: int) -> AsyncIterator[str]:
-        """Events of a task from this version of it on, until it ends or the gateway leaves."""
+    async def run(self, task: Task, seen: int, still: Still) -> AsyncIterator[str]:
+        """Events of a task from this version on, until it ends, the gateway leaves or the reader may not go on."""
         with self.changes.watch(task, "events") as watch:
             place, silent_seconds = await self.queue_position.place(task), 0.0
             yield f"retry: {_RETRY_MS}\n\n" + (_event(task, place) if task.version > seen else "")
             while not (task.state.terminal or watch.over):
                 newer = await watch.newer(PLACE_SECONDS)
+                if not await still():
+                    return
                 task, before = newer or task, place
                 place = await self.queue_position.place(task)
                 if (newer and newer.version > seen) or _place_changed(before, place):
