@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 
@@ -17,17 +18,21 @@ import pytest
 from sqlalchemy import insert, inspect
 from tests.races import kill_while_working, upgrade_twice_at_once
 from tests.servers import HOST, PostgresServer, wait_until
-from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
+from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, FakeClock, a_task
 
 from facefleet.errors.input import ConfigInvalid, FaceNotFound
 from facefleet.errors.lookup import TaskNotFound
 from facefleet.errors.outage import RecordsUnavailable, RecordsUncertain
+from facefleet.tasks.audit import Action
+from facefleet.tasks.records.audit_log import write_entry
+from facefleet.tasks.seals import SEALER_LOCK, Seals
 from facefleet.tasks.tables import schema
-from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.database import Database, try_lock
 from facefleet.tasks.tables.table import row_of, tasks
 from facefleet.tasks.tables.upgrade import upgrade
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
+from facefleet.upkeep.verification import verify
 
 pytestmark = pytest.mark.needs_server
 
@@ -397,3 +402,36 @@ def test_a_nul_is_a_name_of_no_task_and_no_hindrance_to_a_failure(url: str, open
     failure = records.get("acme", task.id).failure
     assert failure is not None
     assert (failure.message, failure.detail) == ("No face in �.", {"name": "\0"})
+
+
+# ── the audit log ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_entry_that_was_written_first_and_committed_last_is_sealed_last(url: str, open_database: Open) -> None:
+    """What a chain over ranges of ids would take for an insertion."""
+    database = open_database(url)
+    records, clock = opened(database), FakeClock()
+    seals = Seals(database, clock)
+    with database.write() as slow:
+        write_entry(slow, ORIGIN.entry(Action.RESULT_READ, clock(), "slow"))
+        clock.advance(1)
+        records.add(task := a_task(clock()))
+        first = seals.seal()
+        assert first is not None
+        assert [entry.object for entry in first[1]] == [task.id], "nobody waits for the slow one"
+    second = seals.seal()
+    assert second is not None
+    assert [entry.object for entry in second[1]] == ["slow"]
+    assert second[1][0].id < first[1][0].id
+    assert verify(seals, second[0].hash).valid
+
+
+def test_of_two_sealers_one_works_and_the_other_goes_away(url: str, open_database: Open) -> None:
+    database = open_database(url)
+    opened(database).add(a_task())
+    seals = Seals(database, FakeClock())
+    with database.write() as busy:
+        assert try_lock(busy, SEALER_LOCK)
+        assert seals.seal() is None
+        assert seals.expire(timedelta(0)) == []
+    assert seals.seal() is not None

@@ -39,7 +39,7 @@ from facefleet.tasks.tables.table import audit, seals
 
 SEALS_AT_ONCE = 20  # that are read, or whose entries are removed, at once: each names up to a chunk of entries
 GENESIS = "0" * 64  # stands for the seal before the first
-_LOCK = 0x66_61_75_64_69_74  # any number that no other lock of this database has ("faudit")
+SEALER_LOCK = 0x66_61_75_64_69_74  # any number that no other lock of this database has ("faudit")
 _HASHED = ("number", "sealed_at", "count", "first", "last", "content", "previous")
 
 
@@ -114,7 +114,7 @@ class Seals:
         if self.oldest_unsealed() is None:  # no lock is taken when there is nothing to do
             return None
         with self._database.write() as connection:
-            if not try_lock(connection, _LOCK):
+            if not try_lock(connection, SEALER_LOCK):
                 return None
             entries = [entry_of(row) for row in connection.execute(_UNSEALED).mappings()]
             if not entries:
@@ -139,7 +139,7 @@ class Seals:
         now = self._clock()
         kept = select(seals).where(seals.c.removed_at.is_(None)).order_by(seals.c.number).limit(SEALS_AT_ONCE)
         with self._database.write() as connection:
-            if not try_lock(connection, _LOCK):
+            if not try_lock(connection, SEALER_LOCK):
                 return []
             oldest = (seal_of(row) for row in connection.execute(kept).mappings())
             # Up to the first that is young: clocks of gateways differ, and what is gone must be without a gap.
