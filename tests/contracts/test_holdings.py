@@ -29,9 +29,10 @@ def test_every_table_with_a_tenant_is_among_them() -> None:
 def test_tenants_are_counted_by_name(records: AllRecords, database: Database, clock: FakeClock) -> None:
     erased = added(records, clock, "initech", "bob")
     added(records, clock, "acme", "alice")
-    RetentionRecords(database, clock).erase(erased, Origin("root"))
+    RetentionRecords(database, clock).erase(erased, Origin("root", "ops"))
     assert Holdings(database).tenants() == [
         TenantHoldings("acme", tasks=1, entries=1), TenantHoldings("initech", tasks=1, erased=1, entries=2),
+        TenantHoldings("ops", entries=1),
     ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -74,18 +74,19 @@ class Holdings:
 
     def tenants(self) -> list[TenantHoldings]:
         """Every tenant that any row is about, by name."""
-        present = templates.c.deleted_at.is_(None)
-        counted: Mapping[str, tuple[Table, ColumnElement[bool]]] = {
-            "tasks": (tasks, true()), "erased": (tasks, tasks.c.erased_at.is_not(None)),
-            "held": (tasks, tasks.c.hold == true()), "batches": (batches, true()), "templates": (templates, present),
-            "keys": (api_keys, api_keys.c.revoked_at.is_(None)), "entries": (audit, audit.c.tenant != ""),
-        }  # fmt: skip
-        found: dict[str, dict[str, int]] = defaultdict(dict)
+        every, others = true(), and_(audit.c.actor_tenant != "", audit.c.actor_tenant != audit.c.tenant)
+        counted: tuple[tuple[str, Column[Any], ColumnElement[bool]], ...] = (
+            ("tasks", tasks.c.tenant, every), ("erased", tasks.c.tenant, tasks.c.erased_at.is_not(None)),
+            ("held", tasks.c.tenant, tasks.c.hold == true()), ("batches", batches.c.tenant, every),
+            ("templates", templates.c.tenant, templates.c.deleted_at.is_(None)),
+            ("keys", api_keys.c.tenant, api_keys.c.revoked_at.is_(None)),
+            ("entries", audit.c.tenant, audit.c.tenant != ""), ("entries", audit.c.actor_tenant, others),
+        )  # fmt: skip
+        found: dict[str, Counter[str]] = defaultdict(Counter)
         with self._database.read() as connection:
-            for name, (table, condition) in counted.items():
-                by_tenant = select(table.c.tenant, func.count()).where(condition).group_by(table.c.tenant)
-                for tenant, count in connection.execute(by_tenant):
-                    found[tenant][name] = count
+            for name, tenant, condition in counted:
+                for value, count in connection.execute(select(tenant, func.count()).where(condition).group_by(tenant)):
+                    found[value][name] += count
         return [TenantHoldings(tenant, **counts) for tenant, counts in sorted(found.items())]
 
     def rows(self, holder: Holder, holding: Holding, *, erasable: bool = False) -> Iterator[RowMapping]:

@@ -108,7 +108,7 @@ class Export:
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold people's photos
         if any(folder.iterdir()):
             raise FileExists(f"{folder} is not empty; name a new folder.", path=str(folder))
     except OSError as error:
