@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system fuzz page check fix quality bench bench-identity bench-service bench-streams bench-batches lock clean
+.PHONY: help demo test system fuzz page check fix learn quality bench bench-identity bench-service bench-streams bench-batches lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -64,6 +64,10 @@ check: $(VENV)/.dev ## formatting, lint, types, floors, what is generated
 fix: $(VENV)/.dev ## mend formatting and what lint can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+learn: $(VENV)/.all ## renew engine/mesh/occlusion.json from drawn scenes (docs/decisions/0015), about 15 minutes
+	$(BIN)/facefleet samples > /dev/null
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality.learn
 
 quality: $(VENV)/.all ## what becomes of exposure, hard light, noise, motion and small faces, on sets built by seed
 	$(BIN)/facefleet samples > /dev/null

@@ -28,7 +28,7 @@ from facefleet.engine.steps.locate import relocated
 from facefleet.engine.stopwatch import Checkpoint, Stopwatch
 from facefleet.engine.swapper import AnySwapper, Source, Target
 from facefleet.engine.types import Face, Faces, Fusion, Picture, Pixels, Portrait
-from facefleet.errors.input import FaceError, FaceOverexposed, FusionQualityLow
+from facefleet.errors.input import FaceError, FaceOccluded, FaceOverexposed, FusionQualityLow
 from facefleet.media.sniff import Limits
 from facefleet.options import AgeOptions, FuseOptions, TargetFace
 
@@ -266,10 +266,10 @@ def _encoded(frame: Frame) -> Picture:
 
 @contextmanager
 def _collected(refusals: dict[int, FaceError], face: Face, which: TargetFace) -> Iterator[None]:
-    """Of ``"all"`` faces, one that is burnt out or whose result does not look right is left as it is."""
+    """Of ``"all"`` faces, one that is hidden, burnt out or whose result does not look right is left as it is."""
     try:
         yield
-    except (FaceOverexposed, FusionQualityLow) as error:
+    except (FaceOccluded, FaceOverexposed, FusionQualityLow) as error:
         if which != "all":
             raise
         refusals[face.index] = error

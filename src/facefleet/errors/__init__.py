@@ -33,6 +33,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   ├── FacePoseUnsupported   face_pose_unsupported     422
     │   │   ├── FaceOutOfFrame        face_out_of_frame         422
     │   │   ├── FaceOverexposed       face_overexposed          422
+    │   │   ├── FaceOccluded          face_occluded             422
     │   │   └── FusionQualityLow      fusion_quality_low        422
     │   ├── FileError
     │   │   ├── FileUnreadable        file_unreadable           400
@@ -123,6 +124,7 @@ from facefleet.errors.input import (
     FaceError,
     FaceIndexInvalid,
     FaceNotFound,
+    FaceOccluded,
     FaceOutOfFrame,
     FaceOverexposed,
     FacePoseUnsupported,
@@ -190,16 +192,17 @@ from facefleet.errors.task import (
 __all__ = [
     "AttemptsExhausted", "BatchNotFound", "ConfigInvalid", "Conflict", "ConsentRequired", "CredentialExpired",
     "CredentialInvalid", "CredentialRevoked", "DeadlineExceeded", "DeliveryNotFound", "FaceError",
-    "FaceIndexInvalid", "FaceNotFound", "FaceOutOfFrame", "FaceOverexposed", "FacePoseUnsupported", "FaceTooSmall",
-    "FacefleetError", "FileError", "FileExists", "FileUnreadable", "FileUnwritable", "FusionQualityLow",
-    "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed", "ImageError", "ImageTooLargeBytes",
-    "ImageTooLargePixels", "ImageTooSmall", "ImageTypeUnsupported", "InputError", "InternalError", "Interrupted",
-    "IssuerUnavailable", "KeyEnded", "KeyNotFound", "LookupFailed", "Maintenance", "ManifestInvalid",
-    "MethodNotAllowed", "ModelDigestMismatch", "ModelError", "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown",
-    "NotAccepting", "NotPermitted", "ObjectMissing", "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded",
-    "QueueUnavailable", "RecordsUnavailable", "RecordsUncertain", "RefusedByServer", "RequestError",
-    "RequeueRefused", "ResultNotReady", "ResultUnavailable", "RouteNotFound", "ServerUnreachable",
-    "SignatureInvalid", "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound",
-    "TemplateFaceNotFound", "TemplateFailed", "TemplateNotFound", "TemplateNotReady", "Unauthenticated",
-    "UploadMissing", "UploadTimeout", "UploadTooLarge", "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
+    "FaceIndexInvalid", "FaceNotFound", "FaceOccluded", "FaceOutOfFrame", "FaceOverexposed",
+    "FacePoseUnsupported", "FaceTooSmall", "FacefleetError", "FileError", "FileExists", "FileUnreadable",
+    "FileUnwritable", "FusionQualityLow", "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed",
+    "ImageError", "ImageTooLargeBytes", "ImageTooLargePixels", "ImageTooSmall", "ImageTypeUnsupported",
+    "InputError", "InternalError", "Interrupted", "IssuerUnavailable", "KeyEnded", "KeyNotFound",
+    "LookupFailed", "Maintenance", "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch", "ModelError",
+    "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted", "ObjectMissing",
+    "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded", "QueueUnavailable", "RecordsUnavailable",
+    "RecordsUncertain", "RefusedByServer", "RequestError", "RequeueRefused", "ResultNotReady",
+    "ResultUnavailable", "RouteNotFound", "ServerUnreachable", "SignatureInvalid", "StoreUnavailable",
+    "TaskEnded", "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound", "TemplateFaceNotFound",
+    "TemplateFailed", "TemplateNotFound", "TemplateNotReady", "Unauthenticated", "UploadMissing",
+    "UploadTimeout", "UploadTooLarge", "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
 ]  # fmt: skip

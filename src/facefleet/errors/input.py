@@ -173,6 +173,13 @@ class FaceOverexposed(FaceError):
     title = "Face overexposed"
 
 
+class FaceOccluded(FaceError):
+    """Something before the face hides too much of it or ends unclearly; the detail names the photo and parts."""
+
+    code = "face_occluded"
+    title = "Face hidden by something"
+
+
 class FusionQualityLow(FaceError):
     """The fused face does not look right, by the figures in the detail; `min_strength` allows a weaker blend."""
 

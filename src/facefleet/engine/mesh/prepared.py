@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from facefleet.engine.codec.profile import to_srgb
 from facefleet.engine.memory import array_bytes
 from facefleet.engine.mesh import colour, masks
+from facefleet.engine.mesh.covered import Covered, find_covered
 from facefleet.engine.mesh.exposure import find_recovery
 from facefleet.engine.mesh.glasses import Glasses, find_glasses
 from facefleet.engine.mesh.grain import Grain, grain_of
@@ -44,7 +45,7 @@ class PreparedFace:
         hard_light: What falls on the face in ``patch`` and no longer in ``small``; of a face to be replaced.
         small_with_occlusion: ``(h, w, 4)`` uint8, ``small`` and beside it, 0 to 255, what is not skin and its shadow.
         parts: Of ``small``.
-        occlusion: What lies over the face in ``small``.
+        occlusion: What lies over the face in ``small``, things before it among it.
         paste_mask: ``(h, w)`` float32, how far another face may cover this one.
         light_weights: ``(h, w)`` float32, weight of each pixel in the measurement of light.
         grey: Whether the photo is black and white.
@@ -53,6 +54,7 @@ class PreparedFace:
         noise: Of the patch of a face to be replaced, or None where none shows.
         detail: Of the patch of a face to be replaced, by direction.
         glasses: The frame of clear glasses; sunglasses are occlusion.
+        covered: What is hidden by things before the face, or None.
     """
 
     face: Face
@@ -73,6 +75,7 @@ class PreparedFace:
     noise: Noise | None
     detail: Detail | None
     glasses: Glasses | None
+    covered: Covered | None
 
     @property
     def held_bytes(self) -> int:
@@ -95,8 +98,8 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
 
     Args:
         portrait: The face.
-        replaced: Whether another face comes over it: then its patch stays as in the photo, to be laid over, and the
-            frame of its glasses and the tone of its print are searched for.
+        replaced: Whether another face comes over it: then its patch stays as in the photo, to be laid over, what shows
+            of hidden features is replaced, and the frame of its glasses and the tone of its print are searched for.
     """
     face = portrait.face
     region = region_of(rim(face.landmarks[:, :2]), portrait.pixels.shape)
@@ -114,14 +117,16 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
     if recovery is not None:
         small, darker = recovery.recovered(small), recovery.darker
         patch = patch if replaced else recovery.recovered(patch)
+    # Before hard light is taken off: the filter that does so would smear the edges of things.
+    covered = find_covered(small, points, parts, face.pose, replaced=replaced)
     hard_light = find_hard_light(small, parts, points)
     if hard_light is not None:
         small = hard_light.evened(small)
         patch = patch if replaced else hard_light.evened(patch)
-    occlusion = masks.find_occlusion(small, parts)
+    occlusion = _with_things(masks.find_occlusion(small, parts), covered)
     shadowed = masks.with_shadow(np.asarray(occlusion.mask * 255, np.uint8), parts)
     # The edge of a mask crosses the nose as a bridge does.
-    searched = replaced and not (occlusion.eyes_covered or occlusion.mask_worn)
+    searched = replaced and not (occlusion.eyes_covered or occlusion.mask_worn or (covered and covered.brows))
     grey = colour.is_grey(small, parts.core)
     noise = _shown(noise_of(patch, local)) if replaced else None
     return PreparedFace(
@@ -145,11 +150,20 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
         if replaced
         else None,
         glasses=find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])) if searched else None,
+        covered=covered,
     )
 
 
 def _shown(noise: Noise) -> Noise | None:
     return noise if noise.visible else None
+
+
+def _with_things(occlusion: masks.Occlusion, covered: Covered | None) -> masks.Occlusion:
+    """Things before a face occlude it as hair does; a brow that one hides is not borrowed from the other side."""
+    if covered is None:
+        return occlusion
+    brow = None if covered.brows else occlusion.covered_brow
+    return replace(occlusion, mask=np.maximum(occlusion.mask, covered.mask), covered_brow=brow)
 
 
 def _working_size(region: Region) -> tuple[int, int]:

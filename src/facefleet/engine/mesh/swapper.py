@@ -12,6 +12,7 @@ import numpy as np
 from facefleet.engine.mesh import colour, grain, masks
 from facefleet.engine.mesh.align import Alignment, Mouth, align
 from facefleet.engine.mesh.burnt import refuse_burnt_out
+from facefleet.engine.mesh.covered import refuse_hidden
 from facefleet.engine.mesh.exposure import exposed
 from facefleet.engine.mesh.motion import find_motion
 from facefleet.engine.mesh.noise import noise_of
@@ -39,6 +40,7 @@ class MeshSwapper:
         """See ``Swapper``.
 
         Raises:
+            FaceOccluded: Too much of the face is hidden by things before it.
             FaceOverexposed: Too much of its skin is burnt out.
         """
         return _usable(prepare(portrait, replaced=False), SOURCE)
@@ -64,12 +66,13 @@ class MeshSwapper:
 
     def warm(self) -> None:
         """See ``Swapper``."""
-        face = self.prepare_target(practice_portrait())
+        face = prepare(practice_portrait())  # an empty face looks hidden
         self.swap(face, face, FuseOptions(), lambda _: None)
 
 
 def _usable(face: PreparedFace, photo: str) -> PreparedFace:
     """The face, or a refusal; in black and white, white skin may be paper, and has no colour to lose."""
+    refuse_hidden(face.covered, face.face.index, photo)
     if face.grey:
         return face
     refuse_burnt_out(face.below, face.parts, face.occlusion.mask, face.face.index, photo)
@@ -83,7 +86,8 @@ def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: Prepared
     if target.has_one_hue:
         small = without_colour(small)
     occluded = np.minimum(warped[..., 3] * np.float32(HAIR_EDGE / 255), 1)
-    bare = _bare_brows(occluded, source.occlusion.eyes_covered, target)
+    hidden = source.occlusion.eyes_covered or (source.covered is not None and source.covered.brows)
+    bare = _bare_brows(occluded, hidden, target)
     lit = _lit(full, _light(small, occluded, bare, target))
     lit = _as_photographed(lit, target)
     whole = target.region.width, target.region.height
@@ -159,12 +163,12 @@ def _three(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), np.uint8)
 
 
-def _bare_brows(occluded: Floats, eyes_covered: bool, target: PreparedFace) -> Floats:
+def _bare_brows(occluded: Floats, eyes_hidden: bool, target: PreparedFace) -> Floats:
     """Where the source's hair lies over the target's brow: bare skin goes there.
 
     The source's hair is left out and the target's brow must not come back as a second one. The target's own hair stays.
     """
-    if eyes_covered:  # then the target's eyes stay, and their brows with them
+    if eyes_hidden:  # then the target's eyes stay, and their brows with them
         return np.zeros_like(occluded)
     width = target.parts.width
     brows = masks.softened(target.parts.brows, 0.045 * width, 0.02 * width + 0.3)

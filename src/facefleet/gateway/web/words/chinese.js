@@ -72,6 +72,7 @@ const errors = {
   face_pose_unsupported: "头部转得太多。请选择正对镜头的照片。",
   face_out_of_frame: "人脸被照片边缘切断。请选择完整显示的照片。",
   face_overexposed: "人脸过度曝光，大部分变成了纯白。请选择光线柔和的照片。",
+  face_occluded: "人脸被前面的物体遮住了一部分。请选择没有遮挡的照片。",
   fusion_quality_low: "这两张照片融合的效果不好，因此没有生成。请换一张光线相近的照片，或换一张脸。",
   unauthenticated: "您尚未登录。请登录后重试。",
   credential_invalid: "您的密钥在此无效。请检查，或向服务器的管理者另要一个。",

@@ -72,6 +72,7 @@ const errors = {
   face_pose_unsupported: "The head is turned too far. Choose a photo that looks at the camera.",
   face_out_of_frame: "The face is cut by the edge of the photo. Choose one that shows all of it.",
   face_overexposed: "Too much of the face is pure white. Choose a photo with softer light.",
+  face_occluded: "Something before the face hides part of it. Choose a photo with nothing before it.",
   fusion_quality_low: "These two photos do not give a good picture, so none was made. Try a photo with similar light, or another face.",
   unauthenticated: "You are not signed in. Sign in and try again.",
   credential_invalid: "Your key is not valid here. Check it, or ask whoever runs this server for another.",
