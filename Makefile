@@ -65,6 +65,12 @@ fix: $(VENV)/.dev ## mend formatting and what lint can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+quality: $(VENV)/.all ## what the engine reaches on photos built by seed, beside what is wanted; about QQ minutes
+	$(BIN)/facefleet samples > /dev/null
+	$(BIN)/python -m benchmarks.quality.occlusion
+	$(BIN)/python -m benchmarks.quality.exposure --every 8
+	$(BIN)/python -m benchmarks.quality.search --shapes 1
+
 learn: $(VENV)/.all ## renew engine/mesh/occlusion.json from drawn scenes (docs/decisions/0015), about 15 minutes
 	$(BIN)/facefleet samples > /dev/null
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality.learn
