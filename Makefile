@@ -65,22 +65,17 @@ fix: $(VENV)/.dev ## mend formatting and what lint can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-quality: $(VENV)/.all ## what the engine reaches on photos built by seed, beside what is wanted; about QQ minutes
+quality: $(VENV)/.all ## what the engine reaches on sets of pictures built from the samples, figures beside their bars
 	$(BIN)/facefleet samples > /dev/null
 	$(BIN)/python -m benchmarks.quality.occlusion
 	$(BIN)/python -m benchmarks.quality.exposure --every 8
+	$(BIN)/python -m benchmarks.quality.sidelight --every 4
+	$(BIN)/python -m benchmarks.quality.grain
 	$(BIN)/python -m benchmarks.quality.search --shapes 1
 
-learn: $(VENV)/.all ## renew engine/mesh/occlusion.json from drawn scenes (docs/decisions/0015), about 15 minutes
+learn: $(VENV)/.all ## renew engine/mesh/occlusion.json from drawn scenes (docs/decisions/0017), about 15 minutes
 	$(BIN)/facefleet samples > /dev/null
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.quality.learn
-
-quality: $(VENV)/.all ## what becomes of exposure, hard light, noise, motion and small faces, on sets built by seed
-	$(BIN)/facefleet samples > /dev/null
-	$(BIN)/python -m benchmarks.quality.exposure --every 4
-	$(BIN)/python -m benchmarks.quality.sidelight
-	$(BIN)/python -m benchmarks.quality.grain
-	$(BIN)/python -m benchmarks.quality.search
 
 bench: $(VENV)/.all ## time every step of the engine beside its floor
 	$(BIN)/facefleet samples > /dev/null

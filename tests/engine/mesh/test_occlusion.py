@@ -8,7 +8,7 @@ from benchmarks.quality.training import Batch, gradients, started, trained
 from facefleet.engine.mesh import canonical
 from facefleet.engine.mesh.occlusion import Network, judge, neighbours, spread_out
 
-MOST_NUMBERS = 8000  # what needs more is a model, and is fetched (docs/decisions/0015)
+MOST_NUMBERS = 8000  # what needs more is a model, and is fetched (docs/decisions/0017)
 
 
 def batch(rng: np.random.Generator, count: int = 2) -> Batch:

@@ -88,6 +88,12 @@ class Covered:
         return Feature.RIGHT_EYE in self.hidden or Feature.LEFT_EYE in self.hidden
 
     @property
+    def eyes_alone(self) -> bool:
+        """Whether it is an eye or both that are hidden, and nothing else."""
+        touched = {*self.hidden, *self.blurred}
+        return bool(touched) and touched <= {Feature.RIGHT_EYE, Feature.LEFT_EYE}
+
+    @property
     def too_much(self) -> bool:
         """Whether what shows of the face is too little to be known by."""
         return self.share > MOST or len(Feature) - len(self.hidden) < FEWEST

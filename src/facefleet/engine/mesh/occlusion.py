@@ -1,7 +1,7 @@
 """Tells which pixels of a straightened face are hidden by a thing before it, by a small convolutional network.
 
 The coefficients (``occlusion.json``) are fitted to things drawn before faces by ``benchmarks/quality/learn.py``; what
-they are and what they are made from is in ``docs/decisions/0015-fitted-numbers.md``.
+they are and what they are made from is in ``docs/decisions/0017-fitted-numbers.md``.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from facefleet.engine.types import Face, Floats, Pixels, Portrait
 WORKING_SIZE = 144  # px, long side of the region at which masks and colours are computed
 FREE = 0.3  # occlusion under which the face itself is seen
 FEATURE_WEIGHT = 0.25  # of eyes, brows and lips in the measurement of light
+LEAST_MASK = 0.25  # share of a face that a mask hides at least; a microphone before the mouth hides less
 RIM = 1.12  # the mesh is continued outwards this far, so that its edge has something to interpolate towards
 
 
@@ -119,6 +120,9 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
         patch = patch if replaced else recovery.recovered(patch)
     # Before hard light is taken off: the filter that does so would smear the edges of things.
     covered = find_covered(small, points, parts, face.pose, replaced=replaced)
+    solid = np.column_stack([local, face.landmarks[:, 2]])
+    if covered is not None and (_is_mask(covered, small, parts) or _is_frame(covered, patch, solid)):
+        covered = None  # what people wear has rules of its own
     hard_light = find_hard_light(small, parts, points)
     if hard_light is not None:
         small = hard_light.evened(small)
@@ -149,13 +153,22 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
         detail=detail_of(patch, np.asarray(parts.inner * (occlusion.mask < FREE), np.uint8), noise)
         if replaced
         else None,
-        glasses=find_glasses(patch, np.column_stack([local, face.landmarks[:, 2]])) if searched else None,
+        glasses=find_glasses(patch, solid) if searched else None,
         covered=covered,
     )
 
 
 def _shown(noise: Noise) -> Noise | None:
     return noise if noise.visible else None
+
+
+def _is_mask(covered: Covered, small: Pixels, parts: masks.Parts) -> bool:
+    return covered.share > LEAST_MASK and masks.is_mask_worn(small, parts)
+
+
+def _is_frame(covered: Covered, patch: Pixels, points: Floats) -> bool:
+    """Whether what was taken for a thing before the eyes is the frame of clear glasses."""
+    return covered.eyes_alone and find_glasses(patch, points) is not None
 
 
 def _with_things(occlusion: masks.Occlusion, covered: Covered | None) -> masks.Occlusion:
