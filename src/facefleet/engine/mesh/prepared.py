@@ -56,6 +56,7 @@ class PreparedFace:
         detail: Of the patch of a face to be replaced, by direction.
         glasses: The frame of clear glasses; sunglasses are occlusion.
         covered: What is hidden by things before the face, or None.
+        eyes_closed: Of a source, one or both.
     """
 
     face: Face
@@ -77,6 +78,7 @@ class PreparedFace:
     detail: Detail | None
     glasses: Glasses | None
     covered: Covered | None
+    eyes_closed: bool = False
 
     @property
     def held_bytes(self) -> int:

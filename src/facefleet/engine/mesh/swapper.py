@@ -6,6 +6,8 @@ PreparedFace (target) ─┴► align ─► warp ─► colour ─► Layer
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -14,6 +16,7 @@ from facefleet.engine.mesh.align import Alignment, Mouth, align
 from facefleet.engine.mesh.burnt import refuse_burnt_out
 from facefleet.engine.mesh.covered import refuse_hidden
 from facefleet.engine.mesh.exposure import exposed
+from facefleet.engine.mesh.eyelids import Eyelids, kept_eyes
 from facefleet.engine.mesh.motion import find_motion
 from facefleet.engine.mesh.noise import noise_of
 from facefleet.engine.mesh.noise_layer import with_noise
@@ -32,9 +35,16 @@ HAIR_EDGE = 1.4  # the soft edge of the source's hair is half hair: it counts fo
 
 
 class MeshSwapper:
-    """A ``Swapper`` without a learned generator."""
+    """A ``Swapper`` without a learned generator.
+
+    Args:
+        eyelids: Tells closed eyes of a source; None: all count as open.
+    """
 
     steps = ("align", "warp", "colour")
+
+    def __init__(self, eyelids: Eyelids | None = None) -> None:
+        self._eyelids = eyelids
 
     def prepare_source(self, portrait: Portrait) -> PreparedFace:
         """See ``Swapper``.
@@ -43,7 +53,12 @@ class MeshSwapper:
             FaceOccluded: Too much of the face is hidden by things before it.
             FaceOverexposed: Too much of its skin is burnt out.
         """
-        return _usable(prepare(portrait, replaced=False), SOURCE)
+        source = _usable(prepare(portrait, replaced=False), SOURCE)
+        if self._eyelids is None or source.occlusion.eyes_covered:
+            return source
+        size = source.region.width, source.region.height
+        points = source.region.local(source.face.landmarks[:, :2], size)
+        return replace(source, eyes_closed=self._eyelids.any_closed(source.patch, points))
 
     def prepare_target(self, portrait: Portrait) -> PreparedFace:
         """See ``Swapper``; errors as above."""
@@ -66,6 +81,8 @@ class MeshSwapper:
 
     def warm(self) -> None:
         """See ``Swapper``."""
+        if self._eyelids is not None:
+            self._eyelids.warm()
         face = prepare(practice_portrait())  # an empty face looks hidden
         self.swap(face, face, FuseOptions(), lambda _: None)
 
@@ -93,6 +110,9 @@ def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: Prepared
     whole = target.region.width, target.region.height
     points = target.region.local(alignment.geometry, whole)
     share = _share(occluded, bare, alignment.mouth, target) * lookup.visible
+    if source.eyes_closed:
+        own = target.region.local(target.face.landmarks, target.size)
+        share *= 1 - kept_eyes(own, target.size, target.parts.width)
     pixels = _grainy(lit, points, target)
     if target.tone is not None:
         pixels = target.tone.coloured(pixels)

@@ -102,7 +102,7 @@ class Landmarker:
     def infer(self, image: Pixels, square: Square) -> Mesh:
         """The mesh by one inference on a square, whatever is there."""
         size = self._model.size
-        raw, presence = self._model.run(_tensor(image, square, size))
+        raw, presence = self._model.run(crop_tensor(image, square, size))
         points = raw.reshape(LANDMARKS, 3)
         step = square.side / size
         xy = apply_affine(square.to_image(size), points[:, :2] - np.float32(0.5))
@@ -115,11 +115,16 @@ def _turn(a: float, b: float) -> float:
     return float((b - a + np.pi) % (2 * np.pi) - np.pi)
 
 
-def _tensor(image: Pixels, square: Square, size: int) -> Floats:
-    """``(1, size, size, 3)`` float32 RGB from 0 to 1.
+def crop_tensor(image: Pixels, square: Square, size: int) -> Floats:
+    """``(1, size, size, 3)`` float32 RGB from 0 to 1, of a square.
 
     What the square covers is halved until it is at most twice as large: each halving is an exact mean, so a large face
     neither aliases nor costs much more than a small one.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 BGR.
+        square: Where to look.
+        size: px.
     """
     affine = square.to_image(size)
     corners = apply_affine(affine, np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32))
