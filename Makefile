@@ -70,6 +70,7 @@ quality: $(VENV)/.all ## what the engine reaches on sets of pictures built from 
 	$(BIN)/python -m benchmarks.quality.occlusion
 	$(BIN)/python -m benchmarks.quality.exposure --every 8
 	$(BIN)/python -m benchmarks.quality.sidelight --every 4
+	$(BIN)/python -m benchmarks.quality.eyes
 	$(BIN)/python -m benchmarks.quality.grain
 	$(BIN)/python -m benchmarks.quality.search --shapes 1
 
