@@ -26,6 +26,11 @@ LIKELY, FAINT = 0.65, 0.2  # from which a pixel may belong to a thing, and besid
 NEIGHBOURHOOD = 6  # px of the frame round surer pixels in which fainter ones belong to the thing
 ENOUGH = -0.12  # log odds from which an area is a thing,
 ENOUGH_TILTED = 0.5  # of a face that looks up or down: the ones learned from do not
+SURE, SURE_TILTED = (
+    0.86,
+    0.9,
+)  # mean sureness from which a large area is a thing whatever its edge: a cup of two colours
+LARGE = 0.03  # share of the face
 TILTED = 15.0  # degrees
 TURNED = 40.0  # degrees of yaw from which the far half of the face shows what is behind the head: nothing is looked for
 BESIDE = 0.6  # less is enough for further areas: a patch has a strap, a hand has fingers
@@ -52,6 +57,7 @@ class Feature(Enum):
     MOUTH = "mouth"
 
 
+_EYES = frozenset({Feature.RIGHT_EYE, Feature.LEFT_EYE})
 _POINTS = {
     Feature.RIGHT_EYE: topology.RIGHT_EYE,
     Feature.LEFT_EYE: topology.LEFT_EYE,
@@ -88,10 +94,10 @@ class Covered:
         return Feature.RIGHT_EYE in self.hidden or Feature.LEFT_EYE in self.hidden
 
     @property
-    def eyes_alone(self) -> bool:
-        """Whether it is an eye or both that are hidden, and nothing else."""
+    def maybe_frame(self) -> bool:
+        """Whether it may be a frame of glasses: eyes alone are hidden, both, or one by what has no clear outline."""
         touched = {*self.hidden, *self.blurred}
-        return bool(touched) and touched <= {Feature.RIGHT_EYE, Feature.LEFT_EYE}
+        return touched <= _EYES and bool(len(touched) == len(_EYES) or self.blurred)
 
     @property
     def too_much(self) -> bool:
@@ -117,7 +123,7 @@ def find_covered(small: Pixels, points: Floats, parts: masks.Parts, pose: Pose, 
     if abs(pose.yaw) > TURNED:
         return None
     face = canonical.straightened(near(small, points), points * np.float32(scale_of(points)))
-    things = _things(face, ENOUGH if abs(pose.pitch) < TILTED else ENOUGH_TILTED)
+    things = _things(face, tilted=abs(pose.pitch) >= TILTED)
     if things is None:
         return None
     limit = HIDDEN_TAKING if replaced else HIDDEN_GIVING
@@ -166,14 +172,14 @@ def _touched(things: Mask, limit: float) -> tuple[Feature, ...]:
     return tuple(feature for feature, area in _areas().items() if float(things[area].mean()) > limit)
 
 
-def _things(face: Pixels, enough: float) -> _Things | None:
+def _things(face: Pixels, *, tilted: bool) -> _Things | None:
     """The connected areas that are things by all that is known of them, or None."""
     said = judge()(face)
     areas = candidates(said)
     if not areas:
         return None
-    weights = judge().areas
-    odds = known_of(areas, said, face) @ weights[:-1] + weights[-1]
+    odds = _odds(areas, said, face, SURE_TILTED if tilted else SURE)
+    enough = ENOUGH_TILTED if tilted else ENOUGH
     if odds.max() <= enough:
         return None
     sure = np.logical_or.reduce([area for area, odd in zip(areas, odds, strict=True) if odd > enough - BESIDE])
@@ -181,6 +187,15 @@ def _things(face: Pixels, enough: float) -> _Things | None:
     grown = cv2.dilate(things, np.ones((2 * canonical.RIM + 1, 2 * canonical.RIM + 1), np.uint8)) > 0
     mask = np.asarray(np.where(canonical.inner(), things > 0, grown & canonical.inside()))
     return _Things(mask, float(said[sure].mean()))
+
+
+def _odds(areas: list[Mask], said: Floats, face: Pixels, sure: float) -> Floats:
+    """``(N,)``, log odds of each area being a thing; no doubt of a large one of whose pixels the mean is ``sure``."""
+    weights = judge().areas
+    odds = known_of(areas, said, face) @ weights[:-1] + weights[-1]
+    whole = canonical.inner().sum()
+    certain = [float(said[area].mean()) > sure and area.sum() > LARGE * whole for area in areas]
+    return np.where(certain, np.inf, odds)
 
 
 def _with_faint(sure: Mask, said: Floats) -> Mask:

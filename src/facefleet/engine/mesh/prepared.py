@@ -170,7 +170,7 @@ def _is_mask(covered: Covered, small: Pixels, parts: masks.Parts) -> bool:
 
 def _is_frame(covered: Covered, patch: Pixels, points: Floats) -> bool:
     """Whether what was taken for a thing before the eyes is the frame of clear glasses."""
-    return covered.eyes_alone and find_glasses(patch, points) is not None
+    return covered.maybe_frame and find_glasses(patch, points) is not None
 
 
 def _with_things(occlusion: masks.Occlusion, covered: Covered | None) -> masks.Occlusion:
