@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,8 +66,9 @@ class Stack:
     supervisor: Supervisor
 
     def kill(self, program: str) -> None:
-        """A program, as the kernel would."""
-        os.kill(self.supervisor.pids()[program], 9)
+        """A program, as the kernel would; one that has just left by itself, because its records were away, is dead already."""
+        with suppress(ProcessLookupError):
+            os.kill(self.supervisor.pids()[program], 9)
 
     def all_tasks(self) -> list[Task]:
         """Every record, read past the proxies."""
