@@ -12,8 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +65,7 @@ class Stack:
     supervisor: Supervisor
 
     def kill(self, program: str) -> None:
-        """A program, as the kernel would; one that has just left by itself, because its records were away, is dead already."""
+        """A program, as the kernel would, unless it has just left by itself because its records were away."""
         with suppress(ProcessLookupError):
             os.kill(self.supervisor.pids()[program], 9)
 
