@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import platformdirs
@@ -33,6 +33,8 @@ _PREFIX = "FACEFLEET_"
 _DELIMITER = "__"
 _ENDPOINT = r"^(https?://[^/\s@]+/?)?$"  # no credentials: it is shown
 _FILE_VARIABLE = f"{_PREFIX}CONFIG"
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Records(Section):
@@ -219,6 +221,23 @@ class Engine(Section):
     cache_seconds: Seconds = Field(600.0, description="s that they are kept at most, used or not")
 
 
+class Safety(Section):
+    """What is not made: from photos that are refused, and without consent."""
+
+    nsfw: Literal["on", "off"] = Field("on", description="refuse pornographic sources and targets")
+    nsfw_allow: Share = Field(
+        0.5, description="score from which on a photo should be looked at by a person; refused, since nobody does yet"
+    )
+    nsfw_block: Share = Field(0.8, description="score from which on a photo is refused; not below `nsfw_allow`")
+    nsfw_results: Literal["on", "off"] = Field("off", description="look at results, too")
+
+    @model_validator(mode="after")
+    def _block_is_not_below_allow(self) -> Safety:
+        if self.nsfw_block < self.nsfw_allow:
+            raise ValueError("nsfw_block is not below nsfw_allow")
+        return self
+
+
 class Marks(Section):
     """The marks in every output."""
 
@@ -281,6 +300,7 @@ class Settings(BaseSettings):
     webhooks: Webhooks = Webhooks()
     images: Images = Images()
     engine: Engine = Engine()
+    safety: Safety = Safety()
     marks: Marks = Marks()
     client: Client = Client()
     logs: Logs = Logs()

@@ -70,6 +70,7 @@ def test_every_field_survives_the_round_trip(records: AllRecords, clock: FakeClo
         created_at=at[4], started_at=at[5], finished_at=at[6],
         inputs_kept=False, result_kept=False, hold=True, erased_at=at[7],
         batch="b1", item=7, template="t1", output={"faces": [{"index": 0}]},
+        inspections=[{"role": "source", "check": "nsfw", "score": 0.0123, "verdict": "allowed"}],
         bytes_in=3_000_000_000, bytes_out=5_000_000_000, seconds=1.5,
             credential="key-1",
     )  # fmt: skip

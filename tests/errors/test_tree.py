@@ -68,10 +68,11 @@ def test_codes_are_those_of_the_public_api() -> None:
     assert {kind.code for kind in LEAVES} >= {
         "option_invalid", "upload_missing", "upload_too_large", "consent_required",
         "image_type_unsupported", "image_too_large_bytes", "image_too_large_pixels", "image_too_small",
-        "image_animated", "image_decode_failed", "face_not_found", "face_index_invalid", "face_too_small",
-        "face_pose_unsupported", "face_out_of_frame", "face_occluded", "task_not_found", "result_not_ready",
-        "result_unavailable", "records_unavailable", "store_unavailable", "queue_unavailable", "attempts_exhausted",
-        "worker_lost", "deadline_exceeded", "internal",
+        "image_animated", "image_decode_failed", "content_rejected", "face_not_found", "face_index_invalid",
+        "face_too_small", "face_pose_unsupported", "face_out_of_frame", "task_not_found",
+        "result_not_ready", "result_unavailable", "records_unavailable", "store_unavailable",
+        "queue_unavailable", "inspection_unavailable", "attempts_exhausted", "worker_lost",
+        "deadline_exceeded", "internal", "face_occluded",
     }  # fmt: skip
 
 

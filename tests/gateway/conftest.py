@@ -22,6 +22,7 @@ from tests.schemas import bring_to_schema
 from tests.servers import ValkeyServer, wait_until
 from tests.tasks.fakes import AllRecords
 
+from facefleet import config
 from facefleet.clock import now
 from facefleet.config import Settings, load
 from facefleet.engine.build import build_engine
@@ -36,6 +37,7 @@ from facefleet.storage.store import Store
 from facefleet.tasks.records.listing import Listing, TaskFilter
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.transitions import State
+from facefleet.upkeep.retention import Retention
 from facefleet.worker.engines import FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.handlers.table import build_handlers
@@ -152,6 +154,7 @@ def work(engine: Engine) -> Work:
             claims=records, store=store, handlers=build_handlers(store, metrics, now), engines=FixedEngine(engine),
             leases=Leases(records, LEASE, now, lambda _: None, metrics), lock=ExclusiveLock(lambda: False),
             retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics, clock=now, producer="acme",
+            retention=Retention.build(config.Retention(), door.parts.database, store, metrics, now),
         )  # fmt: skip
         waiting = Listing(door.parts.database).page("local", TaskFilter(state=State.QUEUED), None, 1000).rows
         for task in waiting:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from tests.schemas import bring_to_schema
 from tests.tasks.fakes import LEASE, AllRecords, FakeClock
 
+from facefleet import config
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.engine.build import build_engine
 from facefleet.engine.fusion import Engine
@@ -27,6 +28,7 @@ from facefleet.tasks.kinds import Kind
 from facefleet.tasks.routes import choose_route
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Consent, Task
+from facefleet.upkeep.retention import Retention
 from facefleet.worker.engines import EngineProvider, FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.handlers.table import build_handlers
@@ -43,6 +45,7 @@ class Bench:
     store: ObjectStore
     clock: FakeClock
     metrics: Metrics
+    database: Database
 
     def queue(self, source: bytes, target: bytes, *more_sources: bytes, **options: object) -> Task:
         """A committed task with its uploads."""
@@ -100,10 +103,11 @@ def build(engine: Engine) -> Iterator[Build]:
         runner = Runner(
             claims=records, store=kept, handlers=build_handlers(kept, metrics, clock),
             engines=engines or FixedEngine(engine), leases=Leases(records, LEASE, clock, lambda _: None, metrics),
-            lock=ExclusiveLock(lambda: False), retries=RetryPolicy(3, timedelta(seconds=2)), metrics=metrics,
+            lock=ExclusiveLock(lambda: False), retries=RetryPolicy(3, timedelta(seconds=2)),
+            retention=Retention.build(config.Retention(), database, kept, metrics, clock), metrics=metrics,
             clock=clock, producer="acme studio", jitter=random.Random(1),
         )  # fmt: skip
-        return Bench(runner, records, kept, clock, metrics)
+        return Bench(runner, records, kept, clock, metrics, database)
 
     yield building
     for database in databases:

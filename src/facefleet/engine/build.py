@@ -52,9 +52,9 @@ def build_engine(
         ModelUnknown: One of the models is not among ``models``.
         ModelLoadFailed: The runtime does not accept the weights.
     """
-    needed = [_needed(models, name) for name in MODELS]
+    chosen = [needed(models, name) for name in MODELS]
     full, short, landmark, iris = (
-        LiteRtSession(model, interpreters=interpreters, runtime_threads=runtime_threads) for model in needed
+        LiteRtSession(model, interpreters=interpreters, runtime_threads=runtime_threads) for model in chosen
     )
     return Engine(
         detector=Detector(full, short),
@@ -62,14 +62,19 @@ def build_engine(
         swapper=MeshSwapper(Eyelids(iris)),
         ager=DetailAger(),
         inspector=inspector,
-        versions={model.name: model.version for model in needed},
+        versions={model.name: model.version for model in chosen} | dict(inspector.versions),
         limits=limits,
         cache=Cache(cache_bytes, cache_seconds),
         clock=clock,
     )
 
 
-def _needed(models: Mapping[str, ModelFiles], name: str) -> ModelFiles:
+def needed(models: Mapping[str, ModelFiles], name: str) -> ModelFiles:
+    """The files of a model.
+
+    Raises:
+        ModelUnknown: It is not among ``models``.
+    """
     if name not in models:
         raise ModelUnknown(f"The engine needs the model {name}; add it to the manifest.", name=name)
     return models[name]

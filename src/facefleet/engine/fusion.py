@@ -14,7 +14,7 @@ from facefleet.assignments import SOURCE_ROLES, check_sources
 from facefleet.engine.aging.ager import Ager
 from facefleet.engine.cache import Cache, Cached
 from facefleet.engine.codec.image import Frame, encode
-from facefleet.engine.inspector import Inspected, Inspector
+from facefleet.engine.inspector import Inspected, Inspector, Shown, Tell, admit, tell_nobody
 from facefleet.engine.memory import named_shortage
 from facefleet.engine.photo_role import SOURCE, TARGET, naming_photo
 from facefleet.engine.photos import Photos, SourcePhoto, TargetPhoto
@@ -100,15 +100,20 @@ class Engine:
         with named_shortage():
             return self._photos.faces(image, Stopwatch(self._clock), tiles=tiles)
 
-    def prepare_target(self, target: bytes, *, tiles: bool = False) -> Faces:
+    def prepare_target(self, target: bytes, *, tiles: bool = False, tell: Tell = tell_nobody) -> Faces:
         """Locate the faces of a target and keep it, at its first sight, for the fusions that come soon.
+
+        Args:
+            target: File.
+            tiles: Find small faces beside large ones, too.
+            tell: Told of the photo's inspection.
 
         Raises:
             ImageError: The photo cannot be used.
             OutOfMemory: The photo does not fit into what is left.
         """
         with named_shortage():
-            return self._photos.target(target, Stopwatch(self._clock), tiles=tiles, keep=True).faces
+            return self._photos.target(target, Stopwatch(self._clock), tiles=tiles, keep=True, tell=tell).faces
 
     def forget(self) -> None:
         """Let go of all that is kept of photos."""
@@ -123,6 +128,7 @@ class Engine:
         more_sources: Sequence[bytes] = (),
         keep_target: bool = False,
         checkpoint: Checkpoint | None = None,
+        tell: Tell = tell_nobody,
     ) -> Fusion:
         """Put faces of one or more photos into another.
 
@@ -133,6 +139,7 @@ class Engine:
             more_sources: Sources 1, 2, … of the assignments.
             keep_target: Many fusions into this target come soon: it is kept at its first sight.
             checkpoint: Called between steps.
+            tell: Told of the inspections of all photos, in the order of the photos.
 
         Raises:
             OptionInvalid: The assignments do not fit the sources.
@@ -145,31 +152,34 @@ class Engine:
         photos = (source, *more_sources)
         check_sources(options.faces, len(photos))
         with named_shortage():
-            return self._fuse(photos, target, options, Stopwatch(self._clock, checkpoint), keep=keep_target)
+            return self._fuse(photos, target, options, Stopwatch(self._clock, checkpoint), tell, keep=keep_target)
 
     def _fuse(
-        self, photos: Sequence[bytes], photo: bytes, options: FuseOptions, watch: Stopwatch, *, keep: bool
+        self, photos: Sequence[bytes], photo: bytes, options: FuseOptions, watch: Stopwatch, tell: Tell, *, keep: bool
     ) -> Fusion:
         assigned = max(1, len(options.faces))
         each = len(self._photos.locate_steps)
         watch.expect((len(photos) + 1) * each + assigned * (self._face_steps + 1) + self._end_steps)
-        sources = self._sources(photos, options, watch)
+        sources = self._sources(photos, options, watch, tell)
         with naming_photo(TARGET):
-            target = self._photos.target(photo, watch, tiles=options.tiles, keep=keep)
+            target = self._photos.target(photo, watch, tiles=options.tiles, keep=keep, tell=tell)
             pairs = _pairs([source.value for source in sources], target.faces, options)
         watch.expect(len(pairs) * (self._face_steps + bool(options.age)) + self._end_steps)
         canvas, strengths, refused = self._blend_all(pairs, target, options, watch)
-        picture = self._finish(target.frame, canvas, watch)
+        picture = self._finish(target.frame, canvas, watch, tell)
         return Fusion(
             picture, tuple(strengths), watch.timings_ms, self.versions, self._cache_hits(sources, target),
             tuple(strengths.values()), skipped(target.faces, strengths, options.target_face, refused),
         )  # fmt: skip
 
-    def _sources(self, photos: Sequence[bytes], options: FuseOptions, watch: Stopwatch) -> list[Cached[SourcePhoto]]:
+    def _sources(
+        self, photos: Sequence[bytes], options: FuseOptions, watch: Stopwatch, tell: Tell
+    ) -> list[Cached[SourcePhoto]]:
         sources = []
         for number, photo in enumerate(photos):
+            wanted = options.wanted(number)
             with naming_photo(SOURCE, number if len(photos) > 1 else None):
-                sources.append(self._photos.source(photo, number, options.wanted(number), watch, tiles=options.tiles))
+                sources.append(self._photos.source(photo, number, wanted, watch, tiles=options.tiles, tell=tell))
         return sources
 
     def _blend_all(
@@ -203,13 +213,16 @@ class Engine:
             self._age(canvas, relocated(canvas, target.face, self._landmarker), options.age, watch)
         return strength
 
-    def age(self, image: bytes, options: AgeOptions, *, checkpoint: Checkpoint | None = None) -> Fusion:
+    def age(
+        self, image: bytes, options: AgeOptions, *, checkpoint: Checkpoint | None = None, tell: Tell = tell_nobody
+    ) -> Fusion:
         """Make a face of a photo younger or older, without a fusion; experimental.
 
         Args:
             image: The photo; its format is the result's.
             options: By how much, and which face.
             checkpoint: Called between steps.
+            tell: Told of the inspections of photo and result.
 
         Raises:
             ImageError: The photo cannot be used.
@@ -219,12 +232,12 @@ class Engine:
         with named_shortage():
             watch = Stopwatch(self._clock, checkpoint)
             watch.expect(len(self._photos.locate_steps) + 1 + self._end_steps)
-            target = self._photos.target(image, watch, tiles=False)
+            target = self._photos.target(image, watch, tiles=False, tell=tell)
             faces = choose_targets(target.faces, options.target_face)
             canvas = target.canvas()
             for face in faces if options.age else ():
                 self._age(canvas, face, options.age, watch)
-            picture = self._finish(target.frame, canvas, watch)
+            picture = self._finish(target.frame, canvas, watch, tell)
             return Fusion(
                 picture, faces, watch.timings_ms, self.versions, self._cache_hits([], target),
                 skipped=skipped(target.faces, faces, options.target_face),
@@ -234,9 +247,11 @@ class Engine:
         blend(canvas, self._ager.age(Portrait(canvas, face), amount), 1.0)
         watch.lap("age")
 
-    def _finish(self, frame: Frame, canvas: Pixels, watch: Stopwatch) -> Picture:
+    def _finish(self, frame: Frame, canvas: Pixels, watch: Stopwatch, tell: Tell) -> Picture:
         """The result as a file, once the inspector has let it pass."""
-        self._inspector.inspect(canvas, Inspected.RESULT)
+        inspection = admit(self._inspector, Shown(canvas), Inspected.RESULT, tell)
+        if inspection is not None:
+            tell(inspection)
         for step in self._inspector.steps:
             watch.lap(step)
         picture = _encoded(frame.with_pixels(canvas))

@@ -1,14 +1,17 @@
 """Defines the inspector, which is shown photos before they are used and results before they are encoded.
 
-It may refuse them. The built-in one is shown everything and refuses nothing.
+What it refuses is not used and not given out. The built-in one is shown everything and refuses nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from facefleet.engine.types import Pixels
+from facefleet.errors.input import ContentRejected
 
 
 class Inspected(StrEnum):
@@ -17,6 +20,64 @@ class Inspected(StrEnum):
     SOURCE = "source"
     TARGET = "target"
     RESULT = "result"
+
+
+class Verdict(StrEnum):
+    """What an inspector says of a photo.
+
+    Attributes:
+        ALLOWED: It may be used.
+        REVIEW: A person should look at it; as long as nobody does, it is refused.
+        BLOCKED: It is refused.
+    """
+
+    ALLOWED = "allowed"
+    REVIEW = "review"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A photo as an inspector is shown it.
+
+    Attributes:
+        pixels: ``(H, W, 3)`` uint8 BGR, upright, not to be written to.
+        profile: ICC profile that the pixels follow; none for sRGB.
+        digest: SHA-256 of the file; empty where there is no file yet.
+    """
+
+    pixels: Pixels
+    profile: bytes | None = None
+    digest: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What an inspector found.
+
+    Attributes:
+        role: What the photo is in the fusion.
+        check: What was looked for, such as ``nsfw``.
+        model: Name of the model that was asked.
+        version: Of that model.
+        score: 0 to 1.
+        verdict: By the policy.
+    """
+
+    role: Inspected
+    check: str
+    model: str
+    version: str
+    score: float
+    verdict: Verdict
+
+
+Tell = Callable[[Inspection], object]
+"""Called with every inspection of a fusion in their order, also with one that was kept and one that refuses."""
+
+
+def tell_nobody(_: Inspection) -> None:
+    """A ``Tell`` that does nothing."""
 
 
 class Inspector(Protocol):
@@ -30,15 +91,22 @@ class Inspector(Protocol):
     def steps(self) -> tuple[str, ...]:
         """Name of the step in timings and progress, or nothing where inspecting takes no time."""
 
-    def inspect(self, pixels: Pixels, role: Inspected) -> None:
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Name to version of the models that it asks."""
+
+    def inspect(self, shown: Shown, role: Inspected) -> Inspection | None:
         """Look at one photo.
 
         Args:
-            pixels: ``(H, W, 3)`` uint8 BGR, upright, not to be written to; before its colours are turned into sRGB.
-            role: What the photo is in the fusion.
+            shown: The photo, before its colours are turned into sRGB.
+            role: What it is in the fusion.
+
+        Returns:
+            What was found; none where a photo of this role is not looked at.
 
         Raises:
-            FacefleetError: It must not be used, or not be given out.
+            FacefleetError: It could not be looked at, so that it must not be used.
         """
 
     def warm(self) -> None:
@@ -53,9 +121,33 @@ class NoInspection:
     """Refuses nothing."""
 
     steps = ()
+    versions: Mapping[str, str] = {}
 
-    def inspect(self, pixels: Pixels, role: Inspected) -> None:
+    def inspect(self, shown: Shown, role: Inspected) -> None:
         """See ``Inspector``."""
 
     def warm(self) -> None:
         """Nothing to do."""
+
+
+def admit(inspector: Inspector, shown: Shown, role: Inspected, tell: Tell) -> Inspection | None:
+    """Have a photo inspected; returns what was found, for whoever keeps the photo.
+
+    Args:
+        inspector: Asked.
+        shown: The photo.
+        role: What it is in the fusion.
+        tell: Called where the photo is refused: there is nobody else who could pass that on.
+
+    Raises:
+        ContentRejected: The photo is refused.
+        FacefleetError: It could not be looked at.
+    """
+    inspection = inspector.inspect(shown, role)
+    if inspection is not None and inspection.verdict is not Verdict.ALLOWED:
+        tell(inspection)
+        what = "result" if role is Inspected.RESULT else "photo"
+        raise ContentRejected(
+            f"The {what} may show what is not allowed here ({inspection.check}).", check=inspection.check
+        )
+    return inspection

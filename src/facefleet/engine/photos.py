@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from facefleet.engine.cache import Cache, Cached
 from facefleet.engine.codec.image import Frame, decode_as_stored
 from facefleet.engine.codec.reduced import decode_reduced
-from facefleet.engine.inspector import Inspected, Inspector
+from facefleet.engine.inspector import Inspected, Inspection, Inspector, Shown, Tell, admit, tell_nobody
 from facefleet.engine.memory import array_bytes
 from facefleet.engine.steps.detect import MIN_SCORE, Detection, Detector
 from facefleet.engine.steps.gate import choose_source
@@ -30,14 +30,24 @@ SCORE_TOLERANCE = 0.12  # by which a detection's score may differ between two de
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """A photo as it came; the digest is empty where nobody asks for it."""
+
+    data: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SourcePhoto:
     """What is taken from a photo.
 
     Attributes:
         faces: Wanted index (None: the largest) to the prepared face.
+        inspection: That it passed; none where it was not inspected.
     """
 
     faces: Mapping[int | None, Source]
+    inspection: Inspection | None
 
     @property
     def held_bytes(self) -> int:
@@ -47,10 +57,17 @@ class SourcePhoto:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocatedPhoto:
-    """A photo and every face in it."""
+    """A photo and every face in it.
+
+    Attributes:
+        frame: Decoded.
+        faces: Every face in it.
+        inspection: That it passed; none where it was not inspected.
+    """
 
     frame: Frame
     faces: Faces
+    inspection: Inspection | None = None
 
     @property
     def held_bytes(self) -> int:
@@ -108,8 +125,9 @@ class Photos:
         self.locate_steps = ("decode", *inspector.steps, "detect", "landmarks")
 
     def source(
-        self, photo: bytes, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, *, tiles: bool
-    ) -> Cached[SourcePhoto]:
+        self, photo: bytes, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, *, tiles: bool,
+        tell: Tell = tell_nobody,
+    ) -> Cached[SourcePhoto]:  # fmt: skip
         """The faces to take from a photo.
 
         Args:
@@ -118,23 +136,30 @@ class Photos:
             wanted: Indices of the faces; None is the largest.
             watch: Told of every step, of those not taken as well.
             tiles: Look for small faces too.
+            tell: Told of the photo's inspection, also where that was made for an earlier fusion.
 
         Raises:
             ImageError: The photo cannot be used.
             FaceError: A face is missing or cannot be fused.
         """
-        key = self._key(photo, "source", wanted, tiles)
-        cached = self._cache.get(key, lambda: self._prepare_source(photo, number, wanted, watch, tiles=tiles))
+        file = self._file(photo)
+        key = self._key(file, "source", wanted, tiles)
+        cached = self._cache.get(key, lambda: self._prepare_source(file, number, wanted, watch, tell, tiles=tiles))
         if cached.hit:
             _skip(watch, (*self.locate_steps, "prepare"))
+        _pass_on(cached.value.inspection, tell)
         return cached
 
-    def target(self, photo: bytes, watch: Stopwatch, *, tiles: bool, keep: bool = False) -> TargetPhoto:
+    def target(
+        self, photo: bytes, watch: Stopwatch, *, tiles: bool, keep: bool = False, tell: Tell = tell_nobody
+    ) -> TargetPhoto:
         """A photo to fuse into, kept at its first sight where asked for; the rest is that of ``source``."""
-        key = self._key(photo, "target", tiles)
-        cached = self._cache.get(key, lambda: self._open_target(photo, watch, tiles=tiles), keep=keep)
+        file = self._file(photo)
+        key = self._key(file, "target", tiles)
+        cached = self._cache.get(key, lambda: self._open_target(file, watch, tell, tiles=tiles), keep=keep)
         if cached.hit:
             _skip(watch, self.locate_steps)
+        _pass_on(cached.value.inspection, tell)
         frame = cached.value.frame
         if cached.shared:
             frame.pixels.setflags(write=False)
@@ -168,13 +193,13 @@ class Photos:
         watch.lap("decode")
         return frame
 
-    def _inspected(self, photo: bytes, role: Inspected, watch: Stopwatch, *, tiles: bool) -> LocatedPhoto:
+    def _inspected(self, file: _File, role: Inspected, watch: Stopwatch, tell: Tell, *, tiles: bool) -> LocatedPhoto:
         """A photo that the inspector lets pass, and every face in it."""
-        frame = self._decode(photo, watch)
+        frame = self._decode(file.data, watch)
         seen = frame.as_seen()
-        self._inspector.inspect(seen, role)
+        inspection = admit(self._inspector, Shown(seen, frame.profile, file.digest), role, tell)
         _skip(watch, self._inspector.steps)
-        return LocatedPhoto(frame, self._locate(seen, watch, tiles=tiles))
+        return LocatedPhoto(frame, self._locate(seen, watch, tiles=tiles), inspection)
 
     def _locate(self, pixels: Pixels, watch: Stopwatch, *, tiles: bool) -> Faces:
         faces, view = locate(pixels, [], self._landmarker), pixels
@@ -224,28 +249,36 @@ class Photos:
         return in_full and _searched(in_full, tiles=False)
 
     def _prepare_source(
-        self, photo: bytes, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, *, tiles: bool
+        self, file: _File, number: int, wanted: tuple[int | None, ...], watch: Stopwatch, tell: Tell, *, tiles: bool
     ) -> SourcePhoto:
-        located = self._inspected(photo, Inspected.SOURCE, watch, tiles=tiles)
+        located = self._inspected(file, Inspected.SOURCE, watch, tell, tiles=tiles)
         prepared, pixels = {}, located.frame.opaque()
         for index in wanted:
             face = choose_source(located.faces, index, number)
             prepared[index] = self._swapper.prepare_source(Portrait(pixels, face, located.frame.profile))
             watch.lap("prepare")
-        return SourcePhoto(prepared)
+        return SourcePhoto(prepared, located.inspection)
 
-    def _open_target(self, photo: bytes, watch: Stopwatch, *, tiles: bool) -> LocatedPhoto:
-        located = self._inspected(photo, Inspected.TARGET, watch, tiles=tiles)
+    def _open_target(self, file: _File, watch: Stopwatch, tell: Tell, *, tiles: bool) -> LocatedPhoto:
+        located = self._inspected(file, Inspected.TARGET, watch, tell, tiles=tiles)
         if located.frame.profile is None:
             return located
-        in_srgb = LocatedPhoto(located.frame.in_srgb(), located.faces)
+        in_srgb = replace(located, frame=located.frame.in_srgb())
         watch.lap("decode")
         return in_srgb
 
-    def _key(self, photo: bytes, *rest: Hashable) -> Hashable:
-        # Unsalted on purpose: the digest stays in this process, and goes with what is kept under it.
-        digest = hashlib.sha256(photo).digest() if self._cache.keeps else b""
-        return (digest, self._versions, *rest)
+    def _file(self, photo: bytes) -> _File:
+        # Unsalted on purpose: the digest stays in this process.
+        wanted = self._cache.keeps or self._inspector.steps
+        return _File(photo, hashlib.sha256(photo).digest() if wanted else b"")
+
+    def _key(self, file: _File, *rest: Hashable) -> Hashable:
+        return (file.digest, self._versions, *rest)
+
+
+def _pass_on(inspection: Inspection | None, tell: Tell) -> None:
+    if inspection is not None:
+        tell(inspection)
 
 
 def _searched(faces: Faces, *, tiles: bool) -> Faces:

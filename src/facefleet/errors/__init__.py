@@ -24,7 +24,8 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   ├── ImageTooLargePixels   image_too_large_pixels    422
     │   │   ├── ImageTooSmall         image_too_small           422
     │   │   ├── ImageAnimated         image_animated            422
-    │   │   └── ImageDecodeFailed     image_decode_failed       422
+    │   │   ├── ImageDecodeFailed     image_decode_failed       422
+    │   │   └── ContentRejected       content_rejected          422
     │   ├── FaceError
     │   │   ├── FaceNotFound          face_not_found            422
     │   │   ├── FaceIndexInvalid      face_index_invalid        422
@@ -74,6 +75,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── RecordsUncertain          records_uncertain         503   retryable
     │   ├── StoreUnavailable          store_unavailable         503   retryable
     │   ├── QueueUnavailable          queue_unavailable         503   retryable
+    │   ├── InspectionUnavailable     inspection_unavailable    503   retryable
     │   ├── IssuerUnavailable         issuer_unavailable        503   retryable
     │   ├── UploadTimeout             upload_timeout            408   retryable
     │   ├── NotAccepting              all is well, but no new work is taken
@@ -121,6 +123,7 @@ from facefleet.errors.conflict import (
 from facefleet.errors.input import (
     ConfigInvalid,
     ConsentRequired,
+    ContentRejected,
     FaceError,
     FaceIndexInvalid,
     FaceNotFound,
@@ -169,6 +172,7 @@ from facefleet.errors.model import (
     OutOfMemory,
 )
 from facefleet.errors.outage import (
+    InspectionUnavailable,
     IssuerUnavailable,
     Maintenance,
     NotAccepting,
@@ -190,19 +194,19 @@ from facefleet.errors.task import (
 )
 
 __all__ = [
-    "AttemptsExhausted", "BatchNotFound", "ConfigInvalid", "Conflict", "ConsentRequired", "CredentialExpired",
-    "CredentialInvalid", "CredentialRevoked", "DeadlineExceeded", "DeliveryNotFound", "FaceError",
-    "FaceIndexInvalid", "FaceNotFound", "FaceOccluded", "FaceOutOfFrame", "FaceOverexposed",
+    "AttemptsExhausted", "BatchNotFound", "ConfigInvalid", "Conflict", "ConsentRequired", "ContentRejected",
+    "CredentialExpired", "CredentialInvalid", "CredentialRevoked", "DeadlineExceeded", "DeliveryNotFound",
+    "FaceError", "FaceIndexInvalid", "FaceNotFound", "FaceOccluded", "FaceOutOfFrame", "FaceOverexposed",
     "FacePoseUnsupported", "FaceTooSmall", "FacefleetError", "FileError", "FileExists", "FileUnreadable",
     "FileUnwritable", "FusionQualityLow", "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed",
     "ImageError", "ImageTooLargeBytes", "ImageTooLargePixels", "ImageTooSmall", "ImageTypeUnsupported",
-    "InputError", "InternalError", "Interrupted", "IssuerUnavailable", "KeyEnded", "KeyNotFound",
-    "LookupFailed", "Maintenance", "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch", "ModelError",
-    "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted", "ObjectMissing",
-    "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded", "QueueUnavailable", "RecordsUnavailable",
-    "RecordsUncertain", "RefusedByServer", "RequestError", "RequeueRefused", "ResultNotReady",
-    "ResultUnavailable", "RouteNotFound", "ServerUnreachable", "SignatureInvalid", "StoreUnavailable",
-    "TaskEnded", "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound", "TemplateFaceNotFound",
-    "TemplateFailed", "TemplateNotFound", "TemplateNotReady", "Unauthenticated", "UploadMissing",
-    "UploadTimeout", "UploadTooLarge", "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
+    "InputError", "InspectionUnavailable", "InternalError", "Interrupted", "IssuerUnavailable", "KeyEnded",
+    "KeyNotFound", "LookupFailed", "Maintenance", "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch",
+    "ModelError", "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted",
+    "ObjectMissing", "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded", "QueueUnavailable",
+    "RecordsUnavailable", "RecordsUncertain", "RefusedByServer", "RequestError", "RequeueRefused",
+    "ResultNotReady", "ResultUnavailable", "RouteNotFound", "ServerUnreachable", "SignatureInvalid",
+    "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound",
+    "TemplateFaceNotFound", "TemplateFailed", "TemplateNotFound", "TemplateNotReady", "Unauthenticated",
+    "UploadMissing", "UploadTimeout", "UploadTooLarge", "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
 ]  # fmt: skip

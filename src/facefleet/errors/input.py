@@ -118,6 +118,13 @@ class ImageDecodeFailed(ImageError):
     title = "Image cannot be decoded"
 
 
+class ContentRejected(ImageError):
+    """What the photo shows is not allowed here: it is deleted and not used."""
+
+    code = "content_rejected"
+    title = "Content not allowed"
+
+
 class FaceError(InputError):
     """A face that is missing or cannot be fused."""
 

@@ -48,6 +48,13 @@ class IssuerUnavailable(OutageError):
     title = "Issuer of tokens unavailable"
 
 
+class InspectionUnavailable(OutageError):
+    """A photo could not be inspected, so it is not used."""
+
+    code = "inspection_unavailable"
+    title = "Inspection unavailable"
+
+
 class UploadTimeout(OutageError):
     """The body of a request did not arrive in time: the network, or a client that hangs."""
 

@@ -107,6 +107,10 @@ class Metrics:
             "facefusion_prepared_photos_total", "Photos of fusions by whether they were prepared already.",
             ["photo", "outcome"], registry=registry,
         )  # fmt: skip
+        self.inspections = Counter(
+            "facefusion_inspections_total", "Inspections of photos and results, remembered ones included.",
+            ["check", "role", "verdict"], registry=registry,
+        )  # fmt: skip
         self.outages = Counter(
             "facefusion_outages_total", "Calls that a part did not answer.", ["part"], registry=registry
         )

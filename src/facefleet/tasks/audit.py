@@ -43,6 +43,7 @@ class Action(StrEnum):
     TENANT_EXPORT = "tenant.export"  # of a tenant, or of the subject that is the object
     TENANT_ERASE = "tenant.erase"
     INPUTS_EXPIRE = "inputs.expire"  # uploads of a task or batch whose time was over
+    INPUTS_REJECT = "inputs.reject"  # uploads of a task that was rejected for what they show
     RESULT_EXPIRE = "result.expire"
     TEMPLATE_EXPIRE = "template.expire"  # the photo of one that failed
     ACCESS = "access"  # a request that lacked the permission of its endpoint

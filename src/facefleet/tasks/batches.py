@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, insert, not_, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from facefleet.clock import Clock
@@ -23,7 +23,7 @@ from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.changes import ENDED, OnCommit, RecordWriter, ignore_commit, param, statement
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.pages import Page, before, page_of
-from facefleet.tasks.records.retention_records import erasure
+from facefleet.tasks.records.retention_records import erasure, rejected
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.table import batches, deliveries, task_of, tasks
 from facefleet.tasks.task import Json, Task
@@ -181,8 +181,9 @@ class Batches:
             connection.execute(update(batches).where(batches.c.id == batch.id).values(inputs_kept=False))
 
     def with_old_inputs(self, age: timedelta) -> list[Batch]:
-        """Batches all of whose items ended so long ago, none of them held."""
-        needs = or_(tasks.c.state.in_(UNFINISHED), tasks.c.hold == true(), tasks.c.finished_at >= self._clock() - age)
+        """Batches all of whose items were rejected or ended so long ago, none of them held."""
+        recent = and_(tasks.c.finished_at >= self._clock() - age, not_(rejected()))
+        needs = or_(tasks.c.state.in_(UNFINISHED), tasks.c.hold == true(), recent)
         needed = exists(select(tasks.c.id).where(tasks.c.batch == batches.c.id, needs).correlate(batches))
         return self._select(and_(batches.c.inputs_kept == true(), ~needed), limit=CHUNK)
 

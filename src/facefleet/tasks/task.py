@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -79,6 +79,7 @@ class Task:
         item: Its place in the batch, from 0.
         template: The registered target it uses, or registers.
         output: JSON: what was detected, or which faces of the picture were replaced.
+        inspections: What inspectors found in photos and result, in their order; for operators only.
         bytes_in: Size of the uploads.
         bytes_out: Size of the result.
         seconds: s taken by the run that succeeded.
@@ -125,6 +126,7 @@ class Task:
     item: int | None = None
     template: str | None = None
     output: Json | None = None
+    inspections: Sequence[Json] | None = None
     bytes_in: int = 0
     bytes_out: int = 0
     seconds: float = 0.0

@@ -11,7 +11,20 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, Update, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    Update,
+    and_,
+    delete,
+    exists,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.dml import Insert
 
 from facefleet.clock import Clock
@@ -21,6 +34,7 @@ from facefleet.tasks.ids import is_id
 from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.pages import Page, before, page_of
+from facefleet.tasks.records.retention_records import rejected
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.table import tasks, templates
 from facefleet.tasks.task import Consent, Failure, Json, Task
@@ -165,7 +179,7 @@ class Templates:
                 )  # fmt: skip
 
     def discarded(self, age: timedelta) -> list[Template]:
-        """Templates whose photo can be deleted: the template was deleted, or failed longer than ``age`` ago."""
+        """Templates whose photo can be deleted: it was deleted, rejected, or failed longer than ``age`` ago."""
         failed = and_(templates.c.state == TemplateState.FAILED.value, ~_retryable(self._clock() - age))
         gone = or_(templates.c.deleted_at.is_not(None), failed)
         return self._select(and_(templates.c.object != "", gone), limit=CHUNK)
@@ -219,7 +233,8 @@ def _over() -> ColumnElement[bool]:
 
 def _retryable(since: datetime) -> ColumnElement[bool]:
     """Whether an operator may still queue the task again."""
-    recent = and_(tasks.c.id == templates.c.task, or_(~_over(), tasks.c.finished_at >= since))
+    can_be = or_(~_over(), and_(tasks.c.finished_at >= since, not_(rejected())))
+    recent = and_(tasks.c.id == templates.c.task, can_be)
     return exists(select(tasks.c.id).where(recent).correlate(templates))
 
 

@@ -1,11 +1,13 @@
 """Deletes uploads, results and rows when their retention time is over, and objects that no record names.
 
-It runs in every gateway, beside the sweeper; a deletion done twice does no harm.
+It runs in every gateway, beside the sweeper, and workers delete by it what was rejected; a deletion done twice does no
+harm.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -13,12 +15,14 @@ from uuid import UUID
 from facefleet import config
 from facefleet.clock import Clock
 from facefleet.errors.base import FacefleetError
+from facefleet.errors.lookup import TemplateNotFound
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, run_prefix, task_prefixes
 from facefleet.storage.store import Store
 from facefleet.tasks.audit import Origin
 from facefleet.tasks.batches import Batch, Batches
+from facefleet.tasks.kinds import KINDS, Uploads
 from facefleet.tasks.records.changes import OnCommit, ignore_commit
 from facefleet.tasks.records.chunks import chunks
 from facefleet.tasks.records.retention_records import RetentionRecords
@@ -107,6 +111,22 @@ class Retention:
         self.delete_inputs(task)
         self.delete_results(task)
         _log.info("task.erased", task_id=task.id, tenant=task.tenant)
+
+    def delete_rejected(self, task: Task) -> None:
+        """Delete the photos of a task that was rejected for what they show, unless it is under legal hold.
+
+        What the items of a batch share goes once all of them are rejected, in a later round.
+
+        Raises:
+            StoreUnavailable: The photos go in the next round.
+        """
+        for known in self.records.known([task.id]).values():
+            if known.hold:
+                continue
+            if KINDS[known.kind].uploads is Uploads.TEMPLATE:
+                with suppress(TemplateNotFound):
+                    self.delete_template(self.templates.of_task(known.tenant, known.id))
+            self.delete_inputs(known, expired=True)
 
     def erase_batch(self, batch: Batch, origin: Origin) -> None:
         """Erase all items of a batch for their owner; errors are those of ``erase``."""

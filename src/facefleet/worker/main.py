@@ -37,6 +37,7 @@ from facefleet.tasks.routes import STABLE
 from facefleet.tasks.switches import CachedSwitches, Switches
 from facefleet.tasks.tables import schema
 from facefleet.tasks.tables.database import Database
+from facefleet.upkeep.retention import Retention
 from facefleet.worker.engines import FixedEngine
 from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.handlers.table import build_handlers
@@ -96,7 +97,8 @@ def run(settings: Settings) -> int:
             stack.callback(probe.stop)
         leases.start()
         stack.callback(leases.stop)
-        return _consume(settings, app, _build_runner(settings, claims, leases, lock, metrics, tracer), lifecycle)
+        runner = _build_runner(settings, database, claims, leases, lock, metrics, tracer)
+        return _consume(settings, app, runner, lifecycle)
 
 
 def _build_app(settings: Settings, may_poll: Callable[[], bool], paused: Callable[[], Collection[str]]) -> Celery:
@@ -111,8 +113,9 @@ def _build_app(settings: Settings, may_poll: Callable[[], bool], paused: Callabl
 
 
 def _build_runner(
-    settings: Settings, claims: Claims, leases: Leases, lock: ExclusiveLock, metrics: Metrics, tracer: Tracer
-) -> Runner:
+    settings: Settings, database: Database, claims: Claims, leases: Leases, lock: ExclusiveLock, metrics: Metrics,
+    tracer: Tracer,
+) -> Runner:  # fmt: skip
     engine = build_engine(settings, interpreters=settings.worker.threads)
     engine.warm()
     store = open_store(settings.objects_url, settings.objects, on_outage=metrics.on_outage("store"))
@@ -124,6 +127,7 @@ def _build_runner(
         leases=leases,
         lock=lock,
         retries=RetryPolicy(settings.tasks.max_failures, timedelta(seconds=settings.tasks.retry_after)),
+        retention=Retention.build(settings.retention, database, store, metrics, now),
         metrics=metrics,
         clock=now,
         producer=settings.marks.producer,

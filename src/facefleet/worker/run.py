@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 from facefleet.engine.fusion import Engine
+from facefleet.engine.inspector import Inspection
 from facefleet.observability.tracing import span
-from facefleet.tasks.task import Task
+from facefleet.tasks.task import Json, Task
 from facefleet.worker.leases import Hold
 
 
@@ -43,9 +44,16 @@ class Run:
         engine: Leased for this run; it stays the same until the run ends.
         hold: The claim; to be checked between two steps.
         timings: Filled step by step.
+        inspections: Filled photo by photo.
     """
 
     task: Task
     engine: Engine
     hold: Hold
     timings: Timings
+    inspections: list[Inspection] = field(default_factory=list)
+
+    @property
+    def found(self) -> list[Json]:
+        """The inspections as the record keeps them."""
+        return [asdict(one) | {"score": round(one.score, 4)} for one in self.inspections]

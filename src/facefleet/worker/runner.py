@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from facefleet.clock import Clock
+from facefleet.engine.inspector import Verdict
 from facefleet.engine.types import Picture
 from facefleet.errors.base import FacefleetError, InternalError
+from facefleet.errors.input import ContentRejected
 from facefleet.errors.outage import OutageError, RecordsUnavailable, RecordsUncertain
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
@@ -20,6 +22,7 @@ from facefleet.storage.store import Store
 from facefleet.tasks.kinds import KINDS, Kind, Uploads
 from facefleet.tasks.records.claims import Claims
 from facefleet.tasks.task import Task
+from facefleet.upkeep.retention import Retention
 from facefleet.worker.engines import EngineProvider
 from facefleet.worker.exclusive import ExclusiveLock
 from facefleet.worker.handlers.table import Handler
@@ -39,6 +42,7 @@ class Runner:
         handlers: Kind → what this worker can do; a task of another kind is left to other workers.
         engines: Lends each run its engine.
         lock: Held in shared mode by most runs, in exclusive mode by one that may crash the process.
+        retention: Deletes the photos of what was rejected.
         producer: Provider's name in the marks of results.
         jitter: Spreads the delays of retries.
     """
@@ -50,6 +54,7 @@ class Runner:
     leases: Leases
     lock: ExclusiveLock
     retries: RetryPolicy
+    retention: Retention
     metrics: Metrics
     clock: Clock
     producer: str
@@ -116,6 +121,7 @@ class Runner:
             current().fail(error.code)
             _log.warning("task.outcome_not_written", code=error.code, cause=error.detail.get("cause"))
         finally:
+            self._count_inspections(run)
             current().set(outcome=ending.value)
             self.metrics.process_seconds.labels(task.kind.value, ending.value).observe(time.perf_counter() - started)
 
@@ -171,7 +177,7 @@ class Runner:
         def write() -> bool:
             return self.claims.succeed(
                 task, key, media_type, timings_ms,
-                bytes_out=size, seconds=seconds, output=outcome.output, beside=outcome.beside,
+                bytes_out=size, seconds=seconds, output=outcome.output, beside=outcome.beside, inspections=run.found,
             )  # fmt: skip
 
         with span("succeed"):
@@ -192,8 +198,10 @@ class Runner:
 
     def _fail(self, run: Run, error: FacefleetError) -> Ending:
         with span("fail"):
-            kept = run.hold.commit_outcome(lambda: self.claims.fail(run.task, error))
+            kept = run.hold.commit_outcome(lambda: self.claims.fail(run.task, error, inspections=run.found))
         _log.info("task.failed", code=error.code, reason=error.message, kept=kept)
+        if kept and isinstance(error, ContentRejected):
+            self._delete_rejected(run.task)
         return Ending.FAILED
 
     def _retry(self, run: Run, error: FacefleetError) -> Ending:
@@ -207,6 +215,19 @@ class Runner:
             self.metrics.retries.labels(task.kind.value, error.code).inc()
         _log.info("task.retry", code=error.code, seconds=seconds, kept=kept)
         return Ending.RETRIED
+
+    def _count_inspections(self, run: Run) -> None:
+        for one in run.inspections:
+            self.metrics.inspections.labels(one.check, one.role.value, one.verdict.value).inc()
+            if one.verdict is not Verdict.ALLOWED:
+                _log.warning("photo.rejected", check=one.check, role=one.role.value, verdict=one.verdict.value)
+
+    def _delete_rejected(self, task: Task) -> None:
+        """Delete the photos at once; where that cannot be done now, the gateways' retention does it."""
+        try:
+            self.retention.delete_rejected(task)
+        except OutageError as error:
+            _log.warning("upload.not_deleted", code=error.code)
 
     def _delete_uploads(self, task: Task) -> None:
         """Delete uploads that nobody needs after the task; those of a run that dies here go with the retention."""

@@ -18,9 +18,13 @@ SOURCE = "https://models.example/tiny.bin"
 def test_the_built_in_manifest_has_the_models_the_engine_needs() -> None:
     models = manifests.load().models
     required = {name for name, entry in models.items() if entry.required}
-    assert required == {"face_detection_full_range", "face_detection_short_range", "face_landmark", "iris_landmark"}
-    assert all(entry.licence == "Apache-2.0" and entry.commercial == "yes" for entry in models.values())
+    assert required == {
+        "face_detection_full_range", "face_detection_short_range", "face_landmark", "iris_landmark", "open_nsfw",
+    }  # fmt: skip
+    assert {entry.licence for entry in models.values()} == {"Apache-2.0", "BSD-2-Clause"}
+    assert all(entry.commercial == "yes" for entry in models.values())
     assert models["face_landmark"].runtime is Runtime.LITERT
+    assert models["open_nsfw"].runtime is Runtime.ONNX
 
 
 def test_samples_without_a_known_licence_are_never_called_public_domain() -> None:

@@ -36,7 +36,7 @@ def faces(
         output.check_extension(draw, media_type.result)
         files.check_output(draw, overwrite=force)
     with output.fetching() as progress:
-        engine = build_engine(settings, interpreters=1, progress=progress)
+        engine = build_engine(settings, interpreters=1, progress=progress, inspects=False)
     result = engine.faces(data, tiles=tiles)
     if draw is not None:
         output.write_picture(draw, marked(engine.draw(data, tiles=tiles), settings.marks.producer), overwrite=force)

@@ -32,7 +32,10 @@ _PYTHON = (3, 11)
 _LITTLE_SPACE, _NO_SPACE = 2_000_000_000, 100_000_000  # bytes free
 _VALKEY_SECONDS = 10.0
 _PARTS = {
-    "engine": {"ai-edge-litert": "ai_edge_litert.interpreter", "numpy": "numpy", "opencv-python-headless": "cv2"},
+    "engine": {
+        "ai-edge-litert": "ai_edge_litert.interpreter", "numpy": "numpy", "onnxruntime": "onnxruntime",
+        "opencv-python-headless": "cv2",
+    },
     "service": {
         "alembic": "alembic", "celery": "celery", "kombu": "kombu", "obstore": "obstore", "redis": "redis",
         "prometheus-client": "prometheus_client", "sqlalchemy": "sqlalchemy",
@@ -178,10 +181,15 @@ def _inference(settings: Settings) -> Finding:
     import numpy as np
 
     from facefleet.engine.build import build_engine
+    from facefleet.engine.models.onnx import OnnxSession
     from facefleet.engine.models.registry import Registry
+    from facefleet.safety.nsfw import OPEN_NSFW
 
-    engine = build_engine(Registry(settings.engine.cache, settings.engine.manifest).load())
+    models = Registry(settings.engine.cache, settings.engine.manifest).load()
+    engine = build_engine(models)
     engine.warm()
+    if settings.safety.nsfw == "on":
+        OnnxSession(models[OPEN_NSFW]).warm()
     blank = cv2.imencode(".png", np.full((256, 256, 3), 127, np.uint8))[1].tobytes()
     began = time.perf_counter()
     count = len(engine.faces(blank).faces)

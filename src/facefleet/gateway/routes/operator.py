@@ -43,6 +43,9 @@ class OperatorTask(BaseModel):
     run_at: datetime = Field(description="it does not run before")
     deadline_at: datetime
     inputs_kept: bool = Field(description="its uploads are still there")
+    inspections: list[dict[str, Any]] = Field(
+        description="of photos and result: `role`, `check`, `model`, `version`, `score`, `verdict`"
+    )
     task: TaskView
 
 
@@ -162,7 +165,7 @@ def _view(task: Task) -> OperatorTask:
     return OperatorTask(
         tenant=task.tenant, subject=task.subject, track=task.route.track, failures=task.failures, lost=task.lost,
         hold=task.hold, run_at=task.run_at, deadline_at=task.deadline_at, inputs_kept=task.inputs_kept,
-        task=view(task),
+        inspections=[dict(one) for one in task.inspections or ()], task=view(task),
     )  # fmt: skip
 
 

@@ -54,8 +54,9 @@ _HAND_BACK = _worker(Change.HAND_BACK, *HELD, whole=True, **BACK_IN_QUEUE)
 _SUCCEED = _worker(
     Change.SUCCEED, *HELD, **ENDED, progress=1.0, step=None, result=param("result"), result_type=param("result_type"),
     timings_ms=param("timings_ms"), bytes_out=param("bytes_out"), seconds=param("seconds"), output=param("output"),
+    inspections=param("inspections"),
 )  # fmt: skip
-_FAIL = _worker(Change.FAIL, *HELD, **ENDED, **ERROR)
+_FAIL = _worker(Change.FAIL, *HELD, **ENDED, **ERROR, inspections=param("inspections"))
 _RETRY = _worker(Change.RETRY, *HELD, **BACK_IN_QUEUE, **ERROR, failures=tasks.c.failures + param("spent"))
 
 
@@ -123,6 +124,7 @@ class Claims(Records):
     def succeed(
         self, task: Task, result: str | None, result_type: str | None, timings_ms: Mapping[str, float], *,
         bytes_out: int = 0, seconds: float = 0.0, output: Json | None = None, beside: Sequence[Update] = (),
+        inspections: Sequence[Json] = (),
     ) -> bool:  # fmt: skip
         """Commit the result of this run; false when it no longer holds the task. Idempotent.
 
@@ -135,12 +137,13 @@ class Claims(Records):
             seconds: s that this run took.
             output: JSON for the record.
             beside: Further updates in the same transaction.
+            inspections: What inspectors found, in their order.
         """
         with self._writer.transaction() as transaction:
             won = transaction.change(
                 _SUCCEED, task_id=task.id, fence=task.fence, now=self._clock(),
                 result=result, result_type=result_type, timings_ms=dict(timings_ms),
-                bytes_out=bytes_out, seconds=seconds, output=output,
+                bytes_out=bytes_out, seconds=seconds, output=output, inspections=list(inspections),
             )  # fmt: skip
             for update_beside in beside if won else ():
                 transaction.connection.execute(update_beside)
@@ -149,9 +152,16 @@ class Claims(Records):
         same_run = tasks.c.fence == task.fence if result is None else tasks.c.result == result
         return bool(self._select(and_(tasks.c.id == task.id, tasks.c.state == State.SUCCEEDED, same_run)))
 
-    def fail(self, task: Task, error: FacefleetError) -> bool:
-        """End the task with an error; false when this run no longer holds it."""
-        return self._change_held(_FAIL, task, now=self._clock(), **error_values(error))
+    def fail(self, task: Task, error: FacefleetError, *, inspections: Sequence[Json] = ()) -> bool:
+        """End the task with an error; false when this run no longer holds it.
+
+        Args:
+            task: As claimed.
+            error: Why.
+            inspections: What inspectors found before it, in their order.
+        """
+        found = list(inspections)
+        return self._change_held(_FAIL, task, now=self._clock(), inspections=found, **error_values(error))
 
     def retry(self, task: Task, error: FacefleetError, run_at: datetime, *, spend: bool = True) -> bool:
         """Queue the task for later, and unless told not to spend one failure; false when this run no longer holds it.

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, delete, false, or_, select, update
 
 from facefleet.errors.conflict import TaskHeld
+from facefleet.errors.input import ContentRejected
 from facefleet.tasks.audit import SERVICE, Action, Entry, Origin
 from facefleet.tasks.kinds import Uploads, kinds_with
 from facefleet.tasks.records.audit_log import write_entry
@@ -17,7 +18,7 @@ from facefleet.tasks.records.changes import Statement, param, statement
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.tables.table import deliveries, task_of, tasks
 from facefleet.tasks.task import Task
-from facefleet.tasks.transitions import UNFINISHED, Actor, Change
+from facefleet.tasks.transitions import UNFINISHED, Actor, Change, State
 
 
 def erasure(*where: ColumnElement[bool]) -> Statement:
@@ -28,10 +29,15 @@ def erasure(*where: ColumnElement[bool]) -> Statement:
     """
     return statement(
         Change.ERASE, Actor.GATEWAY, *where, tasks.c.hold == false(), tasks.c.erased_at.is_(None),
-        erased_at=param("now"), options={}, output=None, error_message=None, error_detail=None, webhook_url=None,
-        lease_until=None, step=None,
+        erased_at=param("now"), options={}, output=None, inspections=None, error_message=None, error_detail=None,
+        webhook_url=None, lease_until=None, step=None,
         finished_at=case((tasks.c.state.in_(UNFINISHED), param("now")), else_=tasks.c.finished_at),
     )  # fmt: skip
+
+
+def rejected() -> ColumnElement[bool]:
+    """Whether a task ended because of what a photo shows: nothing of it is kept for another try."""
+    return and_(tasks.c.state == State.FAILED, tasks.c.error_code == ContentRejected.code)
 
 
 _ERASE = erasure(tasks.c.id == param("task_id"), tasks.c.tenant == param("tenant"))
@@ -61,16 +67,19 @@ class RetentionRecords(Records):
             raise TaskHeld("The task is under legal hold; ask the operator.", task_id=task.id)
 
     def with_old_inputs(self, age: timedelta) -> list[Task]:
-        """Ended tasks whose uploads are older than ``age``, were erased, or are of a kind that keeps none."""
-        return self._ended(age, tasks.c.inputs_kept, or_at_once=tasks.c.kind.in_(kinds_with(Uploads.UNTIL_END)))
+        """Ended tasks whose uploads are older than ``age``, erased, rejected, or of a kind that keeps none."""
+        at_once = or_(tasks.c.kind.in_(kinds_with(Uploads.UNTIL_END)), rejected())
+        return self._ended(age, tasks.c.inputs_kept, or_at_once=at_once)
 
     def with_old_results(self, age: timedelta) -> list[Task]:
         """Ended tasks whose result is older than ``age``, or was erased."""
         return self._ended(age, tasks.c.result_kept)
 
     def inputs_deleted(self, task: Task, *, expired: bool = False) -> None:
-        """Remember that the uploads are gone from the store; ``expired``: because their time was over."""
-        entry = self._expiry(Action.INPUTS_EXPIRE, task) if expired else None
+        """Remember that the uploads are gone from the store; ``expired``: over, or rejected."""
+        rejected = task.failure is not None and task.failure.code == ContentRejected.code
+        action = Action.INPUTS_REJECT if rejected else Action.INPUTS_EXPIRE
+        entry = self._expiry(action, task) if expired else None
         self._mark(task, tasks.c.inputs_kept, entry, inputs_kept=False)
 
     def results_deleted(self, task: Task, *, expired: bool = False) -> None:

@@ -111,6 +111,7 @@ tasks = Table(
     # The state that deliveries were last made for; the column keeps the name of its first release.
     Column("told", String(16), key="announced_state", nullable=False, server_default=text("''")),
     Column("credential", String(255)),
+    Column("inspections", JSON),
     UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
     Index("ix_tasks_tenant", "tenant", "id"),
     Index("ix_tasks_state_lease", "state", "lease_until"),
@@ -288,6 +289,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "inputs_kept": task.inputs_kept, "result_kept": task.result_kept, "hold": task.hold,
         "erased_at": task.erased_at, "batch": task.batch, "item": task.item, "template": task.template,
         "output": dict(task.output) if task.output is not None else None,
+        "inspections": list(task.inspections) if task.inspections is not None else None,
         "bytes_in": task.bytes_in, "bytes_out": task.bytes_out, "seconds": task.seconds,
         "credential": task.credential,
     }  # fmt: skip
@@ -310,6 +312,7 @@ def task_of(row: RowMapping) -> Task:
         created_at=row["created_at"], started_at=row["started_at"], finished_at=row["finished_at"],
         inputs_kept=row["inputs_kept"], result_kept=row["result_kept"], hold=row["hold"], erased_at=row["erased_at"],
         batch=row["batch"], item=row["item"], template=row["template"], output=row["output"],
+        inspections=row["inspections"],
         bytes_in=row["bytes_in"], bytes_out=row["bytes_out"], seconds=row["seconds"],
         credential=row["credential"],
     )  # fmt: skip

@@ -66,6 +66,7 @@ const errors = {
   image_too_small: "照片太小。请选择大一些的。",
   image_animated: "不能使用动态图片。请选择照片。",
   image_decode_failed: "文件已损坏。请重新保存或发送照片后再选。",
+  content_rejected: "这张照片可能含有此处不允许的内容，已被删除。请换一张照片。",
   face_not_found: "没有找到人脸。请选择人脸清晰、正面的照片。",
   face_index_invalid: "那张人脸已不存在。请重新选择人脸。",
   face_too_small: "人脸太小。请选择人脸更大的照片。",

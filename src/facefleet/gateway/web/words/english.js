@@ -66,6 +66,7 @@ const errors = {
   image_too_small: "The photo is too small. Choose a larger one.",
   image_animated: "Moving pictures cannot be used. Choose a photo.",
   image_decode_failed: "The file is damaged. Save or send the photo again and choose it.",
+  content_rejected: "This photo may show something that is not allowed here. It was deleted; choose another one.",
   face_not_found: "No face was found. Choose a photo that shows a face clearly, from the front.",
   face_index_invalid: "That face is no longer there. Pick a face again.",
   face_too_small: "The face is too small. Choose a photo where it is larger.",
