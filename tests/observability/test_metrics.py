@@ -54,6 +54,7 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
         "facefusion_worker_in_flight": "gauge",
         "facefusion_retries": "counter",
         "facefusion_prepared_photos": "counter",
+        "facefusion_inspections": "counter",
         "facefusion_handed_back": "counter",
         "facefusion_leases_lost": "counter",
         "facefusion_outages": "counter",

@@ -96,6 +96,7 @@ const errors = {
   records_uncertain: "连接在关键时刻中断。请重试，不会重复生成。",
   store_unavailable: "服务器的存储暂时无法访问。请稍后重试。",
   queue_unavailable: "服务器的队列暂时无法访问。请稍后重试。",
+  inspection_unavailable: "照片暂时无法检查。请稍后重试。",
   wait_timeout: "比平时用时更长。请稍后重试。",
   upload_timeout: "上传时间过长。请在网络更好时重试，或换小一些的照片。",
   maintenance: "服务器正在维护，暂不接受新任务。请稍后重试。",

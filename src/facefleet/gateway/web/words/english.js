@@ -96,6 +96,7 @@ const errors = {
   records_uncertain: "The connection broke at a bad moment. Try again: nothing is made twice.",
   store_unavailable: "The server's storage is away for a moment. Try again shortly.",
   queue_unavailable: "The server's queue is away for a moment. Try again shortly.",
+  inspection_unavailable: "The check of photos is away for a moment. Try again shortly.",
   wait_timeout: "This takes longer than usual. Try again shortly.",
   upload_timeout: "The upload took too long. Try again with a better connection or a smaller photo.",
   maintenance: "The server is being maintained and takes no new work. Try again later.",
