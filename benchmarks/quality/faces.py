@@ -17,7 +17,6 @@ from facefleet.engine.fusion import Engine
 from facefleet.engine.steps import topology
 from facefleet.engine.types import Floats, Pixels
 
-CLEAR_LENSES = ("grace_hopper/0",)
 DARK_GLASSES = ("friends/3",)
 ARM_BEFORE = ("bearded_man/0",)  # the photo itself has a hand before the brow
 MAX_YAW = 32.0  # degrees

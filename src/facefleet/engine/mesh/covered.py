@@ -229,7 +229,7 @@ def _laid(things: Mask, hidden: tuple[Feature, ...], small: Pixels, points: Floa
     x, y = _places(points[:, :2], size)
     there = cv2.remap(np.asarray(things, np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     mask = np.asarray(there > 0.4, np.uint8) * np.uint8(255)
-    mask = _grown(_with_alike(mask, small, parts), MARGIN * width)
+    mask = masks.grown(_with_alike(mask, small, parts), MARGIN * width)
     for feature in hidden:
         hull = cv2.convexHull(np.round(points[list(_WITH_BROWS[feature]), :2]).astype(np.int32))
         cv2.fillConvexPoly(mask, hull, 255)
@@ -239,7 +239,7 @@ def _laid(things: Mask, hidden: tuple[Feature, ...], small: Pixels, points: Floa
 
 def _with_alike(mask: Pixels, small: Pixels, parts: masks.Parts) -> Pixels:
     """The things with what is beside them, has their colours and not those of skin."""
-    near = _grown(mask, REACH * parts.width)
+    near = masks.grown(mask, REACH * parts.width)
     planes = canonical.logarithms(small)
     own, skin = planes[mask > 0], planes[(parts.core > 0) & (parts.features == 0) & (near == 0)]
     if len(skin) < 32:
@@ -291,8 +291,3 @@ def _areas() -> dict[Feature, Mask]:
         cv2.fillConvexPoly(mask, cv2.convexHull(np.round(canonical.points()[list(chosen)]).astype(np.int32)), 1)
         areas[feature] = np.asarray(mask > 0)
     return areas
-
-
-def _grown(mask: Pixels, radius: float) -> Pixels:
-    size = 2 * max(1, round(radius)) + 1
-    return np.asarray(cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))), np.uint8)

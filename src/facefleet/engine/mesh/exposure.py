@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facefleet.engine.mesh.masks import Parts, is_mask_worn
-from facefleet.engine.mesh.median import median
+from facefleet.engine.mesh.median import median, quantile
 from facefleet.engine.steps import topology
 from facefleet.engine.types import Floats, Pixels
 
@@ -32,9 +32,7 @@ KNOWN = 0.6  # sum of what the channels say from which a pixel's brightness is k
 HIGHEST = 0.9  # log of linear light over white that is found at most
 LEAST_MASK = 0.05  # share of the lower face without two channels under which nobody wears a burnt-out mask
 WHITE_COLOUR = 0.3  # share of the skin's colour that teeth and the white of eyes have
-SMALL = (
-    0.05  # share of the skin up to which a burnt area may have a sharp edge, as gloss and a cheek behind a lens have
-)
+SMALL = 0.05  # share of the skin up to which a burnt area may have a sharp edge, as gloss and a cheek behind a lens
 STEEP = 30.0  # levels a px at the edge of a thing
 SOFT_EDGE = 0.25  # share of its edge that is less steep where it is skin that burnt out
 _SHRINK = 2  # working px to one in which this is measured
@@ -93,13 +91,12 @@ class Recovery:
         return np.asarray(cv2.convertScaleAbs(cv2.exp(logs * np.float32(1 / 2.4)), alpha=scale, beta=-0.055 * 255))
 
 
-def find_recovery(small: Pixels, parts: Parts, points: Floats) -> Recovery | None:
+def find_recovery(small: Pixels, parts: Parts) -> Recovery | None:
     """How to recover a face; None where no skin is clipped but in one channel, as in many a photo that looks well.
 
     Args:
         small: ``(h, w, 3)`` uint8 BGR, at the working size.
         parts: Of the same image.
-        points: ``(468, 2)`` px of the same image.
     """
     skin = np.asarray(cv2.bitwise_and(parts.face, 255 - parts.features), np.uint8)
     second = _second(small)
@@ -111,7 +108,7 @@ def find_recovery(small: Pixels, parts: Parts, points: Floats) -> Recovery | Non
     size = max(2, small.shape[1] // _SHRINK), max(2, small.shape[0] // _SHRINK)
     pixels, on_skin, in_face, coloured = (
         np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_AREA), np.uint8)
-        for each in (small, skin, parts.face, _coloured(parts, points))
+        for each in (small, skin, parts.face, _coloured(parts))
     )
     amount = min(1.0, (clipped - LEAST_CLIPPED) / (FULLY_CLIPPED - LEAST_CLIPPED))
     share = _share_of(in_face) * np.float32(amount)
@@ -157,8 +154,7 @@ def _recovery(pixels: Pixels, skin: Floats, coloured: Floats, share: Floats) -> 
     brightest = (np.maximum(*_found(logs, left, colour, filled)[1:]) * share)[(whole < 0.5) & (skin > 0.5)]
     if not brightest.size:
         return None
-    place = min(brightest.size - 1, round(BRIGHTEST * brightest.size))
-    darker = float(np.exp(np.partition(brightest, place)[place]))
+    darker = float(np.exp(quantile(brightest, BRIGHTEST)))
     return Recovery(min(darker, DARKER_HIGHEST), colour, np.ascontiguousarray(filled), share) if darker > 1 else None
 
 
@@ -209,12 +205,9 @@ def _limited(above: Floats) -> Floats:
     return np.asarray(above / np.sqrt(1 + np.square(above * np.float32(1 / HIGHEST))), np.float32)
 
 
-def _coloured(parts: Parts, points: Floats) -> Pixels:
+def _coloured(parts: Parts) -> Pixels:
     """``(h, w)`` of 0 and 255: where a pixel has the colour of skin, not inside the eyes and between the lips."""
-    coloured = 255 - parts.mouth
-    xy = np.round(points).astype(np.int32)
-    cv2.fillPoly(coloured, [xy[list(eye)] for eye in (topology.RIGHT_EYE, topology.LEFT_EYE)], 0)
-    return coloured
+    return np.asarray(255 - np.maximum(parts.mouth, parts.eyes), np.uint8)
 
 
 def _share_of(mask: Pixels) -> Floats:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 
-from facefleet.engine.mesh.masks import softened
+from facefleet.engine.mesh.masks import Parts, softened
 from facefleet.engine.models.session import ImageModel, Session
-from facefleet.engine.steps import topology
 from facefleet.engine.steps.geometry import Square
 from facefleet.engine.steps.landmarks import crop_tensor
 from facefleet.engine.types import Floats, Pixels
@@ -75,15 +73,6 @@ def _opening(rows: Floats) -> float:
     return float(gap + (line - upper.min()) - (lower.max() - line))
 
 
-def kept_eyes(points: Floats, size: tuple[int, int], width: float) -> Floats:
-    """``(h, w)`` float32, 1 over the eyes of a target that stay: both, since eyes of two people make no pair.
-
-    Args:
-        points: ``(468, 2)`` px of the target.
-        size: Width and height of the result.
-        width: Of the face, px.
-    """
-    mask = np.zeros((size[1], size[0]), np.uint8)
-    xy = np.round(points[:, :2]).astype(np.int32)
-    cv2.fillPoly(mask, [xy[list(eye)] for eye in (topology.RIGHT_EYE, topology.LEFT_EYE)], 255)
-    return softened(mask, LID_MARGIN * width, LID_FADE * width + 0.3)
+def kept_eyes(parts: Parts) -> Floats:
+    """``(h, w)`` float32, 1 over the eyes of a target that stay: both, since eyes of two people make no pair."""
+    return softened(parts.eyes, LID_MARGIN * parts.width, LID_FADE * parts.width + 0.3)

@@ -14,15 +14,13 @@ import cv2
 import numpy as np
 
 from facefleet.engine.mesh.exposure import Mask, continued
-from facefleet.engine.mesh.masks import Parts
-from facefleet.engine.mesh.median import median
-from facefleet.engine.steps import topology
+from facefleet.engine.mesh.masks import Parts, disc
+from facefleet.engine.mesh.median import median, quantile
 from facefleet.engine.types import Floats, Pixels
 
-UNEVEN_LOWER = 0.5  # log of levels over which light below the eyes ranges, at 10 and 90 % of the skin, from which it is
-UNEVEN_CORE = (
-    0.57  # hard, if on nose, cheeks and under the eyes, where nobody has a beard, it does by this, at 5 and 95 %
-)
+# Log of levels over which light below the eyes ranges, at 10 and 90 % of the skin, from which it is hard, if on nose,
+# cheeks and under the eyes, where nobody has a beard, it ranges over the second, at 5 and 95 %.
+UNEVEN_LOWER, UNEVEN_CORE = 0.5, 0.57
 WHOLLY = 1.25  # times as much, from which all of it is taken off
 DEEPEST = 1.15  # log of levels from the brightest skin down to what is no skin in shadow: a fifteenth of the light
 DEEPEST_FADE = 0.2  # log of levels
@@ -84,19 +82,18 @@ class HardLight:
         return np.asarray(np.clip(self.middle - light, -DARKER_MOST, BRIGHTER_MOST) * self.amount, np.float32)
 
 
-def find_hard_light(small: Pixels, parts: Parts, points: Floats) -> HardLight | None:
+def find_hard_light(small: Pixels, parts: Parts) -> HardLight | None:
     """Light that leaves edges on a face; None where it is soft, as in nearly every portrait.
 
     Args:
         small: ``(h, w, 3)`` uint8 BGR, at the working size.
         parts: Of the same image.
-        points: ``(468, 2)`` px of the same image.
     """
-    bright = np.asarray(cv2.morphologyEx(_brightness(small), cv2.MORPH_CLOSE, _disc(NARROW * parts.width)), np.float32)
+    bright = np.asarray(cv2.morphologyEx(_brightness(small), cv2.MORPH_CLOSE, disc(NARROW * parts.width)), np.float32)
     lower = (parts.lower > 0) & (parts.lips == 0) & (parts.inner > 0)
     if _range(bright[lower], 0.1) < UNEVEN_LOWER:
         return None
-    skin = _skin(small, bright, parts, points)
+    skin = _skin(small, bright, parts)
     slope, level = _filtered(bright, skin, max(2, round(RADIUS * parts.width)))
     light = slope * bright + level
     below = light[lower & (skin > 0.5)]
@@ -116,14 +113,14 @@ def _lit(pixels: Pixels, change: Floats) -> Pixels:
     return np.asarray(cv2.add(scaled, cv2.merge([offset] * 3), dtype=cv2.CV_8U), np.uint8)
 
 
-def _skin(small: Pixels, bright: Floats, parts: Parts, points: Floats) -> Floats:
+def _skin(small: Pixels, bright: Floats, parts: Parts) -> Floats:
     """``(h, w)``, how far a pixel is bare skin, whatever light falls on it; 0 beyond the face."""
     skin = _in_hue(small, parts) * (cv2.subtract(parts.face, parts.lips) > 0)
-    skin[_eyes(points, small) > 0] = 0
+    skin[parts.eyes > 0] = 0
     shown = bright[(skin > 0.5) & (parts.inner > 0)]
     if len(shown) < LEAST_SKIN:
         return np.zeros_like(bright)
-    darkest = _quantile(shown, BRIGHTEST) - DEEPEST
+    darkest = quantile(shown, BRIGHTEST) - DEEPEST
     return np.asarray(skin * np.clip((bright - darkest) / DEEPEST_FADE + 0.5, 0, 1), np.float32)
 
 
@@ -165,14 +162,6 @@ def _mean(values: Floats, radius: int) -> Floats:
     return np.asarray(cv2.blur(values, (size, size), borderType=cv2.BORDER_REFLECT), np.float32)
 
 
-def _eyes(points: Floats, small: Pixels) -> Pixels:
-    """``(h, w)``, over 0 between the lids."""
-    eyes = np.zeros(small.shape[:2], np.uint8)
-    xy = np.round(points[:, :2]).astype(np.int32)
-    cv2.fillPoly(eyes, [xy[list(eye)] for eye in (topology.RIGHT_EYE, topology.LEFT_EYE)], 1)
-    return eyes
-
-
 def _brightness(pixels: Pixels) -> Floats:
     """``(h, w)`` float32, log of levels."""
     return np.asarray(cv2.LUT(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), _LOGS), np.float32)
@@ -180,14 +169,4 @@ def _brightness(pixels: Pixels) -> Floats:
 
 def _range(values: Floats, share: float) -> float:
     """Between the quantiles ``share`` and ``1 - share``; 0 of too few."""
-    return _quantile(values, 1 - share) - _quantile(values, share) if len(values) >= LEAST_SKIN else 0.0
-
-
-def _quantile(values: Floats, share: float) -> float:
-    place = min(len(values) - 1, round(share * len(values)))
-    return float(np.partition(values, place)[place])
-
-
-def _disc(radius: float) -> Pixels:
-    size = 2 * max(1, round(radius)) + 1
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)
+    return quantile(values, 1 - share) - quantile(values, share) if len(values) >= LEAST_SKIN else 0.0

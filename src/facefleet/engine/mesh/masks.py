@@ -43,6 +43,7 @@ class Parts:
         features: Eyes with brows, nostrils and lips, each with a margin.
         brows: With the same margin.
         each_brow: The right one and the left one, without it.
+        eyes: Between the lids of both, without it.
         temples: From the outer quarter of the brows to the oval, where hair falls; without the eyes.
         core: Cheeks and nose.
         under_eyes: Of each eye: from the lower lid to the cheek.
@@ -61,6 +62,7 @@ class Parts:
     features: Pixels
     brows: Pixels
     each_brow: tuple[Pixels, Pixels]
+    eyes: Pixels
     temples: Pixels
     core: Pixels
     under_eyes: tuple[Pixels, Pixels]
@@ -104,19 +106,18 @@ def parts_of(points: Floats, size: tuple[int, int]) -> Parts:
     band = _hull(xy, (*topology.UNDER_RIGHT_EYE, *topology.UNDER_LEFT_EYE, *topology.RIGHT_BROW, *topology.LEFT_BROW))
     face = _drawn(size, [xy[list(topology.OVAL)]])
     temples = _drawn(size, [_hull(xy, temple) for temple in (topology.RIGHT_TEMPLE, topology.LEFT_TEMPLE)])
-    temples[
-        _grown(_drawn(size, [xy[list(eye)] for eye in (topology.RIGHT_EYE, topology.LEFT_EYE)]), 0.5 * PROTECT * width)
-        > 0
-    ] = 0
+    between_lids = _drawn(size, [xy[list(eye)] for eye in (topology.RIGHT_EYE, topology.LEFT_EYE)])
+    temples[grown(between_lids, 0.5 * PROTECT * width) > 0] = 0
     right_brow, left_brow = (_drawn(size, [_hull(xy, brow)]) for brow in (topology.RIGHT_BROW, topology.LEFT_BROW))
     return Parts(
         face=face,
         inner=_shrunk(face, 0.06 * width),
-        features=_grown(
+        features=grown(
             _drawn(size, [_hull(xy, part) for part in (*eyes, topology.LIPS_OUTER, topology.NOSTRILS)]), PROTECT * width
         ),
-        brows=_grown(np.maximum(right_brow, left_brow), PROTECT * width),
+        brows=grown(np.maximum(right_brow, left_brow), PROTECT * width),
         each_brow=(right_brow, left_brow),
+        eyes=between_lids,
         temples=temples,
         core=_drawn(size, [xy[list(topology.CORE_SKIN)]]),
         under_eyes=(
@@ -158,17 +159,17 @@ def find_occlusion(pixels: Pixels, parts: Parts) -> Occlusion:
     covered = all(_share_of(mask, under) > COVERED for under in parts.under_eyes) and all(
         _share_of(mask, cheek) > COVERED_BELOW for cheek in parts.below_eyes
     )
-    locks = cv2.morphologyEx(np.asarray(mask > 0.5, np.uint8), cv2.MORPH_OPEN, _disc(WIDE * parts.width))
+    locks = cv2.morphologyEx(np.asarray(mask > 0.5, np.uint8), cv2.MORPH_OPEN, disc(WIDE * parts.width))
     exempt &= (parts.temples == 0) | (locks == 0)
     mask[exempt] = 0
     if covered:
         mask[parts.eye_band > 0] = 1
     # Freckles and creases are thin or lie within the face; hair, frames, hands and hats reach in from outside.
-    opened = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disc(0.014 * parts.width)), np.float32)
-    grown = cv2.dilate(_from_outside(opened, parts, covered), _disc(MARGIN * parts.width))
+    opened = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, disc(0.014 * parts.width)), np.float32)
+    wider = cv2.dilate(_from_outside(opened, parts, covered), disc(MARGIN * parts.width))
     if not covered:
-        grown[exempt] = 0
-    soft = np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.025 * parts.width + 0.3), np.float32)
+        wider[exempt] = 0
+    soft = np.asarray(cv2.GaussianBlur(wider, (0, 0), 0.025 * parts.width + 0.3), np.float32)
     return Occlusion(soft, covered, masked, None if covered else _covered_brow(soft, parts))
 
 
@@ -223,7 +224,7 @@ def with_shadow(mask: Pixels, parts: Parts) -> Pixels:
     Below the eyes that would be the outline of the face, by which it is known.
     """
     forehead = (parts.lower == 0) & (parts.features == 0)
-    return np.where(forehead, _grown(mask, SHADOW * parts.width), mask)
+    return np.where(forehead, grown(mask, SHADOW * parts.width), mask)
 
 
 def feathered(face: Pixels, width: float) -> Floats:
@@ -241,8 +242,8 @@ def feathered(face: Pixels, width: float) -> Floats:
 
 def softened(mask: Pixels, grow: float, soften: float) -> Floats:
     """``(h, w)`` float32 of a mask grown and blurred by so many px."""
-    grown = np.asarray(_grown(mask, grow), np.float32) / np.float32(255)
-    return np.asarray(cv2.GaussianBlur(grown, (0, 0), soften), np.float32)
+    wider = np.asarray(grown(mask, grow), np.float32) / np.float32(255)
+    return np.asarray(cv2.GaussianBlur(wider, (0, 0), soften), np.float32)
 
 
 def _distance(features: Floats, sample: npt.NDArray[np.bool_]) -> Floats:
@@ -308,15 +309,17 @@ def _hull(xy: Polygon, part: tuple[int, ...]) -> Polygon:
     return np.asarray(cv2.convexHull(xy[list(part)]), np.int32)
 
 
-def _grown(mask: Pixels, radius: float) -> Pixels:
-    return np.asarray(cv2.dilate(mask, _disc(radius)), np.uint8)
+def grown(mask: Pixels, radius: float) -> Pixels:
+    """A mask that reaches so many px farther."""
+    return np.asarray(cv2.dilate(mask, disc(radius)), np.uint8)
 
 
 def _shrunk(mask: Pixels, radius: float) -> Pixels:
     # What lies beyond the image is not face: the rim of a face cut by the edge is a rim as well.
-    return np.asarray(cv2.erode(mask, _disc(radius), borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
+    return np.asarray(cv2.erode(mask, disc(radius), borderType=cv2.BORDER_CONSTANT, borderValue=0), np.uint8)
 
 
-def _disc(radius: float) -> Pixels:
+def disc(radius: float) -> Pixels:
+    """The structuring element of that radius, px, at least 1."""
     size = 2 * max(1, round(radius)) + 1
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size)), np.uint8)

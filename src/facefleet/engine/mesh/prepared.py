@@ -116,16 +116,17 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
     points = region.local(face.landmarks, size)
     parts = masks.parts_of(points, size)
     below, darker = small, 1.0
-    recovery = find_recovery(small, parts, points[:, :2])
+    recovery = find_recovery(small, parts)
     if recovery is not None:
         small, darker = recovery.recovered(small), recovery.darker
         patch = patch if replaced else recovery.recovered(patch)
     # Before hard light is taken off: the filter that does so would smear the edges of things.
     covered = find_covered(small, points, parts, face.pose, replaced=replaced)
     solid = np.column_stack([local, face.landmarks[:, 2]])
-    if covered is not None and (_is_mask(covered, small, parts) or _is_frame(covered, patch, solid)):
+    glasses = find_glasses(patch, solid) if covered is not None and covered.maybe_frame else None
+    if covered is not None and (glasses is not None or _is_mask(covered, small, parts)):
         covered = None  # what people wear has rules of its own
-    hard_light = find_hard_light(small, parts, points)
+    hard_light = find_hard_light(small, parts)
     if hard_light is not None:
         small = hard_light.evened(small)
         patch = patch if replaced else hard_light.evened(patch)
@@ -155,7 +156,7 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
         detail=detail_of(patch, np.asarray(parts.inner * (occlusion.mask < FREE), np.uint8), noise)
         if replaced
         else None,
-        glasses=find_glasses(patch, solid) if searched else None,
+        glasses=(glasses or find_glasses(patch, solid)) if searched else None,
         covered=covered,
     )
 
@@ -166,11 +167,6 @@ def _shown(noise: Noise) -> Noise | None:
 
 def _is_mask(covered: Covered, small: Pixels, parts: masks.Parts) -> bool:
     return covered.share > LEAST_MASK and masks.is_mask_worn(small, parts)
-
-
-def _is_frame(covered: Covered, patch: Pixels, points: Floats) -> bool:
-    """Whether what was taken for a thing before the eyes is the frame of clear glasses."""
-    return covered.maybe_frame and find_glasses(patch, points) is not None
 
 
 def _with_things(occlusion: masks.Occlusion, covered: Covered | None) -> masks.Occlusion:

@@ -111,8 +111,7 @@ def _fitted(full: Pixels, alignment: Alignment, lookup: Lookup, source: Prepared
     points = target.region.local(alignment.geometry, whole)
     share = _share(occluded, bare, alignment.mouth, target) * lookup.visible
     if source.eyes_closed:
-        own = target.region.local(target.face.landmarks, target.size)
-        share *= 1 - kept_eyes(own, target.size, target.parts.width)
+        share *= 1 - kept_eyes(target.parts)
     pixels = _grainy(lit, points, target)
     if target.tone is not None:
         pixels = target.tone.coloured(pixels)
