@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, RowMapping, Table, and_, false, func, or_, select, true
 
-from facefleet.tasks.records.chunks import CHUNK
+from facefleet.tasks.records.chunks import rows_in_order
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.table import api_keys, audit, batches, deliveries, tasks, templates
 
@@ -100,15 +100,7 @@ class Holdings:
         table, condition = TABLES[holding], _about(holder, holding)
         if erasable:
             condition = and_(condition, _ERASABLE.get(holding, false()))
-        after = ""
-        while True:
-            page = select(*_shown(table)).where(condition, table.c.id > after).order_by(table.c.id).limit(CHUNK)
-            with self._database.read() as connection:
-                found = list(connection.execute(page).mappings())
-            yield from found
-            if len(found) < CHUNK:
-                return
-            after = found[-1]["id"]
+        return rows_in_order(self._database, select(*_shown(table)).where(condition), table.c.id)
 
 
 TABLES: Mapping[Holding, Table] = {

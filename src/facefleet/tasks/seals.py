@@ -26,14 +26,13 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    true,
     update,
 )
 
 from facefleet.clock import Clock
 from facefleet.tasks.audit import SERVICE, Action, Entry
 from facefleet.tasks.records.audit_log import entry_of, write_entry
-from facefleet.tasks.records.chunks import CHUNK
+from facefleet.tasks.records.chunks import CHUNK, rows_in_order
 from facefleet.tasks.tables.database import Database, try_lock
 from facefleet.tasks.tables.table import audit, seals
 
@@ -156,15 +155,8 @@ class Seals:
 
     def chain(self, after: int | None = None) -> Iterator[Seal]:
         """The seals in their order, all of them or those after a number; a page of them is in memory at once."""
-        while True:
-            later = true() if after is None else seals.c.number > after
-            page = select(seals).where(later).order_by(seals.c.number).limit(SEALS_AT_ONCE)
-            with self._database.read() as connection:
-                found = [seal_of(row) for row in connection.execute(page).mappings()]
-            yield from found
-            if len(found) < SEALS_AT_ONCE:
-                return
-            after = found[-1].number
+        rows = rows_in_order(self._database, select(seals), seals.c.number, after=after, at_once=SEALS_AT_ONCE)
+        return map(seal_of, rows)
 
     def get(self, number: int) -> Seal | None:
         """The seal of this number, as it is now."""
@@ -181,15 +173,7 @@ class Seals:
         return self._entries(audit.c.seal.is_(None))
 
     def _entries(self, condition: ColumnElement[bool]) -> Iterator[Entry]:
-        after = ""
-        while True:
-            page = select(audit).where(condition, audit.c.id > after).order_by(audit.c.id).limit(CHUNK)
-            with self._database.read() as connection:
-                found = [entry_of(row) for row in connection.execute(page).mappings()]
-            yield from found
-            if len(found) < CHUNK:
-                return
-            after = found[-1].id
+        return map(entry_of, rows_in_order(self._database, select(audit).where(condition), audit.c.id))
 
     def strays(self, expired: int, missing: Collection[int], last: int) -> list[tuple[str, int]]:
         """Id and seal of entries that name a seal which is not there, at most a chunk.

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, sele
 from facefleet.clock import Clock
 from facefleet.tasks.audit import FIELDS, Action, Entry, Origin
 from facefleet.tasks.ids import first_id_of
-from facefleet.tasks.records.chunks import CHUNK
+from facefleet.tasks.records.chunks import rows_in_order
 from facefleet.tasks.records.pages import Page, before, page_of
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.table import audit
@@ -80,15 +80,8 @@ class AuditLog:
 
     def entries(self, wanted: AuditFilter) -> Iterator[Entry]:
         """All of them, the oldest first; a chunk is in memory at once."""
-        condition, after = and_(true(), *_conditions(wanted)), ""
-        while True:
-            oldest_first = select(audit).where(condition, audit.c.id > after).order_by(audit.c.id).limit(CHUNK)
-            with self._database.read() as connection:
-                found = [entry_of(row) for row in connection.execute(oldest_first).mappings()]
-            yield from found
-            if len(found) < CHUNK:
-                return
-            after = found[-1].id
+        matching = select(audit).where(and_(true(), *_conditions(wanted)))
+        return map(entry_of, rows_in_order(self._database, matching, audit.c.id))
 
 
 def _conditions(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
