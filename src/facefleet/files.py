@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-from facefleet.errors.input import FileExists, FileUnwritable
+from facefleet.errors.input import ConfigInvalid, FileExists, FileUnwritable
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -76,18 +76,26 @@ def whole_file(path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
             part.unlink(missing_ok=True)
 
 
-def kept_secret(path: Path, make: Callable[[], str]) -> str:
+def kept_secret(path: Path, make: Callable[[], str], variable: str) -> str:
     """The secret in a file that only its owner reads; made when it is asked for first, atomically and once.
 
     Of two programs that start together, the second uses the first one's.
 
+    Args:
+        path: Of the file.
+        make: Makes a new secret.
+        variable: Of the environment that gives the secret instead.
+
     Raises:
-        OSError: The file cannot be read or made.
-        UnicodeDecodeError: It is no text.
+        ConfigInvalid: The file cannot be read or made, or is no text.
     """
-    if not path.exists():
-        _make_secret(path, make())
-    return path.read_text(encoding="ascii").strip()
+    try:
+        if not path.exists():
+            _make_secret(path, make())
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = reason(error) if isinstance(error, OSError) else "it is not ASCII text"
+        raise ConfigInvalid(f"The secret {path} cannot be used: {why}; set {variable}.", path=str(path)) from None
 
 
 def _make_secret(path: Path, secret: str) -> None:

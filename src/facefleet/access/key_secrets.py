@@ -30,11 +30,9 @@ def hasher_of(settings: Settings) -> KeyHasher:
             "FACEFLEET_AUTH__KEY_SECRETS or FACEFLEET_AUTH__KEY_SECRETS_FILE.",
             setting="auth.key_secrets",
         )
-    path = records.parent / _FILE
-    try:
-        return KeyHasher.of(kept_secret(path, lambda: secrets.token_urlsafe(_BYTES)))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigInvalid(
-            f"The secret {path} cannot be used: {type(error).__name__}; set FACEFLEET_AUTH__KEY_SECRETS.",
-            path=str(path),
-        ) from None
+    made = kept_secret(records.parent / _FILE, _new_secret, "FACEFLEET_AUTH__KEY_SECRETS")
+    return KeyHasher.of(made)
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(_BYTES)

@@ -83,14 +83,7 @@ def secret_beside(records: Path) -> str:
     Raises:
         ConfigInvalid: It cannot be read or made.
     """
-    path = records.parent / _FILE
-    try:
-        return kept_secret(path, _new_secret)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigInvalid(
-            f"The webhook secret {path} cannot be used: {type(error).__name__}; set FACEFLEET_WEBHOOKS__SECRETS.",
-            path=str(path),
-        ) from None
+    return kept_secret(records.parent / _FILE, _new_secret, "FACEFLEET_WEBHOOKS__SECRETS")
 
 
 def _new_secret() -> str:
