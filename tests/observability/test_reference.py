@@ -38,8 +38,18 @@ def logged() -> Iterator[str]:
                 assert prefix or constant(call, 0), f"{path}:{call.lineno}: an event without a name of its own"
                 if event := constant(call, 0):
                     yield event
+            elif name_of(call) == "round_of":
+                yield from events_of_round(path, call)
             elif name_of(call) in composed and (rest := constant(call, composed[name_of(call)])):
                 yield prefix + rest
+
+
+def events_of_round(path: Path, call: ast.Call) -> Iterator[str]:
+    events = {keyword.arg: keyword.value for keyword in call.keywords}
+    for name in ("interrupted", "failed"):
+        event = events.get(name)
+        assert isinstance(event, ast.Constant), f"{path}:{call.lineno}: an event without a name of its own"
+        yield str(event.value)
 
 
 def documented() -> set[str]:

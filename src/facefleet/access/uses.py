@@ -10,6 +10,7 @@ from facefleet.access.key_records import KeyRecords
 from facefleet.clock import Clock
 from facefleet.errors.outage import OutageError
 from facefleet.observability.logs import logger
+from facefleet.observability.rounds import round_of
 
 INTERVAL_SECONDS = 60.0
 
@@ -35,12 +36,8 @@ class KeyUses:
         stopped = False
         while not stopped:
             stopped = wait(INTERVAL_SECONDS)
-            try:
+            with round_of(_log, interrupted="keys.uses_not_written", failed="keys.uses_failed"):
                 self.write()
-            except OutageError as error:
-                _log.warning("keys.uses_not_written", code=error.code, cause=error.detail.get("cause"))
-            except Exception:  # noqa: BLE001 - a bug in one round must not stop the ones after it
-                _log.exception("keys.uses_failed")
 
     def write(self) -> None:
         """Write what is not written; what cannot be written is kept for the next time, unless it was used again.

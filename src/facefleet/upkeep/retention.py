@@ -14,10 +14,10 @@ from uuid import UUID
 
 from facefleet import config
 from facefleet.clock import Clock
-from facefleet.errors.base import FacefleetError
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.rounds import round_of
 from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, run_prefix, task_prefixes
 from facefleet.storage.store import Store
 from facefleet.tasks.audit import Origin
@@ -70,15 +70,11 @@ class Retention:
         """Run rounds until ``wait(interval)`` returns true, and search for orphans at the interval of the terms."""
         searched = self.clock()
         while not wait(interval):
-            try:
+            with round_of(_log, interrupted="retention.interrupted", failed="retention.failed"):
                 self.round()
                 if self.clock() - searched >= self.terms.orphans:
                     searched = self.clock()
                     self.delete_orphans()
-            except FacefleetError as error:
-                _log.warning("retention.interrupted", code=error.code, cause=error.detail.get("cause"))
-            except Exception:  # noqa: BLE001 - a bug in one round must not stop the ones after it
-                _log.exception("retention.failed")
 
     def round(self) -> None:
         """Delete everything whose time is over, at most a chunk of each kind.

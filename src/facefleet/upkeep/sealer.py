@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from facefleet.clock import Clock
-from facefleet.errors.base import FacefleetError
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.rounds import round_of
 from facefleet.tasks.audit import Entry
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.seals import Seal, Seals
@@ -42,7 +42,7 @@ class Sealer:
         expired, verified, stopped = self.clock(), 0, False
         while not stopped:
             stopped = wait(interval)
-            try:
+            with round_of(_log, interrupted="audit.interrupted", failed="audit.failed"):
                 self.seal()
                 if stopped:
                     break
@@ -50,10 +50,6 @@ class Sealer:
                 if self.clock() - expired >= EXPIRE_EVERY:
                     expired = self.clock()
                     self.expire()
-            except FacefleetError as error:
-                _log.warning("audit.interrupted", code=error.code, cause=error.detail.get("cause"))
-            except Exception:  # noqa: BLE001 - a bug in one round must not stop the ones after it
-                _log.exception("audit.failed")
 
     def seal(self) -> None:
         """Seal everything that is committed.

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from facefleet.clock import Clock
-from facefleet.errors.base import FacefleetError
 from facefleet.errors.outage import QueueUnavailable
 from facefleet.errors.task import DeadlineExceeded, WorkerLost
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.rounds import round_of
 from facefleet.observability.tracing import trace_id_of
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
@@ -44,12 +44,8 @@ class Sweeper:
         """Run rounds until ``wait(interval)`` returns true; an outage ends a round, never the loop."""
         stopped = False
         while not stopped:
-            try:
+            with round_of(_log, interrupted="sweep.interrupted", failed="sweep.failed"):
                 self.round()
-            except FacefleetError as error:
-                _log.warning("sweep.interrupted", code=error.code, cause=error.detail.get("cause"))
-            except Exception:  # noqa: BLE001 - a bug in one round must not stop the ones after it
-                _log.exception("sweep.failed")
             stopped = wait(interval)
 
     def round(self) -> None:

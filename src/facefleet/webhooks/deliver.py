@@ -19,6 +19,7 @@ from facefleet.clock import Clock
 from facefleet.errors.base import FacefleetError
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
+from facefleet.observability.rounds import round_of
 from facefleet.tasks.deliveries import Attempt, Deliveries, Delivery, DeliveryState
 from facefleet.tasks.task import Task
 from facefleet.webhooks.post import TOTAL_SECONDS, Poster
@@ -67,14 +68,9 @@ class Deliverer:
     async def _run(self, stop: Event) -> None:
         stopping = asyncio.ensure_future(asyncio.to_thread(stop.wait))
         while not stopping.done():
-            try:
+            all_busy = False
+            with round_of(_log, interrupted="webhooks.interrupted", failed="webhooks.failed"):
                 all_busy = await self.round()
-            except FacefleetError as error:
-                all_busy = False
-                _log.warning("webhooks.interrupted", code=error.code, cause=error.detail.get("cause"))
-            except Exception:  # noqa: BLE001 - a bug in one round must not stop the ones after it
-                all_busy = False
-                _log.exception("webhooks.failed")
             # A delivery that waits for a slot takes the first that is free.
             awaited = {stopping, *self._running} if all_busy else {stopping}
             await asyncio.wait(awaited, timeout=self.interval, return_when=asyncio.FIRST_COMPLETED)
