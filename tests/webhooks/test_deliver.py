@@ -25,14 +25,15 @@ from tests.webhooks.test_sign import SECRET
 
 from facefleet.errors.outage import RecordsUnavailable
 from facefleet.observability.metrics import Metrics
+from facefleet.outbound.address import Policy
+from facefleet.outbound.connect import Connector
+from facefleet.outbound.resolve import Resolver
 from facefleet.tasks.deliveries import Deliveries, Delivery, DeliveryState
 from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task, Webhook
-from facefleet.webhooks.address import Policy
 from facefleet.webhooks.deliver import LEASE, PER_HOST, Deliverer
 from facefleet.webhooks.post import Poster
-from facefleet.webhooks.resolve import Resolver
 from facefleet.webhooks.schedule import AFTER_END
 from facefleet.webhooks.sign import Signer
 
@@ -52,7 +53,8 @@ class Post:
         self.resolver = Resolver(Policy(http=True, private=True))
 
     def deliverer(self, clock: Callable[[], Any] | None = None, slots: int = 16) -> Deliverer:
-        poster = Poster(self.resolver, ssl.create_default_context(), self.clock)
+        connector = Connector(self.resolver, ssl.create_default_context())
+        poster = Poster(connector, self.clock)
         return Deliverer(
             deliveries=self.deliveries, poster=poster, signer=Signer.of(SECRET),
             render=lambda task: {"task_id": task.id, "status": task.state.value}, metrics=self.metrics,

@@ -14,11 +14,11 @@ from fastapi import FastAPI
 from facefleet.access.uses import KeyUses
 from facefleet.config import Settings
 from facefleet.gateway.follow.changes import Changes
+from facefleet.outbound.resolve import Resolver
 from facefleet.upkeep.retention import Retention
 from facefleet.upkeep.sealer import Sealer
 from facefleet.upkeep.sweeper import Sweeper
 from facefleet.webhooks.deliver import Deliverer
-from facefleet.webhooks.resolve import Resolver
 
 JOIN_SECONDS = 10  # a round that hangs in a dead store or database must not keep the process
 

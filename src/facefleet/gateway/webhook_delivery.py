@@ -10,13 +10,14 @@ from facefleet.clock import Clock
 from facefleet.config import Settings, Webhooks
 from facefleet.gateway.views import view
 from facefleet.observability.metrics import Metrics
+from facefleet.outbound.address import Policy
+from facefleet.outbound.connect import Connector
+from facefleet.outbound.resolve import Resolver
 from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.task import Task
 from facefleet.trust import trust_of
-from facefleet.webhooks.address import Policy
 from facefleet.webhooks.deliver import Deliverer
 from facefleet.webhooks.post import Poster
-from facefleet.webhooks.resolve import Resolver
 from facefleet.webhooks.sign import Signer, secrets_of
 
 
@@ -38,7 +39,7 @@ def deliverer_of(
         return None
     trust = trust_of(settings.webhooks.ca_file, "webhooks.ca_file")
     return Deliverer(
-        deliveries=deliveries, poster=Poster(resolver, trust, clock), signer=Signer.of(secrets),
+        deliveries=deliveries, poster=Poster(Connector(resolver, trust), clock), signer=Signer.of(secrets),
         render=_render, metrics=metrics, clock=clock, random=random.random,
         user_agent=f"facefleet/{version('facefleet')}",
         slots=settings.webhooks.concurrency, interval=settings.webhooks.interval,

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from facefleet.errors.input import OptionInvalid, WebhookUrlRefused
+from facefleet.outbound.address import MAX_URL_LENGTH, UrlRefused, read_url
+from facefleet.outbound.resolve import Resolver
 from facefleet.tasks.task import Webhook
 from facefleet.tasks.transitions import State
-from facefleet.webhooks.address import MAX_URL_LENGTH, read_url
-from facefleet.webhooks.resolve import Resolver
 
 LOOKUP_SECONDS = 0.5  # a name that is slow to resolve is judged at the delivery, as every name is again
 
@@ -71,9 +71,12 @@ class WebhookIntake:
                 "This service signs no webhooks; its operator sets FACEFLEET_WEBHOOKS__SECRETS.",
                 field="webhook_url", reason="no secret",
             )  # fmt: skip
-        target = read_url(url, self.resolver.policy)
         try:
+            target = read_url(url, self.resolver.policy)
             await self.resolver.addresses(target, LOOKUP_SECONDS)
+        except UrlRefused as error:
+            words = error.words("webhook_url", "webhook")
+            raise WebhookUrlRefused(words, field="webhook_url", **error.detail) from None
         except OSError:  # TimeoutError among them
             return
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
-from facefleet.errors.input import WebhookUrlRefused
-from facefleet.webhooks.address import Address, Policy, Target, check
+from facefleet.outbound.address import Address, Policy, Target, UrlRefused, check
 
 Lookup = Callable[[str, int], list[str]]  # (name, port) → addresses; raises OSError
 
@@ -37,13 +36,13 @@ class Resolver:
     def __init__(self, policy: Policy, lookup: Lookup = system_lookup) -> None:
         self.policy = policy
         self._lookup = lookup
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="webhook-names")
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="names")
 
     async def addresses(self, target: Target, seconds: float) -> list[Address]:
         """The addresses of a target: at least one, and all of them allowed.
 
         Raises:
-            WebhookUrlRefused: One of them is not allowed; then none of this name is used.
+            UrlRefused: One of them is not allowed; then none of this name is used.
             OSError: The name has no address.
             TimeoutError: No name server answered in time.
         """
@@ -55,10 +54,7 @@ class Resolver:
         try:
             addresses = [ip_address(text) for text in answer]
         except ValueError:  # with a zone: link-local
-            raise WebhookUrlRefused(
-                "The webhook's host has a link-local address; name a server of the public internet.",
-                field="webhook_url", reason="link-local",
-            ) from None  # fmt: skip
+            raise UrlRefused(reason="link-local") from None
         for address in addresses:
             check(address, self.policy)
         if not addresses:

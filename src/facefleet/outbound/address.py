@@ -1,8 +1,8 @@
-"""Checks the URL of a webhook: http or https, with a host that is, or resolves to, public addresses only.
+"""Checks a URL that a client gave: http or https, with a host that is, or resolves to, public addresses only.
 
 A client that gives a URL makes the service call it, and the service runs inside a network (server-side request
 forgery). So the URL is parsed strictly (one that two parsers could read differently is refused), every address that its
-host resolves to is checked, and the connection is made to an address that was checked (``post.py``). The ranges are
+host resolves to is checked, and the connection is made to an address that was checked (``connect.py``). The ranges are
 those of the IANA special-purpose registries (RFC 6890).
 """
 
@@ -13,18 +13,17 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-from facefleet.errors.input import WebhookUrlRefused
-
 Address = IPv4Address | IPv6Address
 
 MAX_URL_LENGTH = 2048
+_LONGEST_NAME = 253
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _VISIBLE = re.compile(r"[!-~]+")
 _NAME = re.compile(r"(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")  # a last label like this is read as an IPv4 address by some (WHATWG URL)
 
-# Never allowed: no webhook can be there.
+# Never allowed: no server that a client may name can be there.
 _NEVER: tuple[tuple[str, str], ...] = (
     ("0.0.0.0/8", "of this host"),
     ("169.254.0.0/16", "link-local, where clouds keep their metadata"),
@@ -64,6 +63,30 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # how a network without IPv4 reaches IPv4 
 _Ranges = tuple[tuple[IPv4Network | IPv6Network, str], ...]
 _NEVER_RANGES: _Ranges = tuple((ip_network(text), why) for text, why in _NEVER)
 _PRIVATE_RANGES: _Ranges = tuple((ip_network(text), why) for text, why in _PRIVATE)
+
+
+class UrlRefused(Exception):
+    """A URL that nothing is sent to; who called says so by an error of its own.
+
+    Args:
+        rule: That the URL breaks.
+        reason: What an address of its host is: the name of a range, never the address.
+    """
+
+    def __init__(self, *, rule: str = "", reason: str = "") -> None:
+        super().__init__(reason or rule)
+        self.detail = {"reason": reason} if reason else {"rule": rule}
+
+    def words(self, url: str, server: str) -> str:
+        """What is wrong, as a sentence.
+
+        Args:
+            url: What the URL is called.
+            server: Whose host it names.
+        """
+        if "reason" in self.detail:
+            return f"The {server}'s host has an address that is {self}; name a server of the public internet."
+        return f"This {url} breaks the rule that {self}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +133,20 @@ def read_url(url: str, policy: Policy) -> Target:
     """Parse a URL, and refuse what can be refused without resolving its host.
 
     Raises:
-        WebhookUrlRefused: It is malformed, carries credentials or a fragment, or is not allowed.
+        UrlRefused: It is malformed, carries credentials or a fragment, or is not allowed.
     """
     parts, port = _split(url)
     if parts.scheme not in _DEFAULT_PORTS or (parts.scheme == "http" and not policy.http):
-        raise _refusal(f"it begins with https://{' or http://' if policy.http else ''}")
+        raise UrlRefused(rule=f"it begins with https://{' or http://' if policy.http else ''}")
     if "@" in parts.netloc:
-        raise _refusal("it carries no user name and no password")
+        raise UrlRefused(rule="it carries no user name and no password")
     if "#" in url:
-        raise _refusal("it has no fragment")
+        raise UrlRefused(rule="it has no fragment")
     host, address = _host(parts)
     port = _DEFAULT_PORTS[parts.scheme] if port is None else port
     if port == 0 or (policy.ports and port not in policy.ports):
         allowed = ", ".join(str(port) for port in sorted(policy.ports)) or "1 to 65535"
-        raise _refusal(f"its port is one of: {allowed}")
+        raise UrlRefused(rule=f"its port is one of: {allowed}")
     if address is not None:
         check(address, policy)
     elif host == "localhost" or host.endswith(".localhost"):
@@ -132,11 +155,20 @@ def read_url(url: str, policy: Policy) -> Target:
     return Target(parts.scheme, host, address, port, path)
 
 
+def host_of(url: str) -> str:
+    """The host that a URL seems to name, for logs; empty where none can be told. It may be one that is refused."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+    return host if len(host) <= _LONGEST_NAME and _VISIBLE.fullmatch(host) else ""
+
+
 def check(address: Address, policy: Policy) -> None:
     """Check one address.
 
     Raises:
-        WebhookUrlRefused: It is not a public one, nor a private one that the policy allows.
+        UrlRefused: It is not a public one, nor a private one that the policy allows.
     """
     address = _embedded_ipv4(address)
     why = _range_of(address, _NEVER_RANGES) or (None if policy.private else _range_of(address, _PRIVATE_RANGES))
@@ -144,23 +176,20 @@ def check(address: Address, policy: Policy) -> None:
     if why is None and isinstance(address, IPv6Address) and not inside and address not in _GLOBAL_V6:
         why = "not in use on the internet"
     if why is not None:
-        raise WebhookUrlRefused(
-            f"The webhook's host has an address that is {why}; name a server of the public internet.",
-            field="webhook_url", reason=why,
-        )  # fmt: skip
+        raise UrlRefused(reason=why)
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
     """Split a URL after checks that ``urlsplit`` lacks: it drops line breaks and allows a backslash in a name."""
     if len(url) > MAX_URL_LENGTH:
-        raise _refusal(f"it has at most {MAX_URL_LENGTH:,} characters")
+        raise UrlRefused(rule=f"it has at most {MAX_URL_LENGTH:,} characters")
     if not _VISIBLE.fullmatch(url) or "\\" in url:
-        raise _refusal("it is of visible ASCII characters without a backslash, a name in its xn-- form")
+        raise UrlRefused(rule="it is of visible ASCII characters without a backslash, a name in its xn-- form")
     try:
         parts = urlsplit(url)
         return parts, parts.port
     except ValueError:
-        raise _refusal("it is scheme://host:port/path") from None
+        raise UrlRefused(rule="it is scheme://host:port/path") from None
 
 
 def _host(parts: SplitResult) -> tuple[str, Address | None]:
@@ -173,7 +202,9 @@ def _host(parts: SplitResult) -> tuple[str, Address | None]:
     if address is not None and bracketed == isinstance(address, IPv6Address) and "%" not in host:
         return str(address), address
     if bracketed or not _NAME.fullmatch(host) or _NUMBER.fullmatch(host.rpartition(".")[2]):
-        raise _refusal("its host is a name, an IPv4 address of four decimal numbers, or an IPv6 address in brackets")
+        raise UrlRefused(
+            rule="its host is a name, an IPv4 address of four decimal numbers, or an IPv6 address in brackets"
+        )
     return host, None
 
 
@@ -189,7 +220,3 @@ def _embedded_ipv4(address: Address) -> Address:
 
 def _range_of(address: Address, ranges: _Ranges) -> str | None:
     return next((why for network, why in ranges if address in network), None)
-
-
-def _refusal(rule: str) -> WebhookUrlRefused:
-    return WebhookUrlRefused(f"This webhook_url breaks the rule that {rule}.", field="webhook_url", rule=rule)

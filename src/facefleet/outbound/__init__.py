@@ -1,0 +1,1 @@
+"""Calls servers whose URL a client gave: checks of URLs and addresses, names, connections."""
