@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from functools import cache
 
+from facefleet.tasks.tables import schema
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.upgrade import upgrade
 
@@ -12,10 +13,13 @@ from facefleet.tasks.tables.upgrade import upgrade
 def bring_to_schema(database: Database) -> None:
     """As ``upgrade`` leaves it, and no change where it is there already.
 
-    PostgreSQL gets it from ``PostgresServer.new_database``, and else by the migrations.
+    PostgreSQL gets it from ``PostgresServer.new_records``, and else by the migrations.
     """
     if database.engine.dialect.name != "sqlite":
-        upgrade(database)
+        with database.read() as connection:
+            there = schema.version(connection) == schema.HEAD
+        if not there:
+            upgrade(database)
         return
     connection = database.engine.raw_connection()
     try:

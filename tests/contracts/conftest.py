@@ -30,7 +30,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     """An empty database with the schema of this release."""
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.new_database()
+        url = server.new_records()
     else:
         url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'records.db'}"
     opened = Database(url)

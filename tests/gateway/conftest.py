@@ -77,14 +77,14 @@ class Door:
 Open = Callable[..., Door]
 
 
-@pytest.fixture
-def open_door(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Open]:
+@contextmanager
+def doors(data: Path, valkey: ValkeyServer) -> Iterator[Open]:
     """Opens gateways with settings of one's own; all are closed at the end."""
     with ExitStack() as stack:
 
         def opening(store: Store | None = None, **overrides: Any) -> Door:
             queue = {"url": valkey.url, "prefix": uuid4().hex} | overrides.pop("queue", {})
-            settings = load(data=tmp_path, queue=queue, sweeper={"interval": 0.05, "grace": 60.0}, **overrides)
+            settings = load(data=data, queue=queue, sweeper={"interval": 0.05, "grace": 60.0}, **overrides)
             database = Database(settings.records_url)
             bring_to_schema(database)
             database.close()
@@ -96,6 +96,20 @@ def open_door(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Open]:
             client = stack.enter_context(httpx.Client(base_url=address, trust_env=False, verify=False, timeout=30.0))
             return Door(client, parts, settings)
 
+        yield opening
+
+
+@pytest.fixture
+def open_door(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Open]:
+    """Opens gateways for one test."""
+    with doors(tmp_path, valkey) as opening:
+        yield opening
+
+
+@pytest.fixture(scope="module")
+def open_shared_door(tmp_path_factory: pytest.TempPathFactory, valkey: ValkeyServer) -> Iterator[Open]:
+    """Opens gateways for the tests of a module that leave no trace in them: what they ask for is refused."""
+    with doors(tmp_path_factory.mktemp("shared"), valkey) as opening:
         yield opening
 
 
@@ -118,6 +132,12 @@ def served(app: FastAPI) -> Iterator[str]:
 def door(open_door: Open) -> Door:
     """A gateway with default settings."""
     return open_door()
+
+
+@pytest.fixture(scope="module")
+def shared_door(open_shared_door: Open) -> Door:
+    """A gateway with default settings, shared: to build one takes longer than most requests."""
+    return open_shared_door()
 
 
 def picture(width: int = 120, height: int = 90, extension: str = ".jpg", seed: int = 0) -> bytes:

@@ -334,8 +334,8 @@ def test_json_lines_are_exactly_what_is_hashed(door: Door) -> None:
         ("application/X-NDJSON;q=0.9, */*;q=0.1", True),
     ],
 )  # fmt: skip
-def test_json_lines_come_where_they_are_named_first(door: Door, accept: str, lines: bool) -> None:
-    answer = door.client.get("/v1/audit", headers={"Accept": accept})
+def test_json_lines_come_where_they_are_named_first(shared_door: Door, accept: str, lines: bool) -> None:
+    answer = shared_door.client.get("/v1/audit", headers={"Accept": accept})
     assert answer.headers["content-type"].startswith("application/x-ndjson" if lines else "application/json")
 
 
@@ -347,8 +347,8 @@ def test_json_lines_come_where_they_are_named_first(door: Door, accept: str, lin
     ],
     ids=str,
 )  # fmt: skip
-def test_what_cannot_be_looked_for_is_told(door: Door, params: dict[str, str]) -> None:
-    answer = door.client.get("/v1/audit", params=params)
+def test_what_cannot_be_looked_for_is_told(shared_door: Door, params: dict[str, str]) -> None:
+    answer = shared_door.client.get("/v1/audit", params=params)
     assert (answer.status_code, answer.json()["code"]) == (422, "option_invalid")
 
 

@@ -87,13 +87,13 @@ BAD: list[tuple[str, list[tuple[str, bytes]], dict[str, Any], str, int | None]] 
 
 @pytest.mark.parametrize(("photos", "data", "code", "number"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
 def test_a_batch_with_one_bad_item_is_refused_as_a_whole(
-    door: Door, photos: list[tuple[str, bytes]], data: dict[str, Any], code: str, number: int | None
+    shared_door: Door, photos: list[tuple[str, bytes]], data: dict[str, Any], code: str, number: int | None
 ) -> None:
-    answer = batch(door, photos, **data)
+    answer = batch(shared_door, photos, **data)
     assert answer.json()["code"] == code
     assert answer.json()["context"].get("number") == number
-    assert door.kept() == []
-    assert door.client.get("/v1/batches").json()["batches"] == []
+    assert shared_door.kept() == []
+    assert shared_door.client.get("/v1/batches").json()["batches"] == []
 
 
 def test_a_batch_that_is_sent_again_is_made_once(door: Door, photo: bytes) -> None:

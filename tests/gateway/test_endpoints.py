@@ -56,11 +56,11 @@ def test_only_the_probes_are_public_and_every_permission_is_needed_somewhere() -
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 @pytest.mark.parametrize("headers", [{"host": "10.42.0.17:8080"}, {"host": "gateway.pods", "origin": "null"}])
-def test_a_probe_is_answered_by_whatever_name_it_comes(door: Door, path: str, headers: dict[str, str]) -> None:
-    assert door.client.get(path, headers=headers).status_code == 200
+def test_a_probe_is_answered_by_whatever_name_it_comes(shared_door: Door, path: str, headers: dict[str, str]) -> None:
+    assert shared_door.client.get(path, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/", "/openapi.json", "/v1/tasks", "/nowhere"])
-def test_nothing_else_is(door: Door, path: str) -> None:
-    answer: httpx.Response = door.client.get(path, headers={"host": "10.42.0.17:8080"})
+def test_nothing_else_is(shared_door: Door, path: str) -> None:
+    answer: httpx.Response = shared_door.client.get(path, headers={"host": "10.42.0.17:8080"})
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")

@@ -58,8 +58,8 @@ def test_the_upload_of_a_search_that_was_canceled_goes_in_the_next_round(door: D
         ({"image": picture()}, {"consent": "true"}, "request_invalid"),
     ],
 )
-def test_a_search_that_cannot_be_is_refused(door: Door, files: Any, data: Any, code: str) -> None:
+def test_a_search_that_cannot_be_is_refused(shared_door: Door, files: Any, data: Any, code: str) -> None:
     files = files or {"options": (None, "{}")}
-    answer = door.client.post("/v1/faces", files=files, data={} if "options" in files else data)
+    answer = shared_door.client.post("/v1/faces", files=files, data={} if "options" in files else data)
     assert answer.json()["code"] == code
-    assert door.kept() == []
+    assert shared_door.kept() == []

@@ -109,15 +109,15 @@ REFUSED: list[tuple[str, dict[str, Any], int, str]] = [
 
 @pytest.mark.parametrize(("change", "status", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
 def test_what_is_refused_leaves_nothing_behind(
-    door: Door, photo: bytes, change: dict[str, Any], status: int, code: str
+    shared_door: Door, photo: bytes, change: dict[str, Any], status: int, code: str
 ) -> None:
-    answer = door.submit(**({"source": photo, "target": photo} | change))
+    answer = shared_door.submit(**({"source": photo, "target": photo} | change))
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (status, code), problem
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem["status"] == status
     assert problem["detail"]
-    assert door.kept() == []
+    assert shared_door.kept() == []
 
 
 def test_a_missing_photo_is_named(door: Door, photo: bytes) -> None:
@@ -139,10 +139,10 @@ def test_a_missing_photo_is_named(door: Door, photo: bytes) -> None:
         (b"", ""),
     ],
 )
-def test_a_body_that_is_no_form_is_refused(door: Door, body: bytes, kind: str) -> None:
-    answer = door.client.post("/v1/fuse", content=body, headers={"content-type": kind})
+def test_a_body_that_is_no_form_is_refused(shared_door: Door, body: bytes, kind: str) -> None:
+    answer = shared_door.client.post("/v1/fuse", content=body, headers={"content-type": kind})
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
-    assert door.kept() == []
+    assert shared_door.kept() == []
 
 
 def test_a_photo_over_the_limits_is_refused_by_its_bytes_and_by_its_pixels(open_door: Open, photo: bytes) -> None:

@@ -40,8 +40,8 @@ def test_filters_narrow(door: Door) -> None:
      "created_after=2026-11-24", "created_after=2026-11-24T09:30:00", "created_after=0001-01-01T00:00:00%2B01:00",
      "batch=%00", "colour=red"],
 )  # fmt: skip
-def test_a_query_that_cannot_be_answered_names_its_field(door: Door, query: str) -> None:
-    answer = door.client.get(f"/v1/tasks?{query}")
+def test_a_query_that_cannot_be_answered_names_its_field(shared_door: Door, query: str) -> None:
+    answer = shared_door.client.get(f"/v1/tasks?{query}")
     assert (answer.status_code, answer.json()["code"]) == (422, "option_invalid")
     assert answer.json()["field"] == query.partition("=")[0]
 
@@ -67,6 +67,6 @@ def test_usage_counts_what_was_asked_for_today(door: Door) -> None:
 @pytest.mark.parametrize(
     "query", ["from=0", "from=2026-02-30", "from=2026-11-02&to=2026-11-01", "from=2020-01-01&to=2026-01-01", "day=x"]
 )
-def test_a_span_that_is_none_is_refused(door: Door, query: str) -> None:
-    answer = door.client.get(f"/v1/usage?{query}")
+def test_a_span_that_is_none_is_refused(shared_door: Door, query: str) -> None:
+    answer = shared_door.client.get(f"/v1/usage?{query}")
     assert (answer.status_code, answer.json()["field"]) == (422, query.partition("=")[0])

@@ -94,7 +94,7 @@ def test_tasks_are_listed_ended_begun_anew_and_held(door: Door, photo: bytes) ->
     ],
 )
 def test_a_bad_request_is_told_what_is_wrong(
-    door: Door, method: str, path: str, body: object, status: int, code: str
+    shared_door: Door, method: str, path: str, body: object, status: int, code: str
 ) -> None:
-    answer = door.client.request(method, f"{HERE}{path}", json=body)
+    answer = shared_door.client.request(method, f"{HERE}{path}", json=body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -108,8 +108,8 @@ def test_a_head_has_the_headers_of_the_page_and_no_bytes(door: Door) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Fapp.py", "%2e%2e/app.py"])
-def test_nothing_but_the_pages_own_files_is_served(door: Door, site: Site, name: str) -> None:
-    answer = door.client.get(f"/page/{site.digest}/{name}")
+def test_nothing_but_the_pages_own_files_is_served(shared_door: Door, site: Site, name: str) -> None:
+    answer = shared_door.client.get(f"/page/{site.digest}/{name}")
     assert (answer.status_code, answer.json()["code"]) == (404, "route_not_found")
 
 

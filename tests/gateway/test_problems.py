@@ -34,9 +34,9 @@ def test_a_problem_names_its_occurrence_its_documentation_and_its_field(door: Do
     ],
 )
 def test_the_field_is_named_as_the_caller_wrote_it(
-    door: Door, method: str, path: str, body: object, field: str
+    shared_door: Door, method: str, path: str, body: object, field: str
 ) -> None:
-    problem = door.client.request(method, path, json=body).json()
+    problem = shared_door.client.request(method, path, json=body).json()
     assert (problem["code"], problem["field"]) == ("option_invalid", field)
     assert [one["field"] for one in problem["errors"]] == [field]
 

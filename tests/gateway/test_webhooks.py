@@ -157,11 +157,11 @@ def test_a_task_without_a_webhook_has_no_deliveries(door: Door) -> None:
         "https://[::ffff:7f00:1]/", "https://user:word@example.com/", "https://example.com:22/", "https://1.1/",
     ],
 )  # fmt: skip
-def test_an_address_that_may_not_be_told_is_refused_at_the_door(door: Door, url: str) -> None:
-    answer = submit(door, webhook_url=url)
+def test_an_address_that_may_not_be_told_is_refused_at_the_door(shared_door: Door, url: str) -> None:
+    answer = submit(shared_door, webhook_url=url)
     assert (answer.status_code, answer.json()["code"]) == (422, "webhook_url_refused")
     assert answer.json()["context"]["field"] == "webhook_url"
-    assert door.kept() == [], "nothing is kept"
+    assert shared_door.kept() == [], "nothing is kept"
 
 
 def test_a_name_that_resolves_to_this_machine_is_refused_at_the_door(open_door: Open) -> None:
@@ -192,8 +192,8 @@ def test_a_name_that_does_not_resolve_is_taken_and_tried_later(door: Door) -> No
         {"webhook_url": "https://example.com", "webhook_events": "[" * 16_000},
     ],
 )
-def test_events_that_do_not_exist_are_refused(door: Door, texts: Mapping[str, str]) -> None:
-    answer = submit(door, **texts)
+def test_events_that_do_not_exist_are_refused(shared_door: Door, texts: Mapping[str, str]) -> None:
+    answer = submit(shared_door, **texts)
     assert (answer.status_code, answer.json()["code"]) == (422, "option_invalid")
     assert answer.json()["context"]["field"] == "webhook_events"
 

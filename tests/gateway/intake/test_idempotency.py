@@ -59,11 +59,11 @@ def test_of_concurrent_twins_on_two_gateways_one_wins_and_the_losers_uploads_go(
 
 
 @pytest.mark.parametrize("key", ["", "a b", "é", "x" * 256])
-def test_a_key_of_other_than_visible_ascii_is_refused(door: Door, key: str) -> None:
+def test_a_key_of_other_than_visible_ascii_is_refused(shared_door: Door, key: str) -> None:
     photo = picture()
-    answer = door.client.post(
+    answer = shared_door.client.post(
         "/v1/fuse", files={"source": photo, "target": photo}, data={"consent": "true"},
         headers={b"Idempotency-Key": key.encode()},
     )  # fmt: skip
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
-    assert door.kept() == []
+    assert shared_door.kept() == []

@@ -118,10 +118,10 @@ NOT_JSON: list[tuple[str, bytes]] = [
 
 
 @pytest.mark.parametrize("body", [row[1] for row in NOT_JSON], ids=[row[0] for row in NOT_JSON])
-def test_what_is_no_request_is_refused(door: Door, body: bytes) -> None:
-    answer = send(door, body)
+def test_what_is_no_request_is_refused(shared_door: Door, body: bytes) -> None:
+    answer = send(shared_door, body)
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid"), answer.text
-    assert door.kept() == []
+    assert shared_door.kept() == []
 
 
 REFUSED: list[tuple[str, dict[str, Any], int, str, str | None]] = [
@@ -145,11 +145,11 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str | None]] = [
     ("change", "status", "code", "field"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
 )
 def test_a_request_is_refused_as_its_form_would_be(
-    door: Door, change: dict[str, Any], status: int, code: str, field: str | None
+    shared_door: Door, change: dict[str, Any], status: int, code: str, field: str | None
 ) -> None:
-    answer = send(door, fusion(**change))
+    answer = send(shared_door, fusion(**change))
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (status, code, field), answer.text
-    assert door.kept() == []
+    assert shared_door.kept() == []
 
 
 def test_a_bad_source_of_several_is_named_by_its_number(door: Door) -> None:

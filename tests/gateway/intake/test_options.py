@@ -73,10 +73,10 @@ def test_a_weakest_blend_stronger_than_the_one_asked_for_is_refused_by_name(door
         ({"min_strength": 0.6, "strength": 0.5}, 1),
     ],
 )
-def test_choices_that_do_not_fit_are_refused_at_the_door(door: Door, options: Any, sources: int) -> None:
-    answer = send(door, options, sources)
+def test_choices_that_do_not_fit_are_refused_at_the_door(shared_door: Door, options: Any, sources: int) -> None:
+    answer = send(shared_door, options, sources)
     assert (answer.status_code, answer.json()["code"]) == (422, "option_invalid")
-    assert door.kept() == []
+    assert shared_door.kept() == []
 
 
 def test_six_sources_are_taken_and_seven_are_not(door: Door) -> None:

@@ -31,11 +31,11 @@ def test_loopback_is_known_in_all_its_forms(host: str) -> None:
         {"origin": "null"},
     ],
 )
-def test_a_page_from_elsewhere_may_not_ask(door: Door, headers: dict[str, str]) -> None:
-    answer = door.client.get("/v1/tasks/0", headers=headers)
+def test_a_page_from_elsewhere_may_not_ask(shared_door: Door, headers: dict[str, str]) -> None:
+    answer = shared_door.client.get("/v1/tasks/0", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
 
 
 @pytest.mark.parametrize("headers", [{"host": "localhost:9"}, {"host": "[::1]:9"}, {"origin": "http://127.0.0.1:8080"}])
-def test_this_machine_may_ask_by_any_of_its_names(door: Door, headers: dict[str, str]) -> None:
-    assert door.client.get("/healthz", headers=headers).status_code == 200
+def test_this_machine_may_ask_by_any_of_its_names(shared_door: Door, headers: dict[str, str]) -> None:
+    assert shared_door.client.get("/healthz", headers=headers).status_code == 200
