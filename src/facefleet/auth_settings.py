@@ -23,6 +23,11 @@ class Auth(Section):
         "blanks, the first hashes and all are tried; empty: one made beside an SQLite file of records",
     )
     key_secrets_file: FilePath | None = Field(None, description="a file that holds `key_secrets`")
+    first_key_file: Path | None = Field(
+        None,
+        description="file for the API key of an administrator that the first start with `keys` makes where the records "
+        "have none; a key that is in it already is taken; not set: `admin.key` in the data folder",
+    )
     token_issuer: str = Field("", description="`iss` of the tokens (JWT) that are taken")
     token_audience: str = Field("", description="`aud` of them, or one of it: the name of this service")
     token_secret: SecretStr = Field(

@@ -95,7 +95,9 @@ def test_with_keys_two_tenants_are_shown_theirs_once_and_do_not_see_each_other(
         assert httpx.get(metrics, trust_env=False).status_code == 200
         assert httpx.get(f"{address}/metrics", trust_env=False).status_code == 401
         listed = json.loads(run("keys", "list", "--data", tmp_path, "--json").stdout)["keys"]
-        assert {key["tenant"]: key["prefix"] for key in listed} == {"agency": keys[1][:20], "studio": keys[0][:20]}
+        first = (tmp_path / "admin.key").read_text()
+        shown = {"agency": keys[1][:20], "studio": keys[0][:20], "local": first[:20]}
+        assert {key["tenant"]: key["prefix"] for key in listed} == shown
     finally:
         up.send_signal(signal.SIGINT)
         up.wait(30)

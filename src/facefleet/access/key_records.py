@@ -19,10 +19,11 @@ from facefleet.tasks.audit import Action, Origin
 from facefleet.tasks.ids import is_id
 from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.pages import Page, before, page_of
-from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.database import Database, take_lock
 from facefleet.tasks.tables.table import api_keys
 
 USE_INTERVAL = timedelta(seconds=60)  # between two writes of when one key was used
+_FIRST_LOCK = 0x66_6B_65_79  # any number that no other lock of this database has ("fkey")
 _ROLES, _PERMISSIONS = frozenset(Role), frozenset(Permission)
 
 
@@ -41,6 +42,20 @@ class KeyRecords:
         """Keep a new key."""
         with self._database.write() as connection:
             _add(connection, key, digest, by)
+
+    def any(self) -> bool:
+        """Whether there is a key, or was one: what has ended is kept."""
+        with self._database.read() as connection:
+            return _any(connection)
+
+    def add_first(self, key: ApiKey, digest: str, by: Origin) -> bool:
+        """Keep a new key if there is none at all; of several processes that ask at once, one adds its key."""
+        with self._database.write() as connection:
+            take_lock(connection, _FIRST_LOCK)
+            if _any(connection):
+                return False
+            _add(connection, key, digest, by)
+        return True
 
     def find(self, prefix: str) -> tuple[ApiKey, str] | None:
         """The key with this prefix, and its digest."""
@@ -116,6 +131,10 @@ class KeyRecords:
             for key_id, at in uses.items():
                 stale = or_(api_keys.c.used_at.is_(None), api_keys.c.used_at <= at - USE_INTERVAL)
                 connection.execute(update(api_keys).where(api_keys.c.id == key_id, stale).values(used_at=at))
+
+
+def _any(connection: Connection) -> bool:
+    return connection.execute(select(api_keys.c.id).limit(1)).first() is not None
 
 
 def _add(connection: Connection, key: ApiKey, digest: str, by: Origin) -> None:

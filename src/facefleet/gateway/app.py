@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 
+from facefleet.access.first_key import make_first_key
 from facefleet.clock import now
 from facefleet.config import Settings
 from facefleet.gateway import gauges, openapi, problems
@@ -83,7 +84,8 @@ def run(settings: Settings) -> int:
     """Serve until told to stop.
 
     Raises:
-        ConfigInvalid: The address is not ours or taken, or not loopback and no credentials are asked for.
+        ConfigInvalid: The address is not ours or taken, or not loopback and no credentials are asked for; or the first
+            API key cannot be kept.
         OutageError: Records or store cannot be opened.
     """
     logs.configure(settings.logs.level, settings.logs.format)
@@ -94,6 +96,8 @@ def run(settings: Settings) -> int:
     parts = Parts.build(settings)
     gateway = settings.gateway
     try:
+        if parts.access.keys is not None:
+            make_first_key(settings, parts.access.keys, now)
         app = create(settings, parts)
         with metrics_served(parts.metrics.registry, gateway.metrics_host, gateway.metrics_port):
             _log.info("gateway.listening", host=gateway.host, port=listener.getsockname()[1])

@@ -119,7 +119,7 @@ class Database:
             return
         unlimited = create_engine(self.engine.url, poolclass=NullPool, **_HIDE)
         with self._outages(), unlimited.begin() as connection:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _SCHEMA_LOCK})
+            take_lock(connection, _SCHEMA_LOCK)
             yield connection
 
     def close(self) -> None:
@@ -137,6 +137,12 @@ class Database:
             # The driver's message can hold values of the statement; the name of its class is enough.
             cause = type(getattr(error, "orig", None) or error).__name__
             raise RecordsUnavailable("The database did not answer; try again.", cause=cause) from error
+
+
+def take_lock(connection: Connection, number: int) -> None:
+    """Wait for a lock of all processes, and keep it until the transaction ends. SQLite has one writer."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": number})
 
 
 def try_lock(connection: Connection, number: int) -> bool:
