@@ -16,8 +16,8 @@ def bring_to_schema(database: Database) -> None:
     PostgreSQL gets it from ``PostgresServer.new_records``, and else by the migrations.
     """
     if database.engine.dialect.name != "sqlite":
-        with database.read() as connection:
-            there = schema.version(connection) == schema.HEAD
+        with database.read() as reading:
+            there = schema.version(reading) == schema.HEAD
         if not there:
             upgrade(database)
         return

@@ -119,4 +119,4 @@ def test_a_file_that_cannot_be_it_is_told_with_its_setting(
 def test_the_setting_names_another_file(settings: Settings, desk: KeyDesk, clock: FakeClock, tmp_path: Path) -> None:
     chosen = tmp_path / "secrets" / "admin"
     assert make_first_key(load(data=tmp_path, auth={"keys": True, "first_key_file": chosen}), desk, clock)
-    assert parse(chosen.read_text().strip())
+    assert desk.records.find(parse(chosen.read_text().strip()).prefix) is not None
