@@ -198,6 +198,21 @@ class Webhooks(Section):
     interval: Seconds = Field(0.5, description="s between looks for what is due")
 
 
+class RemotePhotos(Section):
+    """Photos that a JSON body names by URL, which the gateway fetches."""
+
+    enabled: bool = Field(False, description="fetch them; read `docs/guides/remote-photos.md` before")
+    allow_http: bool = Field(False, description="also URLs of http://")
+    allow_private: bool = Field(False, description="also private and loopback addresses; link-local ones never")
+    ports: tuple[int, ...] = Field((80, 443, 8080, 8443), description="ports of URLs, a JSON list; empty: any")
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of a private certificate authority, besides the public ones"
+    )
+    concurrency: Count = Field(
+        16, description="photos that one gateway fetches at once; beyond it the answer is `overloaded`"
+    )
+
+
 class Images(Section):
     """Limits on one photo, checked before it is decoded."""
 
@@ -298,6 +313,7 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     audit: Audit = Audit()
     webhooks: Webhooks = Webhooks()
+    remote_photos: RemotePhotos = RemotePhotos()
     images: Images = Images()
     engine: Engine = Engine()
     safety: Safety = Safety()

@@ -26,7 +26,7 @@ _ELSEWHERE = {
     *(cls.code for kind in (FileError, ConfigInvalid, ManifestInvalid) for cls in tree(kind)),
     "error", "model_unknown", "model_digest_mismatch", "server_unreachable", "task_failed", "requeue_refused",
     "batch_not_found", "delivery_not_found", "webhook_url_refused", "signature_invalid", "refused_by_server",
-    "interrupted", "key_not_found", "key_ended",
+    "photo_url_refused", "photo_not_fetched", "interrupted", "key_not_found", "key_ended",
 }  # fmt: skip
 
 

@@ -56,6 +56,9 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver._take(self, Received(self.path, dict(self.headers), body))
 
+            def do_GET(self) -> None:
+                receiver._take(self, Received(self.path, dict(self.headers), b""))
+
             def log_message(self, *_: object) -> None:
                 pass
 

@@ -17,6 +17,8 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   │   ├── UploadTooLarge        upload_too_large          413
     │   │   ├── ConsentRequired       consent_required          422
     │   │   ├── WebhookUrlRefused     webhook_url_refused       422
+    │   │   ├── PhotoUrlRefused       photo_url_refused         422
+    │   │   ├── PhotoNotFetched       photo_not_fetched         422
     │   │   └── MethodNotAllowed      method_not_allowed        405
     │   ├── ImageError
     │   │   ├── ImageTypeUnsupported  image_type_unsupported    415
@@ -147,6 +149,8 @@ from facefleet.errors.input import (
     InputError,
     MethodNotAllowed,
     OptionInvalid,
+    PhotoNotFetched,
+    PhotoUrlRefused,
     RequestError,
     TemplateFaceNotFound,
     UploadMissing,
@@ -198,15 +202,15 @@ __all__ = [
     "CredentialExpired", "CredentialInvalid", "CredentialRevoked", "DeadlineExceeded", "DeliveryNotFound",
     "FaceError", "FaceIndexInvalid", "FaceNotFound", "FaceOccluded", "FaceOutOfFrame", "FaceOverexposed",
     "FacePoseUnsupported", "FaceTooSmall", "FacefleetError", "FileError", "FileExists", "FileUnreadable",
-    "FileUnwritable", "FusionQualityLow", "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed",
-    "ImageError", "ImageTooLargeBytes", "ImageTooLargePixels", "ImageTooSmall", "ImageTypeUnsupported",
-    "InputError", "InspectionUnavailable", "InternalError", "Interrupted", "IssuerUnavailable", "KeyEnded",
-    "KeyNotFound", "LookupFailed", "Maintenance", "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch",
-    "ModelError", "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted",
-    "ObjectMissing", "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded", "QueueUnavailable",
-    "RecordsUnavailable", "RecordsUncertain", "RefusedByServer", "RequestError", "RequeueRefused",
-    "ResultNotReady", "ResultUnavailable", "RouteNotFound", "ServerUnreachable", "SignatureInvalid",
-    "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound",
+    "FileUnwritable", "FusionQualityLow", "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed", "ImageError",
+    "ImageTooLargeBytes", "ImageTooLargePixels", "ImageTooSmall", "ImageTypeUnsupported", "InputError",
+    "InspectionUnavailable", "InternalError", "Interrupted", "IssuerUnavailable", "KeyEnded", "KeyNotFound",
+    "LookupFailed", "Maintenance", "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch", "ModelError",
+    "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted", "ObjectMissing",
+    "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded", "PhotoNotFetched", "PhotoUrlRefused",
+    "QueueUnavailable", "RecordsUnavailable", "RecordsUncertain", "RefusedByServer", "RequestError",
+    "RequeueRefused", "ResultNotReady", "ResultUnavailable", "RouteNotFound", "ServerUnreachable",
+    "SignatureInvalid", "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound",
     "TemplateFaceNotFound", "TemplateFailed", "TemplateNotFound", "TemplateNotReady", "Unauthenticated",
     "UploadMissing", "UploadTimeout", "UploadTooLarge", "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
 ]  # fmt: skip

@@ -60,6 +60,22 @@ class WebhookUrlRefused(RequestError):
     title = "Webhook address refused"
 
 
+class PhotoUrlRefused(RequestError):
+    """No photo is fetched from this URL: it is malformed, not of the public internet, or nothing is fetched here."""
+
+    code = "photo_url_refused"
+    status = 422
+    title = "Photo address refused"
+
+
+class PhotoNotFetched(RequestError):
+    """The server of this URL did not give a photo, or not in time; the detail names the field and the reason."""
+
+    code = "photo_not_fetched"
+    status = 422
+    title = "Photo could not be fetched"
+
+
 class MethodNotAllowed(RequestError):
     """The address exists, the method does not."""
 

@@ -23,6 +23,8 @@ from facefleet.gateway.intake.batches import BatchIntake
 from facefleet.gateway.intake.json_body import JsonReader
 from facefleet.gateway.intake.multipart import FUSION
 from facefleet.gateway.intake.reception import Reception
+from facefleet.gateway.intake.remote_photos import Fetcher
+from facefleet.gateway.intake.remote_photos import resolver_of as photo_resolver_of
 from facefleet.gateway.intake.tasks import Intake
 from facefleet.gateway.intake.templates import TemplateLookup
 from facefleet.gateway.intake.webhooks import WebhookIntake
@@ -130,7 +132,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     )
     seals = Seals(parts.database, now)
     sealer = Sealer(seals, parts.metrics, now, timedelta(seconds=settings.audit.kept))
-    resolver = resolver_of(settings.webhooks)
+    resolver, photo_resolver = resolver_of(settings.webhooks), photo_resolver_of(settings.remote_photos)
     deliverer = deliverer_of(settings, deliveries, resolver, parts.metrics, now)
     grace = timedelta(seconds=settings.sweeper.grace)
     losses = Losses(parts.database, now, parts.waker.on_commit)
@@ -138,7 +140,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     changes = _changes(settings, parts)
     keys = parts.access.keys
     uses = keys.uses if keys else None
-    background = Background(settings, sweeper, retention, sealer, deliverer, resolver, changes, uses)
+    background = Background(settings, sweeper, retention, sealer, deliverer, (resolver, photo_resolver), changes, uses)
     gauges.watch(parts.metrics, parts.broker, control, deliveries, seals, now)
 
     # How work comes in.
@@ -150,7 +152,8 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     lookup = TemplateLookup(templates)
     webhook_intake = WebhookIntake(resolver if deliverer else None)
     json_reader = JsonReader(limits, settings.gateway.json_bytes)
-    reception = Reception(intake, limits, lookup, webhook_intake, changes, json_reader)
+    fetcher = Fetcher.build(settings.remote_photos, photo_resolver, limits, parts.metrics, audit_log)
+    reception = Reception(intake, limits, lookup, webhook_intake, changes, json_reader, fetcher)
     batch_deadline = timedelta(seconds=settings.tasks.batch_deadline)
     batch_intake = BatchIntake(intake, batches, lookup, webhook_intake, limits, batch_deadline)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
@@ -33,7 +33,7 @@ class Background:
         retention: Deletes what is old.
         sealer: Seals the audit log.
         deliverer: Sends webhooks; none where nothing can be signed.
-        resolver: Judges the addresses of webhooks, in threads of its own.
+        resolvers: Judge the addresses of clients' URLs, each in threads of its own.
         changes: Follows changed records, in the server's loop.
         uses: Writes when API keys were used; none where no keys are taken.
     """
@@ -43,7 +43,7 @@ class Background:
     retention: Retention
     sealer: Sealer
     deliverer: Deliverer | None
-    resolver: Resolver
+    resolvers: Sequence[Resolver]
     changes: Changes
     uses: KeyUses | None
 
@@ -61,13 +61,14 @@ class Background:
             following = asyncio.create_task(self.changes.run())
             yield
             # Backwards. Whoever waits for a change has been told to leave before (server.Server), so nobody needs the
-            # follower; the threads end before whoever opened their database and store closes them; the resolver last,
-            # since the deliverer's thread uses it.
+            # follower; the threads end before whoever opened their database and store closes them; the resolvers
+            # last, since the deliverer's thread uses one.
             following.cancel()
             stop.set()
             for thread in threads:
                 await asyncio.to_thread(thread.join, JOIN_SECONDS)
-            self.resolver.close()
+            for resolver in self.resolvers:
+                resolver.close()
 
         return lifespan
 

@@ -26,6 +26,8 @@ from facefleet.errors.input import (
     ImageTooSmall,
     ImageTypeUnsupported,
     OptionInvalid,
+    PhotoNotFetched,
+    PhotoUrlRefused,
     RequestError,
     TemplateFaceNotFound,
     UploadMissing,
@@ -46,6 +48,7 @@ from facefleet.errors.tree import tree
 from facefleet.gateway.endpoints import ENDPOINTS
 from facefleet.gateway.problems import MEDIA_TYPE, ProblemDocument, document
 from facefleet.media.sniff import ImageType
+from facefleet.outbound.address import MAX_URL_LENGTH
 
 Refusal = type[FacefleetError]
 
@@ -96,6 +99,10 @@ _PHOTO_JSON = {
             "type": "string", "format": "byte", "contentEncoding": "base64",
             "description": "the file, JPEG, PNG, WebP or AVIF, in base64",
         },
+        "url": {
+            "type": "string", "format": "uri", "maxLength": MAX_URL_LENGTH,
+            "description": "where a public server has the file, if this service fetches photos",
+        },
     },
 }  # fmt: skip
 _CONSENT_JSON = {"type": "boolean", "const": True, "description": "attests that the people shown agree"}
@@ -110,6 +117,8 @@ PHOTO_REFUSALS: tuple[Refusal, ...] = (
     ImageAnimated, ImageDecodeFailed, ImageTooLargeBytes, ImageTooLargePixels, ImageTooSmall, ImageTypeUnsupported,
     UploadMissing,
 )  # fmt: skip
+REMOTE_REFUSALS: tuple[Refusal, ...] = (PhotoUrlRefused, PhotoNotFetched)
+"""Errors of photos that a JSON body names by URL."""
 INTAKE_REFUSALS: tuple[Refusal, ...] = (
     IdempotencyConflict, Maintenance, OptionInvalid, RecordsUncertain, StoreUnavailable, WebhookUrlRefused,
 )  # fmt: skip

@@ -125,6 +125,23 @@ def check_bytes(count: int, limits: Limits) -> None:
         )
 
 
+def check_arriving(data: bytearray, before: int, limits: Limits) -> None:
+    """Check what has come of a file so far, each time that more of it came.
+
+    Args:
+        data: All of it.
+        before: Its bytes when it was checked last.
+        limits: Of the whole file.
+
+    Raises:
+        ImageTooLargeBytes: More than ``limits.max_bytes``.
+        ImageTypeUnsupported: Its first bytes are those of no photo.
+    """
+    check_bytes(len(data), limits)
+    if before < HEAD_BYTES <= len(data):
+        sniff_type(bytes(data[:HEAD_BYTES]))
+
+
 def sniff(data: bytes, limits: Limits | None = None) -> Header:
     """Read the header of a whole file and check it against the limits.
 

@@ -143,6 +143,10 @@ class Metrics:
             "facefusion_webhook_deliveries_total", "Deliveries that came to an end.",
             ["event", "outcome"], registry=registry,
         )  # fmt: skip
+        self.remote_photos = Counter(
+            "facefusion_remote_photos_total", "Photos that were fetched by URL, by the code of what went wrong.",
+            ["outcome"], registry=registry,
+        )  # fmt: skip
         self.watchers = Gauge(
             "facefusion_watchers", "Clients that wait for a change of a task.",
             ["how"], multiprocess_mode="livesum", registry=registry,

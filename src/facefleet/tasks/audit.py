@@ -33,6 +33,7 @@ class Action(StrEnum):
     BATCH_CANCEL = "batch.cancel"
     BATCH_ERASE = "batch.erase"
     WEBHOOK_REPLAY = "webhook.replay"
+    PHOTO_FETCH = "photo.fetch"  # from the host that is the object
     KEY_CREATE = "key.create"
     KEY_REVOKE = "key.revoke"
     KEY_ROTATE = "key.rotate"  # the old one is the object; its successor is created beside it

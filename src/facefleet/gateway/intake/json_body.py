@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from starlette.concurrency import run_in_threadpool
@@ -24,7 +24,7 @@ from facefleet.gateway.intake.multipart import MAX_TEXT_BYTES, Fields, Form, Pho
 from facefleet.media.sniff import Limits, check_bytes, sniff
 
 MEDIA_TYPE = "application/json"
-PHOTO_MEMBERS = ("data",)
+PHOTO_MEMBERS = ("data", "url")
 """What the object of a photo may have: exactly one of these."""
 
 _INLINE_BYTES = 65_536  # parsed in less time than it takes to ask a thread
@@ -35,6 +35,29 @@ _SHAPES: Mapping[str, tuple[type, str]] = {
     "webhook_events": (list, "a list"),
 }
 """Fields that are no text: their type, and its name."""
+
+
+Fetch = Callable[[str], Awaitable[Photo]]
+"""Fetches the photo at a URL; raises ``FacefleetError``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoUrl:
+    """A photo that is still somewhere else.
+
+    Attributes:
+        name: Of its field.
+        number: Of several of its name.
+    """
+
+    name: str
+    number: int | None
+    url: str = field(repr=False)  # it may have secrets
+
+    async def fetched(self, fetch: Fetch) -> Photo:
+        """The photo; an error says which one it is about."""
+        with naming(self.name, self.number):
+            return await fetch(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +72,16 @@ class JsonReader:
     limits: Limits
     max_bytes: int
 
-    async def read(self, stream: AsyncIterator[bytes], announced: int | None, fields: Fields) -> Form:
-        """Read a body.
+    async def read(
+        self, stream: AsyncIterator[bytes], announced: int | None, fields: Fields, fetch: Fetch
+    ) -> Form:  # fmt: skip
+        """Read a body, and fetch the photos that it names, one after the other.
 
         Args:
             stream: The body.
             announced: Its length by its header, if it has one.
             fields: What it may hold.
+            fetch: Fetches a photo.
 
         Raises:
             UploadTooLarge: It is over the limit.
@@ -65,8 +91,13 @@ class JsonReader:
         """
         body = await self._whole(stream, announced)
         if len(body) <= _INLINE_BYTES:
-            return self._form(body, fields)
-        return await run_in_threadpool(self._form, body, fields)
+            given, texts = self._parts(body, fields)
+        else:
+            given, texts = await run_in_threadpool(self._parts, body, fields)
+        photos = {
+            role: await photo.fetched(fetch) if isinstance(photo, PhotoUrl) else photo for role, photo in given.items()
+        }
+        return Form(photos, texts)
 
     async def _whole(self, stream: AsyncIterator[bytes], announced: int | None) -> bytearray:
         body, fits = bytearray(), (announced or 0) <= self.max_bytes
@@ -84,15 +115,16 @@ class JsonReader:
             )  # fmt: skip
         return body
 
-    def _form(self, body: bytearray, fields: Fields) -> Form:
+    def _parts(self, body: bytearray, fields: Fields) -> tuple[dict[str, Photo | PhotoUrl], dict[str, str]]:
         document = _parse(body)
         body.clear()  # the texts of the photos are copies of it
-        photos = {}
+        photos = dict[str, Photo | PhotoUrl]()
         for name, most in fields.photos.items():
             for number, given in enumerate(_given(document, name, most)):
-                with naming(name, number if most > 1 else None):
+                place = number if most > 1 else None
+                with naming(name, place):
                     role = SOURCE_ROLES[number] if name == SOURCE_ROLES[0] else name
-                    photos[role] = self._photo(name, given)
+                    photos[role] = self._photo(name, place, given)
         texts = {name: _text(name, document.pop(name)) for name in fields.texts if name in document}
         if document:
             unknown = next(iter(document))
@@ -101,11 +133,13 @@ class JsonReader:
         for name in fields.needed:
             if name not in photos:
                 raise missing(name)
-        return Form(photos, texts)
+        return photos, texts
 
-    def _photo(self, name: str, given: object) -> Photo:
+    def _photo(self, name: str, number: int | None, given: object) -> Photo | PhotoUrl:
         if not isinstance(given, dict) or len(given) != 1 or not given.keys() <= set(PHOTO_MEMBERS):
             raise RequestError(f"{name} is a photo: an object with {' or '.join(PHOTO_MEMBERS)}.")
+        if "url" in given:
+            return PhotoUrl(name, number, _text("url", given["url"]))
         data = self._decoded(name, given["data"])
         if not data:
             raise missing(name)

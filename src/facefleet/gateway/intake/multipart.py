@@ -19,7 +19,7 @@ from facefleet.assignments import SOURCE_ROLES
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import RequestError, UploadMissing
 from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS
-from facefleet.media.sniff import HEAD_BYTES, Header, Limits, check_bytes, sniff, sniff_type
+from facefleet.media.sniff import Header, Limits, check_arriving, sniff
 
 MAX_TEXT_BYTES = 16_384
 _MAX_EMPTY = 8  # parts of one name
@@ -242,16 +242,14 @@ class _Reader:
         self._counts[name] += 1
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        unknown = len(self._content) < HEAD_BYTES
+        before = len(self._content)
         self._content += data[start:end]
         with self._naming_field():
             if self._name in self._fields.texts:
                 if len(self._content) > MAX_TEXT_BYTES:
                     raise RequestError(f"The field {self._name} is over {MAX_TEXT_BYTES:,} bytes.")
                 return
-            check_bytes(len(self._content), self._limits)
-            if unknown and len(self._content) >= HEAD_BYTES:
-                sniff_type(bytes(self._content[:HEAD_BYTES]))
+            check_arriving(self._content, before, self._limits)
 
     def _on_part_end(self) -> None:
         with self._naming_field():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -16,9 +17,12 @@ from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import waited
 from facefleet.gateway.intake.json_body import JsonReader, is_json
 from facefleet.gateway.intake.multipart import Fields, Form, read_form
+from facefleet.gateway.intake.remote_photos import Fetcher
 from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
 from facefleet.gateway.intake.templates import TemplateLookup
 from facefleet.gateway.intake.webhooks import WebhookIntake
+from facefleet.gateway.memory import Holding
+from facefleet.gateway.middleware.body_limit import HOLDING
 from facefleet.gateway.views import accepted, links_of, view
 from facefleet.media.sniff import Limits
 from facefleet.tasks.kinds import KINDS, Kind
@@ -64,6 +68,7 @@ class Incoming:
         stream: The body.
         idempotency_key: The same key makes nothing a second time.
         traceparent: The trace that the task goes on with.
+        holding: What the request takes of the memory for photos.
     """
 
     content_type: str
@@ -71,6 +76,7 @@ class Incoming:
     stream: AsyncIterator[bytes]
     idempotency_key: str | None
     traceparent: str | None
+    holding: Holding
 
     @classmethod
     def of(cls, request: Request) -> Incoming:
@@ -84,7 +90,7 @@ class Incoming:
         length = headers.get("content-length", "")
         return cls(
             headers.get("content-type", ""), int(length) if length.isdigit() else None, request.stream(),
-            key, headers.get("traceparent"),
+            key, headers.get("traceparent"), request.scope["state"][HOLDING],
         )  # fmt: skip
 
 
@@ -98,6 +104,7 @@ class Reception:
     webhooks: WebhookIntake
     changes: Changes
     json: JsonReader
+    fetcher: Fetcher
 
     async def answer(self, request: Request, response: Response, caller: Caller, reading: Reading) -> Response:
         """Accept the task; 200 with it when it ended in time (``Prefer``), else 202.
@@ -123,7 +130,7 @@ class Reception:
     async def accept(self, request: Request, caller: Caller, reading: Reading) -> Task:
         """Read the request and accept its task; arguments and errors as above."""
         incoming = Incoming.of(request)
-        form = await self._form(incoming, reading)
+        form = await self._form(incoming, caller, reading)
         options, name = reading.options(form), reading.name(form)
         webhook = await self.webhooks.read(form.texts)
 
@@ -137,7 +144,8 @@ class Reception:
 
         return await run_in_threadpool(accept)
 
-    async def _form(self, incoming: Incoming, reading: Reading) -> Form:
+    async def _form(self, incoming: Incoming, caller: Caller, reading: Reading) -> Form:
         if reading.json and is_json(incoming.content_type):
-            return await self.json.read(incoming.stream, incoming.length, reading.fields)
+            fetch = partial(self.fetcher.fetch, origin=caller.origin, holding=incoming.holding)
+            return await self.json.read(incoming.stream, incoming.length, reading.fields, fetch)
         return await read_form(incoming.content_type, incoming.stream, self.limits, reading.fields)

@@ -12,8 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from facefleet.errors.input import UploadTooLarge
 from facefleet.errors.outage import Overloaded, UploadTimeout
 from facefleet.gateway.endpoints import Body, endpoint_of
+from facefleet.gateway.memory import Holding, Memory
 
-_RETRY_SECONDS = 1  # an upload ends soon
+HOLDING = "holding"  # in the state of a request: what it takes of the memory for photos
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class BodyLimit:
     """Refuses a body that is over the limit, that takes too long, or for which there is no room.
 
     A body takes the room it announces, from its first byte to the answer; one that announces no length (chunked) takes
-    what it may have at most. A request that finds no other is always let in.
+    what it may have at most. What a request fetches is counted with its body.
 
     Args:
         app: What reads the body.
@@ -50,8 +51,7 @@ class BodyLimit:
     def __init__(self, app: ASGIApp, *, allowances: Mapping[Body, Allowance], total_bytes: int) -> None:
         self._app = app
         self._allowances = allowances
-        self._total_bytes = total_bytes
-        self._taken = 0
+        self._memory = Memory(total_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or count its body while it is read."""
@@ -62,19 +62,19 @@ class BodyLimit:
         allowed = self._allowances[endpoint.body if endpoint else Body.USUAL]
         announced = _size(Headers(scope=scope), allowed)
         _check(announced, allowed)
-        size = allowed.room(announced)
         body = _counted(receive, allowed)
-        if self._taken and self._taken + size > self._total_bytes:
+        holding = Holding(self._memory)
+        try:
+            holding.take(allowed.room(announced))
+        except Overloaded:
             while (await body()).get("more_body"):  # read and dropped: an answer in its middle would reach few clients
                 pass
-            raise Overloaded(
-                "Too many uploads are on their way; try again.", taken_bytes=self._taken, retry_after=_RETRY_SECONDS
-            )
-        self._taken += size
+            raise
+        scope["state"][HOLDING] = holding
         try:
             await self._app(scope, body, send)
         finally:
-            self._taken -= size
+            holding.release()
 
 
 def _size(headers: Headers, allowed: Allowance) -> int:

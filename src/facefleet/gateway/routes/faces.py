@@ -19,6 +19,7 @@ from facefleet.gateway.openapi import (
     PHOTO,
     PHOTO_REFUSALS,
     PREFER,
+    REMOTE_REFUSALS,
     form,
     refusals,
 )
@@ -40,7 +41,7 @@ _BODY = form(
     parameters=(PREFER, KEY),
     json=True,
 )
-_REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS)
+_REFUSALS = refusals(*REMOTE_REFUSALS, *PHOTO_REFUSALS, *INTAKE_REFUSALS)
 
 
 def _options(form: Form) -> dict[str, object]:

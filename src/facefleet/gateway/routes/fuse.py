@@ -20,6 +20,7 @@ from facefleet.gateway.openapi import (
     LOCATION,
     PHOTO,
     PREFER,
+    REMOTE_REFUSALS,
     TEMPLATE_ID,
     form,
     refusals,
@@ -50,7 +51,7 @@ _BODY = form(
     parameters=(PREFER, KEY),
     json=True,
 )
-_REFUSALS = refusals(*FUSION_REFUSALS)
+_REFUSALS = refusals(*REMOTE_REFUSALS, *FUSION_REFUSALS)
 
 
 def _options(form: Form) -> dict[str, object]:
