@@ -34,6 +34,19 @@ def test_empty_fields_of_a_template_count_as_absent(door: Door, photo: bytes) ->
     assert answer.json().get("name", "") == ""
 
 
+def test_openapi_does_not_forbid_what_counts_as_absent(shared_door: Door) -> None:
+    operations = [
+        one for path in shared_door.client.get("/openapi.json").json()["paths"].values() for one in path.values()
+    ]
+    forms = [
+        one["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+        for one in operations
+        if "multipart/form-data" in one.get("requestBody", {}).get("content", {})
+    ]
+    assert len(forms) >= 4
+    assert not [name for form in forms for name, field in form.items() if "minLength" in field]
+
+
 @pytest.mark.parametrize("path", ["/v1/fuse", "/v1/batches"])
 def test_an_empty_target_leaves_the_word_to_the_template(door: Door, photo: bytes, path: str) -> None:
     files = {"source": ("a.jpg", photo), "target": ("", b"")}

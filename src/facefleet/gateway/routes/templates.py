@@ -95,7 +95,7 @@ class TemplateReceipt(BaseModel):
     status: Literal["deleted", "deleting"] = Field(description="deleting: the store was away; the sweeper goes on")
 
 
-_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "description": "in your own words; not unique"}
+_NAME = {"type": "string", "maxLength": MAX_NAME, "description": "in your own words; not unique; empty: none"}
 _BODY = form(
     {"image": PHOTO, "name": _NAME, "consent": CONSENT, **WEBHOOK_FIELDS},
     required=("image", "consent"),
@@ -109,11 +109,9 @@ _REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, Templat
 
 
 def _name(form: Form) -> str:
-    name = form.texts.get("name")
-    if name is None:
-        return ""
-    if not 1 <= len(name) <= MAX_NAME or "\0" in name:
-        raise OptionInvalid(f"name must have 1 to {MAX_NAME} characters, none of them NUL.", field="name")
+    name = form.texts.get("name", "")
+    if len(name) > MAX_NAME or "\0" in name:
+        raise OptionInvalid(f"name must have at most {MAX_NAME} characters, none of them NUL.", field="name")
     return name
 
 
