@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system fuzz page check fix learn quality bench bench-identity bench-service bench-streams bench-batches lock clean
+.PHONY: help demo test system fuzz page check fix learn quality bench bench-identity bench-service bench-streams bench-batches audit lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -27,6 +27,10 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.all
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.all
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	touch $@
+
+$(VENV)/.audit: requirements/audit.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	touch $@
 
 demo: $(VENV)/.all ## start the whole service, fuse two photos over HTTP, save the picture, stop
@@ -53,13 +57,15 @@ page: $(VENV)/.dev ## the page in a real Chromium: trouble, keyboard, languages,
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m "page or not page" tests/page $(ARGS)
 
-check: $(VENV)/.dev ## formatting, lint, types, floors, what is generated
+check: $(VENV)/.dev ## formatting, lint, types, floors, what is generated, weak spots, what the locks pin
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/reference/generate.py --check
 	$(BIN)/python tools/derive_client.py --check
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive src tools
+	$(BIN)/python tools/audit_locks.py
 
 fix: $(VENV)/.dev ## mend formatting and what lint can mend
 	$(BIN)/ruff check --fix
@@ -95,6 +101,9 @@ bench-streams: $(VENV)/.all ## what 1,000 clients that follow tasks cost a gatew
 
 bench-batches: $(VENV)/.all ## what a batch adds to the memory of a gateway on its way in and out, about a minute
 	$(BIN)/python -m benchmarks.batches $(ARGS)
+
+audit: $(VENV)/.audit ## ask the OSV database for known weaknesses of what the locks pin; skipped where it is out of reach
+	$(BIN)/python tools/audit_locks.py --online
 
 lock: $(VENV)/.dev ## renew requirements/ (needs uv)
 	./requirements/lock.sh

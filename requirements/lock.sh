@@ -12,3 +12,4 @@ for extra in all gateway worker; do
 done
 solve --group build -c requirements/dev.txt -o requirements/build.txt
 solve --group bench -c requirements/dev.txt -o requirements/bench.txt
+solve --group audit -c requirements/dev.txt -o requirements/audit.txt
