@@ -166,6 +166,27 @@ def test_a_link_is_followed_by_anybody_and_says_what_the_object_is(store: Store)
     assert answer.headers["cache-control"] == "private, no-store"
 
 
+# ── copies ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_copy_has_a_life_of_its_own(store: Store) -> None:
+    photo = random.Random(9).randbytes(2 * 1024 * 1024)
+    store.put(KEY, photo)
+    store.put("tenants/acme/inputs/t2/source", b"what was there before")
+    store.copy(KEY, "tenants/acme/inputs/t2/source")
+    store.put(KEY, b"another")
+    assert store.get("tenants/acme/inputs/t2/source") == photo
+    store.delete(KEY)
+    assert store.get("tenants/acme/inputs/t2/source") == photo
+
+
+def test_a_copy_of_what_is_not_there_is_an_error_and_keeps_nothing(store: Store) -> None:
+    with pytest.raises(ObjectMissing) as caught:
+        store.copy(KEY, "tenants/acme/inputs/t2/source")
+    assert caught.value.detail["key"] == KEY
+    assert list(store.list("tenants/acme/")) == []
+
+
 # ── files and streams ────────────────────────────────────────────────────────────────────────────────────────────────
 
 PIECE = bytes(range(256)) * 4096  # 1 MiB

@@ -78,6 +78,13 @@ class FolderStore:
         """None: clients cannot reach a folder."""
         return None
 
+    def copy(self, key: str, to: str) -> None:
+        """Copy the file."""
+        with self._outages(key):
+            file = (self._folder / key).open("rb")
+        with file:
+            self.put(to, file)
+
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""
         with suppress(ObjectMissing), self._outages(key):

@@ -9,7 +9,7 @@ from enum import StrEnum
 ALL_TENANTS = "tenants/"
 MAX_TENANT = 64  # characters; the records have no more room
 _PLACE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>inputs|results)/(?P<owner>[0-9a-f-]{36})/[^/]+(/[^/]+)?")
-_TEMPLATE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>templates)/(?P<owner>[0-9a-f-]{36})")
+_SINGLE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>templates|uploads)/(?P<owner>[0-9a-f-]{36})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -46,6 +46,11 @@ def template_key(tenant: str, template_id: str) -> str:
     return f"{tenant_prefix(tenant)}templates/{_name(template_id)}"
 
 
+def upload_key(tenant: str, upload_id: str) -> str:
+    """A photo that its client sent by itself: ``tenants/<tenant>/uploads/<id>``."""
+    return f"{tenant_prefix(tenant)}uploads/{_name(upload_id)}"
+
+
 def task_prefixes(tenant: str, task_id: str) -> tuple[str, str]:
     """Where a task's uploads are, and where the results of all its runs are."""
     return f"{tenant_prefix(tenant)}inputs/{_name(task_id)}/", f"{tenant_prefix(tenant)}results/{_name(task_id)}/"
@@ -73,6 +78,7 @@ class Part(StrEnum):
     INPUTS = "inputs"
     RESULTS = "results"
     TEMPLATES = "templates"
+    UPLOADS = "uploads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class Place:
     """A parsed object key.
 
     Attributes:
-        owner: Id of a task, of a batch (inputs), or of a template.
+        owner: Id of a task, of a batch (inputs), of a template, or of an upload.
     """
 
     key: str
@@ -91,7 +97,7 @@ class Place:
 
 def place_of(key: str) -> Place | None:
     """Parse a key; none where it is no key of ours."""
-    match = _PLACE.fullmatch(key) or _TEMPLATE.fullmatch(key)
+    match = _PLACE.fullmatch(key) or _SINGLE.fullmatch(key)
     if match is None:
         return None
     return Place(key, match["tenant"], match["owner"], Part(match["kind"]))

@@ -14,8 +14,20 @@ from facefleet.errors.input import ConfigInvalid
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.observability.metrics import ignore_outage
 from facefleet.storage.folder import FolderStore
+from facefleet.storage.presign import UploadSigner
 from facefleet.storage.remote import SCHEMES, open_s3
 from facefleet.storage.store import ObjectStore, Store
+
+
+def open_upload_signer(url: str, objects: Objects) -> UploadSigner | None:
+    """What signs uploads to the store; none where clients cannot be sent there.
+
+    The settings must have the keys: those that obstore finds by itself (a role, an instance) sign no length. Errors are
+    those of ``open_store``, which was called before.
+    """
+    if urlsplit(url).scheme not in SCHEMES or not objects.presign or not objects.secret_key.get_secret_value():
+        return None
+    return UploadSigner(open_s3(url, objects, public=True), objects.secret_key)
 
 
 def open_store(url: str, objects: Objects | None = None, *, on_outage: Callable[[], object] = ignore_outage) -> Store:

@@ -113,6 +113,16 @@ class Store(Protocol):
         """
         ...
 
+    def copy(self, key: str, to: str) -> None:
+        """Keep the bytes under another key, too; readers see all of them or none.
+
+        What becomes of the first object afterwards changes nothing of the second.
+
+        Raises:
+            ObjectMissing: No such object.
+        """
+        ...
+
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""
         ...
@@ -190,6 +200,11 @@ class ObjectStore:
                 self._backend, key
             )  # without this, the client would get the store's own error for a missing object
             return obstore.sign(self._signer, "GET", key, timedelta(seconds=seconds))
+
+    def copy(self, key: str, to: str) -> None:
+        """Have the store copy the object."""
+        with self._outages(key):
+            obstore.copy(self._backend, key, to)
 
     def delete(self, key: str) -> None:
         """Remove the object; no error where there is none."""
