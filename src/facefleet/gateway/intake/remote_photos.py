@@ -152,7 +152,10 @@ class Fetcher:
                 ms = round((time.perf_counter() - began) * 1000)
                 refused = None if code == _FETCHED else code
                 self.metrics.remote_photos.labels(code).inc()
-                _log.info("photo.not_fetched" if refused else "photo.fetched", host=host, code=refused, ms=ms)
+                if refused:
+                    _log.info("photo.not_fetched", host=host, code=refused, ms=ms)
+                else:
+                    _log.info("photo.fetched", host=host, ms=ms)
                 await run_in_threadpool(self.audit_log.record, origin, Action.PHOTO_FETCH, host, refused=refused)
 
 
