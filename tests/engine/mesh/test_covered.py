@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -153,6 +154,28 @@ def test_nothing_lies_before_a_bare_face(engine: Engine, photo: Photo) -> None:
         for replaced in (False, True):
             things = ready(engine, pixels, replaced=replaced).covered
             assert things is None or not things.hidden, (name, replaced)
+
+
+@pytest.mark.parametrize(("name", "index"), [("turned_man", 0), ("group", 2), ("group", 3)])
+def test_what_is_behind_a_turned_head_is_no_thing_whatever_a_few_degrees_say(
+    engine: Engine, photo: Photo, name: str, index: int
+) -> None:
+    pixels, face = decode(photo(name)).pixels, engine.faces(photo(name)).faces[index]
+    for away in (-6, -3, 0, 3, 6):
+        turned = replace(face, pose=replace(face.pose, yaw=face.pose.yaw - away))
+        for replaced in (False, True):
+            assert prepare(Portrait(pixels, turned), replaced=replaced).covered is None
+
+
+@pytest.mark.parametrize("what", ["microphone", "eye patch", "red nose"])
+def test_what_lies_before_a_face_turned_by_33_degrees_is_found(engine: Engine, photo: Photo, what: str) -> None:
+    pixels, face = decode(photo("group")).pixels, engine.faces(photo("group")).faces[3]
+    thing, colour, feature = THINGS[what]
+    hidden, _ = before(pixels, face, thing, colour)
+    for replaced in (False, True):
+        things = prepare(Portrait(hidden, face), replaced=replaced).covered
+        assert things is not None
+        assert feature in things.hidden
 
 
 def _parts(error: FaceOccluded) -> list[str]:

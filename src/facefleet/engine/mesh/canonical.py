@@ -63,6 +63,17 @@ def inner() -> npt.NDArray[np.bool_]:
     return np.asarray(cv2.erode(whole, disc, borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0)
 
 
+def near_side(yaw: float, reach: float) -> npt.NDArray[np.bool_]:
+    """``(HEIGHT, WIDTH)``, what lies nearer to the camera than a limit on the far side of a turned face.
+
+    Args:
+        yaw: Of the head, degrees; over 0, the far side is that to the right.
+        reach: Where the limit is: 1 at the far edge of the frame, 0 in the middle of the face, -1 at the near edge.
+    """
+    to_the_far_side = np.linspace(-1, 1, WIDTH) * (1 if yaw > 0 else -1)
+    return np.broadcast_to(to_the_far_side <= reach, (HEIGHT, WIDTH))
+
+
 def straightened(pixels: Pixels, landmarks: Floats) -> Pixels:
     """``(HEIGHT, WIDTH, C)`` of the type of ``pixels``, the face in the frame.
 

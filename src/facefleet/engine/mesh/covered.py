@@ -30,7 +30,9 @@ ENOUGH_TILTED = 0.5  # of a face that looks up or down: the ones learned from do
 SURE, SURE_TILTED = 0.86, 0.94
 LARGE = 0.03  # share of the face
 TILTED = 15.0  # degrees
-TURNED = 40.0  # degrees of yaw from which the far half of the face shows what is behind the head: nothing is looked for
+# Degrees of yaw from which the far edge of the mesh may show what is behind the head, and from which its far half may.
+TURNED, HALF_TURNED = 26.0, 38.0
+SHOWN = 0.5  # share of an area that must lie on the near side of that
 BESIDE = 0.6  # less is enough for further areas: a patch has a strap, a hand has fingers
 CLEAR = 0.83  # mean sureness of a thing's pixels under which its outline cannot be told
 LEAST = 0.004  # share of the face that a thing covers at least
@@ -118,10 +120,11 @@ def find_covered(small: Pixels, points: Floats, parts: masks.Parts, pose: Pose, 
         pose: Of the head.
         replaced: Whether another face comes over it: of its features, what shows is still replaced.
     """
-    if abs(pose.yaw) > TURNED:
+    shown = canonical.near_side(pose.yaw, 1 - (abs(pose.yaw) - TURNED) / (HALF_TURNED - TURNED))
+    if not shown.any():
         return None
     face = canonical.straightened(near(small, points), points * np.float32(scale_of(points)))
-    things = _things(face, tilted=abs(pose.pitch) >= TILTED)
+    things = _things(face, shown, tilted=abs(pose.pitch) >= TILTED)
     if things is None:
         return None
     limit = HIDDEN_TAKING if replaced else HIDDEN_GIVING
@@ -170,10 +173,13 @@ def _touched(things: Mask, limit: float) -> tuple[Feature, ...]:
     return tuple(feature for feature, area in _areas().items() if float(things[area].mean()) > limit)
 
 
-def _things(face: Pixels, *, tilted: bool) -> _Things | None:
-    """The connected areas that are things by all that is known of them, or None."""
+def _things(face: Pixels, shown: Mask, *, tilted: bool) -> _Things | None:
+    """The connected areas that are things by all that is known of them, or None.
+
+    Those of which most is not ``shown`` by the photo are left out: there, what is behind the head is in the frame.
+    """
     said = judge()(face)
-    areas = candidates(said)
+    areas = [area for area in candidates(said) if float(shown[area].mean()) > SHOWN]
     if not areas:
         return None
     odds = _odds(areas, said, face, SURE_TILTED if tilted else SURE)
