@@ -16,7 +16,7 @@ from facefleet.engine.cache import Cache, Cached
 from facefleet.engine.codec.image import Frame, encode
 from facefleet.engine.inspector import Inspected, Inspector, Shown, Tell, admit, tell_nobody
 from facefleet.engine.memory import named_shortage
-from facefleet.engine.photo_role import SOURCE, TARGET, naming_photo
+from facefleet.engine.photo_role import IMAGE, SOURCE, TARGET, naming_photo
 from facefleet.engine.photos import Photos, SourcePhoto, TargetPhoto
 from facefleet.engine.steps.blend import blend
 from facefleet.engine.steps.check import blend_checked
@@ -233,7 +233,7 @@ class Engine:
             watch = Stopwatch(self._clock, checkpoint)
             watch.expect(len(self._photos.locate_steps) + 1 + self._end_steps)
             target = self._photos.target(image, watch, tiles=False, tell=tell)
-            faces = choose_targets(target.faces, options.target_face)
+            faces = choose_targets(target.faces, options.target_face, IMAGE)
             canvas = target.canvas()
             for face in faces if options.age else ():
                 self._age(canvas, face, options.age, watch)

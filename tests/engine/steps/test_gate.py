@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from facefleet.engine.photo_role import IMAGE
 from facefleet.engine.steps import gate
 from facefleet.engine.steps.gate import Fitness, choose_source, choose_targets, fitness
 from facefleet.engine.types import Box, Face, Faces, Pose
@@ -81,3 +83,11 @@ def test_what_is_not_there_is_told_apart_from_what_cannot_be_used() -> None:
     with pytest.raises(FaceIndexInvalid) as caught:
         choose_source(photo_of(a_face()), 1)
     assert (caught.value.detail["index"], caught.value.detail["faces"]) == (1, 1)
+
+
+def test_of_a_photo_that_comes_alone_no_role_is_told() -> None:
+    for faces, index in ((photo_of(), None), (photo_of(a_face()), 3), (photo_of(a_face(size=20)), None)):
+        with pytest.raises(FaceError) as caught:
+            choose_targets(faces, index, IMAGE)
+        assert re.search(r"\b[Tt]he photo\b", str(caught.value))
+        assert caught.value.detail["image"] == IMAGE

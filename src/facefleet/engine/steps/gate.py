@@ -8,6 +8,7 @@ from math import ceil
 from types import MappingProxyType
 
 from facefleet.assignments import SOURCE_ROLES
+from facefleet.engine.photo_role import IMAGE, TARGET
 from facefleet.engine.types import Face, Faces, Skipped
 from facefleet.errors.input import (
     FaceError,
@@ -44,7 +45,7 @@ class Fitness:
 def fitness(face: Face, faces: Faces) -> Fitness:
     """What a face of a photo can be used for; a fusion decides by the same rules."""
     source = [error.code for error in _objections(face, faces, "source", MAX_SOURCE_YAW)]
-    target = [error.code for error in _objections(face, faces, "target", MAX_TARGET_YAW)]
+    target = [error.code for error in _objections(face, faces, TARGET, MAX_TARGET_YAW)]
     return Fitness(not source, not target, tuple(dict.fromkeys(source + target)))
 
 
@@ -65,8 +66,8 @@ def choose_source(faces: Faces, index: int | None, number: int = 0) -> Face:
     return face
 
 
-def choose_targets(faces: Faces, which: TargetFace) -> tuple[Face, ...]:
-    """The faces to replace.
+def choose_targets(faces: Faces, which: TargetFace, role: str = TARGET) -> tuple[Face, ...]:
+    """The faces to replace; or to make older, of a photo that has another role than the target's.
 
     With ``"all"``, faces that cannot be fused are left as they are, unless that is true of every one.
 
@@ -74,13 +75,13 @@ def choose_targets(faces: Faces, which: TargetFace) -> tuple[Face, ...]:
         FaceError: There is none, or it cannot be fused.
     """
     if which != "all":
-        face = _pick(faces, which, "target")
-        _check(face, faces, "target", MAX_TARGET_YAW)
+        face = _pick(faces, which, role)
+        _check(face, faces, role, MAX_TARGET_YAW)
         return (face,)
-    first = _pick(faces, None, "target")
+    first = _pick(faces, None, role)
     fit = tuple(face for face in faces.faces if fitness(face, faces).target)
     if not fit:
-        _check(first, faces, "target", MAX_TARGET_YAW)
+        _check(first, faces, role, MAX_TARGET_YAW)
     return fit
 
 
@@ -111,18 +112,22 @@ def skipped(
 
 
 def _reason(face: Face, faces: Faces) -> str:
-    for objection in _objections(face, faces, "target", MAX_TARGET_YAW):
+    for objection in _objections(face, faces, TARGET, MAX_TARGET_YAW):
         return objection.code
     return FusionQualityLow.code
 
 
+def _photo(role: str) -> str:
+    return "photo" if role == IMAGE else f"{role} photo"  # with one photo there is nothing to tell apart
+
+
 def _pick(faces: Faces, index: int | None, image: str) -> Face:
     if not faces.faces:
-        text = f"No face was found in the {image} photo; use one that shows a face.{not_sought(faces)}"
+        text = f"No face was found in the {_photo(image)}; use one that shows a face.{not_sought(faces)}"
         raise FaceNotFound(text, image=image)
     if index is not None and index >= len(faces.faces):
         raise FaceIndexInvalid(
-            f"The {image} photo has no face {index}: it has {len(faces.faces)}, counted from 0.{not_sought(faces)}",
+            f"The {_photo(image)} has no face {index}: it has {len(faces.faces)}, counted from 0.{not_sought(faces)}",
             image=image, index=index, faces=len(faces.faces),
         )  # fmt: skip
     return faces.faces[index or 0]
@@ -138,18 +143,19 @@ def _objections(face: Face, faces: Faces, image: str, max_yaw: float) -> Iterato
     if face.box.short_side < MIN_FACE_PX:
         size = round(face.box.short_side)
         yield FaceTooSmall(
-            f"Face {face.index} of the {image} photo is {size} px; it must be at least {MIN_FACE_PX} px.",
+            f"Face {face.index} of the {_photo(image)} is {size} px; it must be at least {MIN_FACE_PX} px.",
             image=image, index=face.index, size=size, min_size=MIN_FACE_PX,
         )  # fmt: skip
     outside = _outside(face, faces)
     if outside > MAX_OUTSIDE:
         yield FaceOutOfFrame(
-            f"Face {face.index} of the {image} photo is cut by its edge ({outside:.0%} of it is outside).",
+            f"Face {face.index} of the {_photo(image)} is cut by its edge ({outside:.0%} of it is outside).",
             image=image, index=face.index, outside=round(outside, 3), max_outside=MAX_OUTSIDE,
         )  # fmt: skip
     if abs(face.pose.yaw) > max_yaw:
         yield FacePoseUnsupported(
-            f"Face {face.index} of the {image} photo is turned {abs(face.pose.yaw):.0f}°; the limit is {max_yaw:.0f}°.",
+            f"Face {face.index} of the {_photo(image)} is turned {abs(face.pose.yaw):.0f}°; the limit is "
+            f"{max_yaw:.0f}°.",
             image=image, index=face.index, yaw=round(face.pose.yaw, 1), max_yaw=max_yaw,
         )  # fmt: skip
 
