@@ -82,8 +82,10 @@ def straightened(pixels: Pixels, landmarks: Floats) -> Pixels:
         landmarks: ``(468, 2)`` px of these.
     """
     corners, shares = _barycentric()
-    at = np.einsum("nk,nkc->nc", shares, landmarks[corners, :2])
-    x, y = (np.ascontiguousarray(at[:, axis]).reshape(HEIGHT, WIDTH) for axis in range(2))
+    x, y = (
+        sum(share * along.take(corner) for share, corner in zip(shares, corners, strict=True)).reshape(HEIGHT, WIDTH)
+        for along in np.ascontiguousarray(landmarks[:, :2].T)
+    )
     return np.asarray(cv2.remap(pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
@@ -101,7 +103,7 @@ def described(face: Pixels, template: Floats) -> tuple[Floats, Floats]:
     units, overall = units_of(face)
     units, overall = units * np.float32(0.5), overall * np.float32(0.5)
     fours = units.reshape(HEIGHT // 2, 2, WIDTH // 2, 2, 3).transpose(0, 2, 1, 3, 4).reshape(*_HALF, 12)
-    half = np.asarray(fours.reshape(*_HALF, 4, 3).mean(axis=2), np.float32)
+    half = (fours[..., :3] + fours[..., 3:6] + fours[..., 6:9] + fours[..., 9:]) * np.float32(0.25)
     light = np.ascontiguousarray(2 * half[..., 0])
     others = ((template, 1.5), (template, 3.0), (np.ascontiguousarray(light[:, ::-1]), 1.5))
     alike = np.stack([*(_alike(light, other, sigma) for other, sigma in others), template * np.float32(0.5)], axis=2)
@@ -201,7 +203,7 @@ def _owners() -> topology.Indices:
 
 @cache
 def _barycentric() -> tuple[topology.Indices, Floats]:
-    """``(N, 3)`` corners and shares of the triangle of each pixel; outside the face, of the nearest pixel inside."""
+    """``(3, N)`` corners and shares of the triangle of each pixel; outside the face, of the nearest pixel inside."""
     triangles = topology.topology().triangles
     owners = _owners()
     outside = np.asarray(owners < 0, np.uint8)
@@ -216,4 +218,5 @@ def _barycentric() -> tuple[topology.Indices, Floats]:
     area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
     second = ((at - a)[:, 0] * (c - a)[:, 1] - (at - a)[:, 1] * (c - a)[:, 0]) / area
     third = ((b - a)[:, 0] * (at - a)[:, 1] - (b - a)[:, 1] * (at - a)[:, 0]) / area
-    return corners, np.stack([1 - second - third, second, third], axis=1).astype(np.float32)
+    shares = np.stack([1 - second - third, second, third]).astype(np.float32)
+    return np.ascontiguousarray(corners.T), shares

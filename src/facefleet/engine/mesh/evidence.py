@@ -40,7 +40,8 @@ def numbers(area: Mask, said: Floats, edges: Floats) -> Floats:
 def edges_of(units: Floats) -> Floats:
     """``(HEIGHT, WIDTH)`` float32, the strongest edge in any channel on or beside each pixel, units per px."""
     across, down = (cv2.Sobel(units, cv2.CV_32F, *order, scale=0.25) for order in ((1, 0), (0, 1)))
-    steep = np.asarray(cv2.magnitude(across, down), np.float32).max(axis=2)
+    blue, green, red = cv2.split(cv2.magnitude(across, down))
+    steep = cv2.max(cv2.max(blue, green), red)
     return np.asarray(cv2.dilate(steep, np.ones((3, 3), np.uint8)), np.float32)
 
 

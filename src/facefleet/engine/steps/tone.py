@@ -18,6 +18,7 @@ BINS = 32  # brightnesses at which the curve is measured
 OFF_CURVE = 3.3  # levels of L*a*b* that grain, age and compression leave off the curve of a print, root mean square
 FAR = 7.0  # levels of L*a*b*
 FAR_SHARE = 0.05  # of the photo that may be farther off than that: stains, a stamp
+SPARSE, CLEARLY = 16, 1.5  # pixels a bin of a first look, and over how many times these limits that one decides
 NEUTRAL = 2.0  # levels of a* and b* under which a curve has no colour
 _LEVELS = np.arange(BINS, dtype=np.float32)
 _PLACES = np.arange(256, dtype=np.float32) * np.float32((BINS - 1) / 255)  # of each brightness on the curve
@@ -51,12 +52,17 @@ def find_tone(*views: Pixels) -> ToneCurve | None:
             colour photo from a print soonest. Each must keep to a curve.
     """
     samples = [_sampled(view) for view in views]
-    if any(_curve(sample) is None for sample in samples):
+    if any(_many_colours(sample) or _curve(sample) is None for sample in samples):
         return None
     curve = _curve(np.concatenate(samples))
     if curve is None or float(np.abs(curve[:, 1:] - 128).max()) < NEUTRAL:
         return None
     return ToneCurve(_colours(curve))
+
+
+def _many_colours(pixels: Pixels) -> bool:
+    """Whether a few of the pixels are so far from any curve that all of them are: so it is with nearly every photo."""
+    return len(pixels) > SPARSE * BINS and _curve(pixels[:: len(pixels) // (SPARSE * BINS)], CLEARLY) is None
 
 
 def _sampled(view: Pixels) -> Pixels:
@@ -65,7 +71,7 @@ def _sampled(view: Pixels) -> Pixels:
     return np.ascontiguousarray(view[::step, ::step]).reshape(-1, 1, 3)
 
 
-def _curve(pixels: Pixels) -> Floats | None:
+def _curve(pixels: Pixels, lenience: float = 1.0) -> Floats | None:
     """``(BINS, 3)`` float32 L*a*b* levels by brightness, or None where the pixels do not keep to one curve."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).ravel()
     lab = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB), np.float32).reshape(-1, 3)
@@ -79,7 +85,7 @@ def _curve(pixels: Pixels) -> Floats | None:
     wanted = np.stack([np.interp(_PLACES, _LEVELS, curve[:, n]) for n in (1, 2)], axis=1)
     away = lab[:, 1:] - wanted[grey]
     off = np.maximum(np.hypot(away[:, 0], away[:, 1]) - np.interp(_PLACES, _LEVELS, steepness)[grey], 0)
-    if np.sqrt(np.square(off).mean()) > OFF_CURVE or (off > FAR).mean() > FAR_SHARE:
+    if np.sqrt(np.square(off).mean()) > lenience * OFF_CURVE or (off > FAR).mean() > lenience * FAR_SHARE:
         return None
     return np.asarray(curve, np.float32)
 
