@@ -110,7 +110,7 @@ def _weighted(pixels: Pixels, weight: Floats) -> Floats:
     """``(h / 4, w / 4, 4)``: the channels times the weight, and the weight."""
     height, width = weight.shape
     size = max(8, width // _LIGHT_SHRINK), max(8, height // _LIGHT_SHRINK)
-    weighted = cv2.multiply(cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA), cv2.merge([weight] * 4), dtype=cv2.CV_32F)
+    weighted = cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA) * weight[..., None]
     shrunk = cv2.resize(weighted, size, interpolation=cv2.INTER_AREA)  # the fourth channel is 255 · weight
     return np.asarray(shrunk, np.float32)
 

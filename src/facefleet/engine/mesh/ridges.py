@@ -104,8 +104,8 @@ def ridges(pixels: Pixels, origin: tuple[int, int]) -> Ridges:
     contrast, mean, apart, xy, widest = (np.zeros(lab.shape[:2], np.float32) for _ in range(5))
     for sigma in SIGMAS:
         width = np.full_like(widest, sigma)
-        for plane in cv2.split(cv2.GaussianBlur(planes, (0, 0), sigma)):
-            line = _line(np.asarray(plane, np.float32), 0.5 * sigma**2)
+        lines = _lines(np.asarray(cv2.GaussianBlur(planes, (0, 0), sigma), np.float32), 0.5 * sigma**2)
+        for line in zip(*(cv2.split(each) for each in lines), strict=True):
             better = cv2.compare(line[0], contrast, cv2.CMP_GT)
             for new, best in zip((*line, width), (contrast, mean, apart, xy, widest), strict=True):
                 cv2.copyTo(new, better, best)
@@ -114,9 +114,9 @@ def ridges(pixels: Pixels, origin: tuple[int, int]) -> Ridges:
     return Ridges(contrast, np.asarray(apart * sign), np.asarray(xy * sign), widest, origin)
 
 
-def _line(plane: Floats, scale: float) -> tuple[Floats, Floats, Floats, Floats]:
-    """``(h, w)`` each, of the Hessian: contrast, half the sum of its diagonal, half the difference, and the rest."""
-    xx, yy, xy = (cv2.Sobel(plane, cv2.CV_32F, *order, ksize=3, scale=scale) for order in ((2, 0), (0, 2), (1, 1)))
+def _lines(planes: Floats, scale: float) -> tuple[Floats, Floats, Floats, Floats]:
+    """``(h, w, 3)`` each, of the Hessian: contrast, half the sum of its diagonal, half the difference, and the rest."""
+    xx, yy, xy = (cv2.Sobel(planes, cv2.CV_32F, *order, ksize=3, scale=scale) for order in ((2, 0), (0, 2), (1, 1)))
     mean, apart = cv2.addWeighted(xx, 0.5, yy, 0.5, 0), cv2.addWeighted(xx, 0.5, yy, -0.5, 0)
     # The greater eigenvalue less the smaller: a spot has two, a line one.
     contrast = 2 * np.minimum(np.abs(mean), cv2.magnitude(apart, xy))

@@ -136,7 +136,7 @@ def _owners(write: Floats, triangles: topology.Indices, size: tuple[int, int]) -
     """``(h, w)`` index of the nearest triangle, painted from far to near; -1 outside the topology."""
     # Triangles that face away are hidden by others wherever the surface is whole: they come first and fill gaps only.
     facing = signed_areas(write, triangles) > 0
-    order = np.lexsort((-write[triangles, 2].mean(axis=1), facing))
+    order = np.lexsort((-write[:, 2].take(triangles.T).sum(axis=0), facing))
     return paint(write, triangles, order, size)
 
 
@@ -192,7 +192,7 @@ def _visible(shown: Floats, filled: Floats, triangles: topology.Indices) -> Floa
         sum(np.bincount(triangles[:, corner], weights=area, minlength=count) for corner in range(3))
         for area in (np.maximum(shown, 0), np.abs(filled))
     ]
-    share = np.asarray(around[0] / np.maximum(around[1], 1e-3), np.float32)[triangles].mean(axis=1)
+    share = np.asarray(around[0] / np.maximum(around[1], 1e-3), np.float32).take(triangles.T).mean(axis=0)
     return topology.smoothstep((share - VISIBLE_LOW) / (VISIBLE_HIGH - VISIBLE_LOW))
 
 
