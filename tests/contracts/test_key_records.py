@@ -150,7 +150,9 @@ def test_what_has_ended_or_was_rotated_is_not_rotated(
         assert connection.execute(select(func.count()).select_from(api_keys)).scalar() == 4
 
 
-def test_nobody_hands_out_more_than_they_have(maker: KeyMaker, keys: KeyRecords) -> None:
+def test_nobody_hands_out_more_than_they_have(
+    maker: KeyMaker, keys: KeyRecords, database: Database, clock: FakeClock
+) -> None:
     admin = permissions_of([Role.TENANT_ADMIN])
     for roles in ({Role.OPERATOR}, {Role.MEMBER, Role.OPERATOR}):
         with pytest.raises(NotPermitted):
@@ -160,6 +162,11 @@ def test_nobody_hands_out_more_than_they_have(maker: KeyMaker, keys: KeyRecords)
     with pytest.raises(NotPermitted):
         maker.rotate("acme", strong.key.id, timedelta(0), BOB, admin)
     assert keys.get("acme", strong.key.id).replaced_by is None
+    tried = [(Action.KEY_CREATE, "a"), (Action.KEY_CREATE, "a"), (Action.KEY_ROTATE, strong.key.id)]
+    found = AuditLog(database, clock).entries(AuditFilter(actor="bob"))
+    assert sorted((one.action, one.object, one.tenant, one.outcome, one.code) for one in found) == sorted(
+        (action.value, of, "acme", "refused", "not_permitted") for action, of in tried
+    )
     narrow = maker.create(
         KeyRequest(
             tenant="acme", name="a", roles=frozenset({Role.TENANT_ADMIN}), scope=frozenset({Permission.TASKS_READ})

@@ -14,7 +14,7 @@ from facefleet.clock import Clock
 from facefleet.errors.access import NotPermitted
 from facefleet.errors.input import OptionInvalid
 from facefleet.storage.keys import MAX_TENANT, is_tenant
-from facefleet.tasks.audit import Origin
+from facefleet.tasks.audit import Action, Origin
 from facefleet.tasks.ids import new_id
 
 LONGEST_NAME = 255
@@ -80,7 +80,7 @@ class KeyMaker:
             id=new_id(), tenant=request.tenant, name=request.name, prefix=text.prefix, roles=request.roles,
             scope=request.scope, created_by=by.actor, created_at=now, expires_at=request.expires_at,
         )  # fmt: skip
-        _require(key.permissions, may)
+        self._require(key, may, by, Action.KEY_CREATE, of=request.name)
         self.records.add(key, self.hasher.digest(text), by)
         return NewKey(key, text)
 
@@ -98,7 +98,7 @@ class KeyMaker:
         if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
             raise OptionInvalid(f"Both keys can work for 0 s to {LONGEST_OVERLAP.days} days.", field="overlap_seconds")
         old, now = self.records.get(tenant, key_id), self.clock()
-        _require(old.permissions, may)
+        self._require(old, may, by, Action.KEY_ROTATE, of=old.id)
         text = new_key(test=old.test)
         new = ApiKey(
             id=new_id(), tenant=old.tenant, name=old.name, prefix=text.prefix, roles=old.roles, scope=old.scope,
@@ -106,6 +106,13 @@ class KeyMaker:
             expires_at=None if old.expires_at is None else now + (old.expires_at - old.created_at),
         )  # fmt: skip
         return NewKey(new, text, self.records.rotate(old, new, self.hasher.digest(text), now + overlap, by))
+
+    def _require(self, key: ApiKey, may: frozenset[Permission], by: Origin, action: Action, of: str) -> None:
+        """Refuse a key that could do more than the one who asks, after that was written down."""
+        beyond = sorted(key.permissions - may)
+        if beyond:
+            self.records.note_refusal(action, of, by, key.tenant, NotPermitted.code)
+            raise NotPermitted(f"The key could do what you may not: {', '.join(beyond)}.", permissions=beyond)
 
 
 def _check(request: KeyRequest, now: datetime) -> None:
@@ -120,8 +127,3 @@ def _check(request: KeyRequest, now: datetime) -> None:
         raise OptionInvalid(f"A key needs a role; roles are {', '.join(Role)}.", field="roles")
     if request.expires_at is not None and request.expires_at <= now:
         raise OptionInvalid("A key cannot expire before it is made.", field="expires_at")
-
-
-def _require(wanted: frozenset[Permission], may: frozenset[Permission]) -> None:
-    if beyond := sorted(wanted - may):
-        raise NotPermitted(f"The key could do what you may not: {', '.join(beyond)}.", permissions=beyond)

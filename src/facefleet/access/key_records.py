@@ -125,6 +125,11 @@ class KeyRecords:
             raise _ended(self.get(old.tenant, old.id), now)
         return replace(old, replaced_by=new.id, expires_at=until)
 
+    def note_refusal(self, action: Action, of: str, by: Origin, tenant: str, code: str) -> None:
+        """Write to the audit log that somebody asked for a key that they may not have."""
+        with self._database.write() as connection:
+            write_entry(connection, by.entry(action, self._clock(), of, tenant=tenant, refused=code))
+
     def note_uses(self, uses: Mapping[str, datetime]) -> None:
         """Write when keys were used last, unless that was written a moment ago, by another gateway perhaps."""
         with self._database.write(undoable=True) as connection:

@@ -17,7 +17,7 @@ from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks.tables import schema
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import metadata, tasks
+from facefleet.tasks.tables.table import audit, metadata, tasks
 from facefleet.tasks.tables.upgrade import configuration, upgrade
 
 
@@ -49,6 +49,17 @@ def test_the_migrations_make_every_constraint_and_index(database: Database) -> N
     assert {i["name"]: i["column_names"] for i in found.get_indexes("tasks")} == {
         index.name: [c.name for c in index.columns] for index in tasks.indexes
     }
+
+
+def test_the_migrations_index_what_the_audit_log_is_asked_for(database: Database) -> None:
+    upgrade(database)
+    found = {i["name"]: i["column_names"] for i in inspect(database.engine).get_indexes("audit")}
+    assert found == {index.name: [column.name for column in index.columns] for index in audit.indexes}
+    question = "EXPLAIN QUERY PLAN SELECT * FROM audit WHERE {} = 'x' ORDER BY id DESC LIMIT 50"
+    for column in ("tenant", "actor", "action", "object"):
+        with database.read() as connection:
+            plan = connection.exec_driver_sql(question.format(column)).all()
+        assert f"USING INDEX ix_audit_{column} " in plan[0][3]
 
 
 def test_the_code_names_the_newest_migration() -> None:

@@ -224,6 +224,8 @@ audit = Table(
     Column("seal", Integer),
     Index("ix_audit_tenant", "tenant", "id"),
     Index("ix_audit_object", "object", "id"),
+    Index("ix_audit_actor", "actor", "id"),
+    Index("ix_audit_action", "action", "id"),
     Index("ix_audit_seal", "seal", "id"),
 )
 
