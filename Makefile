@@ -47,7 +47,7 @@ system: $(VENV)/.dev ## kill, cut and upgrade the whole service under thousands 
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m system $(ARGS)
 
-fuzz: $(VENV)/.dev ## 200,000 damaged photos and 24,000 inferences from eight threads, at most 15 minutes (ARGS as for test)
+fuzz: $(VENV)/.dev ## 200,000 damaged photos, 24,000 inferences from eight threads, the API by every role; at most 20 minutes (ARGS as for test)
 	$(BIN)/facefleet models pull > /dev/null
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m fuzz $(ARGS)

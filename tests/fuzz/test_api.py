@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from tests.access.issuer import AUDIENCE, ISSUER, SECRET, claims, shared, sign
 from tests.gateway.conftest import Door, Open, door, open_door
 
 from facefleet.access.key_maker import KeyRequest
@@ -95,6 +96,28 @@ def test_so_it_does_for_whoever_manages_keys(open_door: Open) -> None:
     admin = desk.maker.create(request, Origin("test"), frozenset(Permission)).text.text
     keys = ("--include-path-regex", "^/v1/keys", "--header", f"Authorization: Bearer {admin}")
     fuzz(door, *keys, *SHORT, "--phases", "coverage,fuzzing")
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("role", Role)
+def test_so_it_does_for_a_token_of_every_role(open_door: Open, role: Role) -> None:
+    """Whatever a role may not do is refused as OpenAPI says, and nothing that it sends is an error of the service."""
+    door = open_door(auth={"keys": True, "token_issuer": ISSUER, "token_audience": AUDIENCE, "token_secret": SECRET})
+    content = claims(now(), roles=[role.value], exp=int(now().timestamp()) + 3_600)
+    token = sign(content, shared(), "HS256")
+    assert door.client.get("/openapi.json", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+    fuzz(
+        door,
+        "--exclude-path",
+        DOOR,
+        "--header",
+        f"Authorization: Bearer {token}",
+        "--max-examples",
+        "5",
+        "--max-time",
+        "30",
+    )
 
 
 @pytest.mark.system
