@@ -62,7 +62,9 @@ class Objects(Section):
     ca_file: FilePath | None = Field(
         None, description="S3: PEM file of a private certificate authority, besides the public ones"
     )
-    presign: bool = Field(True, description="S3: redirect a result's reader to the store; false: through the gateway")
+    presign: bool = Field(
+        True, description="S3: readers of results, and uploads, go to the store itself; false: through the gateway"
+    )
     public_endpoint: str = Field("", description="S3: the endpoint by the name clients can reach", pattern=_ENDPOINT)
     timeout: Seconds = Field(5.0, description="s until a store that does not answer counts as away, retries included")
 
@@ -165,6 +167,10 @@ class Retention(Section):
     """Terms after which the sweeper deletes photos, results and records, except of tasks under legal hold."""
 
     inputs: Seconds = Field(3600.0, description="s that uploads are kept after their task has ended")
+    uploads: float = Field(
+        3600.0, gt=0, le=7 * 86400.0,
+        description="s that an announced upload may be sent, and used by requests; S3 signs for 7 days at most",
+    )  # fmt: skip
     results: Seconds = Field(7 * 86400.0, description="s that a result is kept after its task has ended")
     rows: Seconds = Field(90 * 86400.0, description="s that the record is kept after its task has ended")
     interval: Seconds = Field(60.0, description="s between rounds of deletion")

@@ -99,6 +99,10 @@ _CHANGES: Mapping[tuple[str, str], tuple[str, Ask]] = {
     ("POST", "/v1/batches"): (
         "batch.create", lambda door, _: _form(door, "/v1/batches", source=picture(), target=picture())
     ),
+    ("POST", "/v1/uploads"): (
+        "upload.create",
+        lambda door, _: door.client.post("/v1/uploads", json={"size": 9, "type": "image/png", "sha256": "0" * 64}),
+    ),
     ("POST", "/v1/tasks/{task_id}/cancel"): (
         "task.cancel", lambda door, made: door.client.post(f"/v1/tasks/{made['task']}/cancel")
     ),
@@ -129,11 +133,13 @@ _CHANGES: Mapping[tuple[str, str], tuple[str, Ask]] = {
     ),
 }  # fmt: skip
 # Their entries are in the tests below, in ``contracts/test_audit.py`` and ``contracts/test_key_records.py``:
-# they undo what another does, or are there only where API keys are taken.
+# they undo what another does, or are there only where API keys are taken. That the photo of an upload has come has no
+# entry of its own, as the gateway does not see it where a store takes it: its announcement has one.
 _ELSEWHERE = {
     ("POST", "/v1/keys"), ("DELETE", "/v1/keys/{key_id}"), ("POST", "/v1/keys/{key_id}/rotate"),
     ("POST", "/v1/tasks/{task_id}/webhooks/{delivery_id}/replay"), ("POST", "/v1/operator/tasks/{task_id}/requeue"),
     ("DELETE", "/v1/operator/lanes/{lane}/pause"), ("DELETE", "/v1/operator/maintenance"),
+    ("PUT", "/v1/uploads/{upload_id}/content"),
 }  # fmt: skip
 
 
@@ -151,9 +157,9 @@ def test_each_change_writes_one_entry(door: Door) -> None:
         made = made if "cancel" not in action else {**made, "task": _made(door)["task"]}
         before = {one.id for one in entries(door)}
         answer = change(door, made)
-        assert answer.status_code in (200, 202), answer.text
+        assert answer.status_code in (200, 201, 202), answer.text
         assert [one.action for one in entries(door) if one.id not in before] == [action], path
-        assert change(door, made).status_code in (200, 202), "a second time"
+        assert change(door, made).status_code in (200, 201, 202), "a second time"
 
 
 def _task_of(door: Door, made: Made) -> str:

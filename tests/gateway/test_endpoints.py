@@ -36,7 +36,15 @@ def test_every_route_is_in_the_table_and_every_row_has_a_route(door: Door) -> No
 def test_a_request_is_found_in_the_table(row: object) -> None:
     method, path = row.method, row.path  # type: ignore[attr-defined]
     asked = path.replace(":path", "").format(
-        task_id="0", batch_id="0", template_id="0", delivery_id="0", lane="bulk", key_id="0", digest="0", name="a.js"
+        task_id="0",
+        batch_id="0",
+        template_id="0",
+        delivery_id="0",
+        upload_id="0",
+        lane="bulk",
+        key_id="0",
+        digest="0",
+        name="a.js",
     )
     assert endpoint_of({"type": "http", "method": method, "path": asked}) is row
 

@@ -20,6 +20,7 @@ from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Templates
 from facefleet.tasks.transitions import State
+from facefleet.tasks.uploads import UploadRecords
 from facefleet.upkeep.retention import Retention, Terms
 
 LEASE = timedelta(minutes=1)
@@ -113,7 +114,14 @@ def retention(door: Door, clock: FakeClock, store: Store | None = None) -> Reten
     retention_records = RetentionRecords(door.parts.database, clock)
     templates, batches = Templates(door.parts.database, clock), Batches(door.parts.database, clock)
     return Retention(
-        retention_records, templates, batches, store or door.parts.store, Metrics(CollectorRegistry()), clock, terms
+        retention_records,
+        templates,
+        batches,
+        UploadRecords(door.parts.database, clock),
+        store or door.parts.store,
+        Metrics(CollectorRegistry()),
+        clock,
+        terms,
     )
 
 

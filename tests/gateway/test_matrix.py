@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -49,11 +50,12 @@ ANSWERS: Mapping[tuple[str, str], int | str] = {
     ("POST", "/v1/templates"): 202, ("POST", "/v1/keys"): 201, ("POST", "/v1/keys/{key_id}/rotate"): 201,
     ("GET", "/v1/tasks/{task_id}/result"): "result_unavailable", ("HEAD", "/v1/tasks/{task_id}/result"): 410,
     ("POST", "/v1/tasks/{task_id}/webhooks/{delivery_id}/replay"): "delivery_not_found",
+    ("POST", "/v1/uploads"): 201, ("PUT", "/v1/uploads/{upload_id}/content"): 204,
 }  # fmt: skip
 # What is told of something that is another tenant's, by the parameter that names it.
 HIDDEN = {
     "task_id": "task_not_found", "batch_id": "batch_not_found", "template_id": "template_not_found",
-    "key_id": "key_not_found",
+    "key_id": "key_not_found", "upload_id": "upload_not_found",
 }  # fmt: skip
 
 
@@ -76,14 +78,15 @@ class World:
         return self._send(self.keys[tenant, role], endpoint.method, path)
 
     def owned(self) -> dict[str, str]:
-        """What the owner has, new: a task that was canceled, a batch, a template, a key."""
+        """What the owner has, new: a task that was canceled, a batch, a template, a key, an upload."""
         admin = self.keys[OWNER, Role.TENANT_ADMIN]
         task = self._send(admin, "POST", "/v1/fuse").json()["task_id"]
         self._send(admin, "POST", f"/v1/tasks/{task}/cancel")
         batch = self._send(admin, "POST", "/v1/batches").json()["batch_id"]
         template = self._send(admin, "POST", "/v1/templates").json()["template_id"]
         key = self._send(admin, "POST", "/v1/keys").json()["key_id"]
-        return {"task_id": task, "batch_id": batch, "template_id": template, "key_id": key}
+        upload = self._send(admin, "POST", "/v1/uploads").json()["upload_id"]
+        return {"task_id": task, "batch_id": batch, "template_id": template, "key_id": key, "upload_id": upload}
 
     def _send(self, key: str, method: str, path: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {key}", "Prefer": "wait=0"}
@@ -100,6 +103,11 @@ def _body(method: str, path: str) -> dict[str, Any]:
         return {"files": files, "data": {} if path == "/v1/faces" else {"consent": "true"}}
     if (method, path) == ("POST", "/v1/keys"):
         return {"json": {"name": "one", "roles": ["viewer"]}}
+    if (method, path) == ("POST", "/v1/uploads"):
+        digest = hashlib.sha256(PHOTO).hexdigest()
+        return {"json": {"size": len(PHOTO), "type": "image/jpeg", "sha256": digest}}
+    if method == "PUT" and path.startswith("/v1/uploads/"):
+        return {"content": PHOTO}
     return {"json": {"hold": False}} if path.endswith("/hold") else {}
 
 

@@ -48,6 +48,7 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
     found = {family.name: family.type for family in metrics.registry.collect()}
     assert found == {
         "facefusion_remote_photos": "counter",
+        "facefusion_uploads": "counter",
         "facefusion_requests": "counter",
         "facefusion_authentication_failures": "counter",
         "facefusion_process_seconds": "histogram",

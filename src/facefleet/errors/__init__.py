@@ -14,6 +14,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── RequestError              request_invalid           400
     │   │   ├── OptionInvalid         option_invalid            422
     │   │   ├── UploadMissing         upload_missing            422
+    │   │   ├── UploadMismatch        upload_mismatch           422
     │   │   ├── UploadTooLarge        upload_too_large          413
     │   │   ├── ConsentRequired       consent_required          422
     │   │   ├── WebhookUrlRefused     webhook_url_refused       422
@@ -52,12 +53,14 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── TaskNotFound              task_not_found            404
     │   ├── DeliveryNotFound          delivery_not_found        404
     │   ├── TemplateNotFound          template_not_found        404
+    │   ├── UploadNotFound            upload_not_found          404
     │   ├── BatchNotFound             batch_not_found           404
     │   ├── KeyNotFound               key_not_found             404
     │   └── RouteNotFound             route_not_found           404
     ├── Conflict                      conflict.py   it is there, but in another state
     │   ├── TemplateNotReady          template_not_ready        409   retryable
     │   ├── TemplateFailed            template_failed           409
+    │   ├── UploadIncomplete          upload_incomplete         409
     │   ├── TaskEnded                 task_ended                409
     │   ├── IdempotencyConflict       idempotency_conflict      409
     │   ├── TaskHeld                  task_held                 409
@@ -121,6 +124,7 @@ from facefleet.errors.conflict import (
     TaskHeld,
     TemplateFailed,
     TemplateNotReady,
+    UploadIncomplete,
 )
 from facefleet.errors.input import (
     ConfigInvalid,
@@ -153,6 +157,7 @@ from facefleet.errors.input import (
     PhotoUrlRefused,
     RequestError,
     TemplateFaceNotFound,
+    UploadMismatch,
     UploadMissing,
     UploadTooLarge,
     WebhookUrlRefused,
@@ -165,6 +170,7 @@ from facefleet.errors.lookup import (
     RouteNotFound,
     TaskNotFound,
     TemplateNotFound,
+    UploadNotFound,
 )
 from facefleet.errors.model import (
     ManifestInvalid,
@@ -212,5 +218,6 @@ __all__ = [
     "RequeueRefused", "ResultNotReady", "ResultUnavailable", "RouteNotFound", "ServerUnreachable",
     "SignatureInvalid", "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound",
     "TemplateFaceNotFound", "TemplateFailed", "TemplateNotFound", "TemplateNotReady", "Unauthenticated",
-    "UploadMissing", "UploadTimeout", "UploadTooLarge", "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
+    "UploadIncomplete", "UploadMismatch", "UploadMissing", "UploadNotFound", "UploadTimeout", "UploadTooLarge",
+    "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
 ]  # fmt: skip

@@ -27,6 +27,13 @@ class TemplateFailed(Conflict):
     title = "Template has failed"
 
 
+class UploadIncomplete(Conflict):
+    """The photo was announced and has not come yet."""
+
+    code = "upload_incomplete"
+    title = "Upload not complete"
+
+
 class TaskEnded(Conflict):
     """The task has ended and cannot be changed."""
 

@@ -36,6 +36,14 @@ class UploadMissing(RequestError):
     title = "Upload missing"
 
 
+class UploadMismatch(RequestError):
+    """What was uploaded is not what was announced: another size, type or content."""
+
+    code = "upload_mismatch"
+    status = 422
+    title = "Upload is another file"
+
+
 class UploadTooLarge(RequestError):
     """The request body as a whole is over the limit."""
 

@@ -33,6 +33,13 @@ class TemplateNotFound(LookupFailed):
     title = "Template not found"
 
 
+class UploadNotFound(LookupFailed):
+    """No upload with this id for this tenant, or none any more."""
+
+    code = "upload_not_found"
+    title = "Upload not found"
+
+
 class BatchNotFound(LookupFailed):
     """No batch with this id for this tenant."""
 

@@ -27,6 +27,7 @@ from facefleet.gateway.intake.remote_photos import Fetcher
 from facefleet.gateway.intake.remote_photos import resolver_of as photo_resolver_of
 from facefleet.gateway.intake.tasks import Intake
 from facefleet.gateway.intake.templates import TemplateLookup
+from facefleet.gateway.intake.uploads import UploadIntake
 from facefleet.gateway.intake.webhooks import WebhookIntake
 from facefleet.gateway.middleware.access_log import AccessLog
 from facefleet.gateway.middleware.authentication import Authentication, LocalAuthentication, require_loopback
@@ -51,6 +52,7 @@ from facefleet.gateway.routes.page import Site
 from facefleet.gateway.routes.page import router as page_routes
 from facefleet.gateway.routes.tasks import router as task_routes
 from facefleet.gateway.routes.templates import router as template_routes
+from facefleet.gateway.routes.uploads import router as upload_routes
 from facefleet.gateway.routes.usage import router as usage_routes
 from facefleet.gateway.routes.webhooks import router as webhook_routes
 from facefleet.gateway.server import Server, allow_connections, listen, metrics_served
@@ -75,6 +77,7 @@ from facefleet.upkeep.retention import Retention
 from facefleet.upkeep.sealer import Sealer
 from facefleet.upkeep.sweeper import Sweeper
 
+_SMALL_BYTES = 16_384  # of a body that is a few values
 _FORM_OVERHEAD_BYTES = 8_192  # boundaries and part headers
 # The framework's own: it reads the environment, and its spans would say the same as ours.
 _UNUSED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -153,7 +156,8 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     webhook_intake = WebhookIntake(resolver if deliverer else None)
     json_reader = JsonReader(limits, settings.gateway.json_bytes)
     fetcher = Fetcher.build(settings.remote_photos, photo_resolver, limits, parts.metrics, audit_log)
-    reception = Reception(intake, limits, lookup, webhook_intake, changes, json_reader, fetcher)
+    upload_intake = UploadIntake.build(parts, limits, timedelta(seconds=settings.retention.uploads))
+    reception = Reception(intake, limits, lookup, webhook_intake, changes, json_reader, fetcher, upload_intake)
     batch_deadline = timedelta(seconds=settings.tasks.batch_deadline)
     batch_intake = BatchIntake(intake, batches, lookup, webhook_intake, limits, batch_deadline)
 
@@ -169,6 +173,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     app.include_router(batch_routes(batch_intake, batches, parts.store, audit_log, retention))
     app.include_router(faces_routes(reception))
     app.include_router(template_routes(reception, templates, parts.records, parts.store, audit_log, retention))
+    app.include_router(upload_routes(upload_intake))
     app.include_router(task_routes(parts.records, parts.store, audit_log, changes, queue_position))
     app.include_router(event_routes(parts.records, changes, queue_position))
     app.include_router(listing_routes(Listing(parts.database), queue_position))
@@ -219,6 +224,8 @@ def _allowances(settings: Settings, limits: Limits) -> dict[Body, Allowance]:
     fusion_bytes = sum(FUSION.photos.values()) * limits.max_bytes + FUSION.text_bytes + _FORM_OVERHEAD_BYTES
     return {
         Body.USUAL: Allowance(fusion_bytes, gateway.upload_timeout),
+        Body.PHOTO: Allowance(limits.max_bytes, gateway.upload_timeout),
+        Body.SMALL: Allowance(_SMALL_BYTES, gateway.upload_timeout),
         Body.BATCH: Allowance(gateway.batch_bytes, gateway.batch_timeout, held_bytes=2 * limits.max_bytes),
     }
 

@@ -25,6 +25,8 @@ class Body(Enum):
 
     USUAL = "usual"
     BATCH = "batch"
+    PHOTO = "photo"
+    SMALL = "small"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ def _post(path: str, permission: Permission, kind: Kind | None = None, body: Bod
     return Endpoint("POST", path, permission, kind, body)
 
 
-def _put(path: str, permission: Permission) -> Endpoint:
-    return Endpoint("PUT", path, permission)
+def _put(path: str, permission: Permission, body: Body = Body.USUAL) -> Endpoint:
+    return Endpoint("PUT", path, permission, body=body)
 
 
 def _delete(path: str, permission: Permission) -> Endpoint:
@@ -91,6 +93,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _post("/fuse", Permission.TASKS_CREATE, Kind.FUSE),
     _post("/v1/fuse", Permission.TASKS_CREATE, Kind.FUSE),
     _post("/v1/faces", Permission.TASKS_CREATE, Kind.DETECT),
+
+    _post("/v1/uploads", Permission.TASKS_CREATE, body=Body.SMALL),
+    _put("/v1/uploads/{upload_id}/content", Permission.TASKS_CREATE, Body.PHOTO),
 
     _get("/v1/tasks", Permission.TASKS_READ),
     _get("/v1/tasks/{task_id}", Permission.TASKS_READ),

@@ -16,7 +16,7 @@ from facefleet.errors.access import (
     Unauthenticated,
 )
 from facefleet.errors.base import FacefleetError, InternalError
-from facefleet.errors.conflict import IdempotencyConflict, TemplateFailed, TemplateNotReady
+from facefleet.errors.conflict import IdempotencyConflict, TemplateFailed, TemplateNotReady, UploadIncomplete
 from facefleet.errors.input import (
     ConsentRequired,
     ImageAnimated,
@@ -30,11 +30,12 @@ from facefleet.errors.input import (
     PhotoUrlRefused,
     RequestError,
     TemplateFaceNotFound,
+    UploadMismatch,
     UploadMissing,
     UploadTooLarge,
     WebhookUrlRefused,
 )
-from facefleet.errors.lookup import TemplateNotFound
+from facefleet.errors.lookup import TemplateNotFound, UploadNotFound
 from facefleet.errors.outage import (
     IssuerUnavailable,
     Maintenance,
@@ -103,6 +104,9 @@ _PHOTO_JSON = {
             "type": "string", "format": "uri", "maxLength": MAX_URL_LENGTH,
             "description": "where a public server has the file, if this service fetches photos",
         },
+        "upload": {
+            "type": "string", "format": "uuid", "description": "the id of a photo that was sent by `POST /v1/uploads`",
+        },
     },
 }  # fmt: skip
 _CONSENT_JSON = {"type": "boolean", "const": True, "description": "attests that the people shown agree"}
@@ -119,6 +123,8 @@ PHOTO_REFUSALS: tuple[Refusal, ...] = (
 )  # fmt: skip
 REMOTE_REFUSALS: tuple[Refusal, ...] = (PhotoUrlRefused, PhotoNotFetched)
 """Errors of photos that a JSON body names by URL."""
+UPLOAD_REFUSALS: tuple[Refusal, ...] = (UploadNotFound, UploadIncomplete, UploadMismatch)
+"""Errors of a request that may name uploads."""
 INTAKE_REFUSALS: tuple[Refusal, ...] = (
     IdempotencyConflict, Maintenance, OptionInvalid, RecordsUncertain, StoreUnavailable, WebhookUrlRefused,
 )  # fmt: skip

@@ -15,7 +15,8 @@ from facefleet.queue.app import build_app
 from facefleet.queue.broker import Broker
 from facefleet.queue.submit import Submitter
 from facefleet.queue.wakes import Waker
-from facefleet.storage.opening import open_store
+from facefleet.storage.opening import open_store, open_upload_signer
+from facefleet.storage.presign import UploadSigner
 from facefleet.storage.store import Store
 from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.tables import schema
@@ -29,6 +30,7 @@ class Parts:
     database: Database
     records: TaskRepository
     store: Store
+    upload_signer: UploadSigner | None
     broker: Broker
     submitter: Submitter
     waker: Waker
@@ -61,6 +63,7 @@ class Parts:
             database=database,
             records=TaskRepository(database, now, waker.on_commit),
             store=open_store(settings.objects_url, settings.objects, on_outage=metrics.on_outage("store")),
+            upload_signer=open_upload_signer(settings.objects_url, settings.objects),
             broker=Broker(url, prefix=queue.prefix, on_outage=broker_away),
             submitter=Submitter(celery, on_outage=broker_away),
             waker=waker,

@@ -165,6 +165,20 @@ def sniff(data: bytes, limits: Limits | None = None) -> Header:
     return header
 
 
+def sniff_start(start: bytes, limits: Limits) -> Header:
+    """Read the header from the first bytes of a file whose rest is elsewhere; its end is not looked at.
+
+    Raises:
+        ImageDecodeFailed: The header does not end in these bytes, or it is damaged.
+        ImageError: Another of its subclasses names the first thing that is wrong.
+    """
+    kind = sniff_type(start[:HEAD_BYTES])
+    try:
+        return _check_size(kind, *_READERS[kind](start), limits)
+    except (struct.error, IndexError):
+        raise ImageDecodeFailed("The image file ends inside its header.", type=str(kind)) from None
+
+
 def damaged(kind: ImageType, why: str) -> ImageDecodeFailed:
     """The refusal of a file that cannot be decoded."""
     return ImageDecodeFailed(f"The image file is damaged: {why}. Export it again.", type=str(kind))

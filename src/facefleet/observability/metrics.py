@@ -136,6 +136,10 @@ class Metrics:
             ["fault"], registry=registry,
         )  # fmt: skip
 
+        self.uploads = Counter(
+            "facefusion_uploads_total", "Uploads that were announced, and that came through the gateway.",
+            ["step"], registry=registry,
+        )  # fmt: skip
         self.webhook_attempts = Counter(
             "facefusion_webhook_attempts_total", "Attempts to deliver by their outcome.", ["outcome"], registry=registry
         )

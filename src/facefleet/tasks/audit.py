@@ -28,6 +28,8 @@ class Action(StrEnum):
     TEMPLATE_CREATE = "template.create"
     TEMPLATE_READ = "template.read"
     TEMPLATE_DELETE = "template.delete"
+    UPLOAD_CREATE = "upload.create"
+    UPLOAD_ERASE = "upload.erase"  # with everything else of its tenant or subject
     BATCH_CREATE = "batch.create"
     BATCH_READ = "batch.read"
     BATCH_CANCEL = "batch.cancel"
@@ -46,6 +48,7 @@ class Action(StrEnum):
     INPUTS_EXPIRE = "inputs.expire"  # uploads of a task or batch whose time was over
     INPUTS_REJECT = "inputs.reject"  # uploads of a task that was rejected for what they show
     RESULT_EXPIRE = "result.expire"
+    UPLOAD_EXPIRE = "upload.expire"
     TEMPLATE_EXPIRE = "template.expire"  # the photo of one that failed
     ACCESS = "access"  # a request that lacked the permission of its endpoint
     AUDIT_EXPIRE = "audit.expire"  # the entries of all seals up to the one that the object names

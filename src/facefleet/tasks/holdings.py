@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, RowMapping, Table, and_, false, fu
 
 from facefleet.tasks.records.chunks import rows_in_order
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import api_keys, audit, batches, deliveries, tasks, templates
+from facefleet.tasks.tables.table import api_keys, audit, batches, deliveries, tasks, templates, uploads
 
 
 class Holding(StrEnum):
@@ -21,6 +21,7 @@ class Holding(StrEnum):
     TASKS = "tasks"
     BATCHES = "batches"
     TEMPLATES = "templates"
+    UPLOADS = "uploads"
     DELIVERIES = "deliveries"
     KEYS = "keys"
     AUDIT = "audit"
@@ -49,6 +50,7 @@ class TenantHoldings:
     Attributes:
         erased: Tasks of which the receipt is left.
         held: Tasks under legal hold.
+        uploads: Announced photos whose time is not over, come or not.
         keys: API keys that were not revoked.
         entries: Of the audit log, about its objects or by its subjects.
     """
@@ -59,6 +61,7 @@ class TenantHoldings:
     held: int = 0
     batches: int = 0
     templates: int = 0
+    uploads: int = 0
     keys: int = 0
     entries: int = 0
 
@@ -78,7 +81,7 @@ class Holdings:
         counted: tuple[tuple[str, Column[Any], ColumnElement[bool]], ...] = (
             ("tasks", tasks.c.tenant, every), ("erased", tasks.c.tenant, tasks.c.erased_at.is_not(None)),
             ("held", tasks.c.tenant, tasks.c.hold == true()), ("batches", batches.c.tenant, every),
-            ("templates", templates.c.tenant, templates.c.deleted_at.is_(None)),
+            ("templates", templates.c.tenant, templates.c.deleted_at.is_(None)), ("uploads", uploads.c.tenant, every),
             ("keys", api_keys.c.tenant, api_keys.c.revoked_at.is_(None)),
             ("entries", audit.c.tenant, audit.c.tenant != ""), ("entries", audit.c.actor_tenant, others),
         )  # fmt: skip
@@ -104,12 +107,13 @@ class Holdings:
 
 
 TABLES: Mapping[Holding, Table] = {
-    Holding.TASKS: tasks, Holding.BATCHES: batches, Holding.TEMPLATES: templates, Holding.DELIVERIES: deliveries,
-    Holding.KEYS: api_keys, Holding.AUDIT: audit,
+    Holding.TASKS: tasks, Holding.BATCHES: batches, Holding.TEMPLATES: templates, Holding.UPLOADS: uploads,
+    Holding.DELIVERIES: deliveries, Holding.KEYS: api_keys, Holding.AUDIT: audit,
 }  # fmt: skip
 _ERASABLE: Mapping[Holding, ColumnElement[bool]] = {
     Holding.TASKS: tasks.c.erased_at.is_(None), Holding.BATCHES: batches.c.erased_at.is_(None),
-    Holding.TEMPLATES: templates.c.deleted_at.is_(None), Holding.KEYS: api_keys.c.revoked_at.is_(None),
+    Holding.TEMPLATES: templates.c.deleted_at.is_(None), Holding.UPLOADS: true(),
+    Holding.KEYS: api_keys.c.revoked_at.is_(None),
 }  # fmt: skip
 
 

@@ -84,6 +84,7 @@ class Task:
         bytes_out: Size of the result.
         seconds: s taken by the run that succeeded.
         credential: Id of the key or token that its subject showed.
+        digests: Role → SHA-256 that the photo was announced with, where nobody has seen all of it yet.
     """
 
     id: str
@@ -131,6 +132,7 @@ class Task:
     bytes_out: int = 0
     seconds: float = 0.0
     credential: str | None = None
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def new(
@@ -139,6 +141,7 @@ class Task:
         idempotency_key: str | None = None, request_digest: str | None = None, traceparent: str | None = None,
         webhook: Webhook | None = None, bytes_in: int = 0, template: str | None = None,
         batch: str | None = None, item: int | None = None, credential: str | None = None,
+        digests: Mapping[str, str] | None = None,
     ) -> Task:  # fmt: skip
         """A queued task that may run at once."""
         return cls(
@@ -146,7 +149,7 @@ class Task:
             options=options, inputs=inputs, consent=consent, created_at=now, run_at=now, deadline_at=now + deadline,
             idempotency_key=idempotency_key, request_digest=request_digest, traceparent=traceparent,
             webhook=webhook, bytes_in=bytes_in, template=template, batch=batch, item=item,
-            credential=credential,
+            credential=credential, digests=digests or {},
         )  # fmt: skip
 
     def sent(self, at: datetime, epoch: str | None) -> Task:

@@ -16,6 +16,7 @@ from facefleet.tasks.audit import Action, Origin
 from facefleet.tasks.holdings import Holder, Holding, Holdings
 from facefleet.tasks.records.audit_log import AuditLog
 from facefleet.tasks.records.repository import TaskRepository
+from facefleet.tasks.uploads import upload_of
 from facefleet.upkeep.retention import Retention
 
 
@@ -32,6 +33,7 @@ class Erased:
     tasks: int
     batches: int
     templates: int
+    uploads: int
     keys: int
     held: tuple[str, ...]
 
@@ -56,10 +58,11 @@ class Erasure:
         self.audit_log.record(origin, Action.TENANT_ERASE, named, tenant=holder.tenant)
         keys = sum(self._keys(holder, origin))  # first, so that nothing new comes with them
         templates = sum(self._templates(holder, origin))
+        uploads = sum(self._uploads(holder, origin))
         tasks_of_batches = list(self._batches(holder, origin))
         held: list[str] = []
         tasks = sum(self._tasks(holder, origin, held))
-        return Erased(tasks + sum(tasks_of_batches), len(tasks_of_batches), templates, keys, tuple(held))
+        return Erased(tasks + sum(tasks_of_batches), len(tasks_of_batches), templates, uploads, keys, tuple(held))
 
     def _keys(self, holder: Holder, origin: Origin) -> Iterator[int]:
         for row in self.holdings.rows(holder, Holding.KEYS, erasable=True):
@@ -74,6 +77,12 @@ class Erasure:
                     self.records.cancel(template.tenant, template.task, origin)
                 self.retention.delete_template(template)
                 yield 1
+
+    def _uploads(self, holder: Holder, origin: Origin) -> Iterator[int]:
+        """Erase announced photos; tasks that used one, held ones among them, have copies of their own."""
+        for row in self.holdings.rows(holder, Holding.UPLOADS, erasable=True):
+            self.retention.delete_upload(upload_of(row), Action.UPLOAD_ERASE, origin)
+            yield 1
 
     def _batches(self, holder: Holder, origin: Origin) -> Iterator[int]:
         """Erase batches, and return of each how many items it had; one with an item under hold is left to its tasks."""

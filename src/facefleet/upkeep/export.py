@@ -22,7 +22,7 @@ from facefleet.tasks.holdings import Holder, Holding, Holdings
 from facefleet.tasks.records.audit_log import AuditLog
 
 OBJECTS = "objects"  # the folder of photos and results, named by their keys
-_OWNERS = (Holding.TASKS, Holding.BATCHES, Holding.TEMPLATES)  # whose ids are in the keys of objects
+_OWNERS = (Holding.TASKS, Holding.BATCHES, Holding.TEMPLATES, Holding.UPLOADS)  # whose ids are in the keys of objects
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from facefleet.errors.lookup import TemplateNotFound
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.rounds import round_of
-from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, run_prefix, task_prefixes
+from facefleet.storage.keys import ALL_TENANTS, Part, Place, place_of, run_prefix, task_prefixes, upload_key
 from facefleet.storage.store import Store
-from facefleet.tasks.audit import Origin
+from facefleet.tasks.audit import SERVICE, Action, Origin
 from facefleet.tasks.batches import Batch, Batches
 from facefleet.tasks.kinds import KINDS, Uploads
 from facefleet.tasks.records.changes import OnCommit, ignore_commit
@@ -29,6 +29,7 @@ from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Template, Templates
+from facefleet.tasks.uploads import Upload, UploadRecords
 
 _log = logger(__name__)
 
@@ -50,6 +51,7 @@ class Retention:
     records: RetentionRecords
     templates: Templates
     batches: Batches
+    uploads: UploadRecords
     store: Store
     metrics: Metrics
     clock: Clock
@@ -64,7 +66,8 @@ class Retention:
         terms = Terms(*(timedelta(seconds=s) for s in (kept.inputs, kept.results, kept.rows, kept.orphans)))
         records = RetentionRecords(database, clock, on_commit)
         batches = Batches(database, clock, on_commit)
-        return cls(records, Templates(database, clock), batches, store, metrics, clock, terms)
+        uploads = UploadRecords(database, clock)
+        return cls(records, Templates(database, clock), batches, uploads, store, metrics, clock, terms)
 
     def run(self, wait: Callable[[float], bool], interval: float) -> None:
         """Run rounds until ``wait(interval)`` returns true, and search for orphans at the interval of the terms."""
@@ -90,6 +93,8 @@ class Retention:
         for batch in self.batches.with_old_inputs(self.terms.inputs):
             self._delete_shared(batch)
             self.batches.inputs_deleted(batch)
+        for upload in self.uploads.expired():
+            self.delete_upload(upload, Action.UPLOAD_EXPIRE)
         for task in self.records.with_old_results(self.terms.results):
             self.delete_results(task, expired=task.erased_at is None)
         rows = self.terms.rows
@@ -139,6 +144,14 @@ class Retention:
         self._count("template", self._delete([template.object] if template.object else []))
         self.templates.object_deleted(template)
 
+    def delete_upload(self, upload: Upload, action: Action, origin: Origin = SERVICE) -> None:
+        """Delete an announced photo and its record; tasks that used it have copies of their own.
+
+        What is on its way at that moment goes later, as an object without a record.
+        """
+        self._count("upload", self._delete([upload_key(upload.tenant, upload.id)]))
+        self.uploads.delete(upload, action, origin)
+
     def delete_inputs(self, task: Task, *, expired: bool = False) -> None:
         """Delete a task's uploads; for an item of a batch, only those that it does not share.
 
@@ -176,7 +189,10 @@ class Retention:
 
     def _orphans(self, places: list[Place]) -> list[str]:
         owners = {place.owner for place in places}
-        kept = {Part.TEMPLATES: self.templates.kept(owners), Part.INPUTS: self.batches.kept(owners)}
+        kept = {
+            Part.TEMPLATES: self.templates.kept(owners), Part.INPUTS: self.batches.kept(owners),
+            Part.UPLOADS: self.uploads.kept(owners),
+        }  # fmt: skip
         known = self.records.known(owners)
         orphans = []
         for place in places:

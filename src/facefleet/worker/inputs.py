@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from facefleet.assignments import SOURCE_ROLES
+from facefleet.errors.input import UploadMismatch
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.errors.task import ObjectMissing
 from facefleet.storage.keys import template_key
@@ -15,8 +18,9 @@ def load_image(store: Store, task: Task) -> bytes:
 
     Raises:
         ObjectMissing: It is not in the store.
+        UploadMismatch: It is not what its client announced.
     """
-    return store.get(task.inputs["image"])
+    return _load(store, task, "image")
 
 
 def load_sources(store: Store, task: Task) -> list[bytes]:
@@ -24,8 +28,9 @@ def load_sources(store: Store, task: Task) -> list[bytes]:
 
     Raises:
         ObjectMissing: One is not in the store.
+        UploadMismatch: One is not what its client announced.
     """
-    return [store.get(task.inputs[role]) for role in SOURCE_ROLES if role in task.inputs]
+    return [_load(store, task, role) for role in SOURCE_ROLES if role in task.inputs]
 
 
 def load_target(store: Store, task: Task) -> bytes:
@@ -34,10 +39,11 @@ def load_target(store: Store, task: Task) -> bytes:
     Raises:
         TemplateNotFound: The template was deleted after the task was accepted.
         ObjectMissing: The upload is not in the store.
+        UploadMismatch: It is not what its client announced.
     """
     if task.template is not None:
         return load_template(store, task.tenant, task.template)
-    return store.get(task.inputs["target"])
+    return _load(store, task, "target")
 
 
 def load_template(store: Store, tenant: str, template_id: str) -> bytes:
@@ -52,3 +58,17 @@ def load_template(store: Store, tenant: str, template_id: str) -> bytes:
         raise TemplateNotFound(
             "The template was deleted meanwhile.", template_id=template_id, field="template_id"
         ) from None
+
+
+def _load(store: Store, task: Task, role: str) -> bytes:
+    """A photo; one that went to the store by itself is seen as a whole here for the first time."""
+    key, announced = task.inputs[role], task.digests.get(role)
+    data = store.get(key)
+    if announced is not None and hashlib.sha256(data).hexdigest() != announced:
+        store.delete(key)
+        of_several = {"number": SOURCE_ROLES.index(role)} if role in SOURCE_ROLES else {}
+        raise UploadMismatch(
+            "The uploaded file is another one: its SHA-256 is not the one that was announced.",
+            field=SOURCE_ROLES[0] if of_several else role, **of_several,
+        )  # fmt: skip
+    return data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, a_task
 from facefleet.access.api_key import ApiKey
 from facefleet.access.key_records import KeyRecords
 from facefleet.access.roles import Role
-from facefleet.storage.keys import batch_key, input_key, result_key, template_key
+from facefleet.storage.keys import batch_key, input_key, result_key, template_key, upload_key
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
 from facefleet.tasks.audit import Origin
@@ -30,6 +30,7 @@ from facefleet.tasks.records.operator_records import OperatorRecords
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Consent, Task, Webhook
 from facefleet.tasks.templates import Template, registered
+from facefleet.tasks.uploads import Upload, UploadRecords
 
 
 def now() -> datetime:
@@ -79,6 +80,13 @@ class Office:
         task = a_task(now(), id=task_id, tenant=tenant, kind=Kind.TEMPLATE, template=template_id, inputs={"image": key})
         self.records.add(replace(task, subject=subject), registered(template))
         return template
+
+    def upload(self, tenant: str = "acme", subject: str = "alice") -> Upload:
+        """A photo that was announced and has come."""
+        upload = Upload(new_id(), tenant, subject, 9, "image/png", "d" * 64, now(), now() + timedelta(hours=1))
+        self.store.put(upload_key(tenant, upload.id), b"an upload")
+        UploadRecords(self.database, now).add(upload, ORIGIN)
+        return upload
 
     def key(self, tenant: str = "acme") -> str:
         """The id of an API key; nobody can use it."""
@@ -130,13 +138,14 @@ def test_an_export_holds_every_row_and_every_photo_of_the_tenant_and_of_nobody_e
 ) -> None:
     tasks, batch, template = [office.task(), office.task(subject="carol")], office.batch(), office.template()
     office.task("initech", "bob")
-    key_id = office.key()
+    upload, key_id = office.upload(), office.key()
     done = run("tenants", "export", "acme", "-o", tmp_path / "out", "--data", tmp_path, "--json").document
     out = tmp_path / "out"
     assert {one["id"] for one in lines(out / "tasks.jsonl")} >= {task.id for task in tasks}
     assert {one["tenant"] for one in lines(out / "tasks.jsonl")} == {"acme"}
     assert [one["id"] for one in lines(out / "batches.jsonl")] == [batch.id]
     assert [one["id"] for one in lines(out / "templates.jsonl")] == [template.id]
+    assert [one["id"] for one in lines(out / "uploads.jsonl")] == [upload.id]
     assert {one["task"] for one in lines(out / "deliveries.jsonl")} == {task.id for task in tasks}
     (key,) = lines(out / "keys.jsonl")
     assert (key["id"], "digest" in key) == (key_id, False)
@@ -144,10 +153,10 @@ def test_an_export_holds_every_row_and_every_photo_of_the_tenant_and_of_nobody_e
     assert audited.count("task.create") == 2
     assert "tenant.export" in audited, "it was written down before anything was read"
     copied = sorted(path.read_bytes().decode() for path in (out / "objects").rglob("*") if path.is_file())
-    assert copied == ["a photo", "a photo", "a poster", "a result", "a result", "shared"]
+    assert copied == ["a photo", "a photo", "a poster", "a result", "a result", "an upload", "shared"]
     (summary,) = lines(out / "export.json")
     assert (
-        (summary["objects"], summary["rows"]["tasks.jsonl"]) == (6, 5) == (done["objects"], done["rows"]["tasks.jsonl"])
+        (summary["objects"], summary["rows"]["tasks.jsonl"]) == (7, 5) == (done["objects"], done["rows"]["tasks.jsonl"])
     )
     assert office.actions() == ["tenant.export"]
 
@@ -166,26 +175,32 @@ def test_an_export_of_a_subject_holds_what_it_made(run: Run, office: Office, tmp
 def test_an_erasure_is_only_shown_until_somebody_says_yes(run: Run, office: Office, tmp_path: Path) -> None:
     office.task()
     office.template()
+    office.upload()
     office.key()
     shown = run("tenants", "erase", "acme", "--data", tmp_path, "--json").document
-    assert shown == {"erasable": {"tasks": 2, "batches": 0, "templates": 1, "keys": 1}}
-    assert office.kept("acme") == {"a photo", "a result", "a poster"}
+    assert shown == {"erasable": {"tasks": 2, "batches": 0, "templates": 1, "uploads": 1, "keys": 1}}
+    assert office.kept("acme") == {"a photo", "a result", "a poster", "an upload"}
     assert office.actions() == []
 
 
 def test_an_erasure_leaves_receipts_and_nobody_elses_photos(run: Run, office: Office, tmp_path: Path) -> None:
     task, batch = office.task(), office.batch()
     office.template()
+    office.upload()
     key_id, other_key = office.key(), office.key("initech")
     office.task("initech", "bob")
     done = run("tenants", "erase", "acme", "--yes", "--data", tmp_path, "--json")
-    assert (done.status, done.document) == (0, {"tasks": 4, "batches": 1, "templates": 1, "keys": 1, "held": []})
+    assert (done.status, done.document) == (
+        0,
+        {"tasks": 4, "batches": 1, "templates": 1, "uploads": 1, "keys": 1, "held": []},
+    )
     assert office.kept("acme") == set()
     assert office.kept("initech") == {"a photo", "a result"}
     assert office.records.get("acme", task.id).erased_at is not None
     assert {one.erased_at is None for one in Batches(office.database, now).items(batch)} == {False}
     assert office.actions() == [
         "batch.erase", "key.revoke", "task.cancel", "task.erase", "task.erase", "template.delete", "tenant.erase",
+        "upload.erase",
     ]  # fmt: skip
     keys = KeyRecords(office.database, now)
     assert keys.get("acme", key_id).revoked_at is not None
@@ -196,6 +211,7 @@ def test_an_erasure_leaves_receipts_and_nobody_elses_photos(run: Run, office: Of
 
 def test_an_erasure_honours_holds_and_says_so(run: Run, office: Office, tmp_path: Path) -> None:
     held, other, batch = office.task(), office.task(), office.batch()
+    office.upload()
     item = next(Batches(office.database, now).items(batch))
     for task_id in (held.id, item.id):
         OperatorRecords(office.database, now).hold(task_id, ORIGIN, on=True)
@@ -211,9 +227,12 @@ def test_an_erasure_honours_holds_and_says_so(run: Run, office: Office, tmp_path
 
 def test_an_erasure_of_a_subject_leaves_the_others(run: Run, office: Office, tmp_path: Path) -> None:
     mine, other = office.task(subject="carol"), office.task()
+    office.upload(subject="carol")
+    upload = office.upload()
     assert run("tenants", "erase", "acme", "--subject", "carol", "--yes", "--data", tmp_path).status == 0
     assert office.records.get("acme", mine.id).erased_at is not None
     assert office.records.get("acme", other.id).erased_at is None
+    assert list(office.store.list("tenants/acme/uploads/")) == [upload_key("acme", upload.id)]
 
 
 @pytest.mark.parametrize(

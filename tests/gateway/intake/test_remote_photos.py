@@ -23,7 +23,7 @@ from tests.webhooks.receivers import Received, Receiver, Reply
 
 from facefleet.errors.base import FacefleetError
 from facefleet.gateway.intake import remote_photos
-from facefleet.gateway.intake.multipart import Photo
+from facefleet.gateway.intake.photos import Photo
 from facefleet.gateway.intake.remote_photos import Fetcher
 from facefleet.gateway.memory import Holding, Memory
 from facefleet.media.sniff import Limits

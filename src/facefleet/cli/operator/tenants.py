@@ -44,7 +44,7 @@ def list_tenants(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     from rich.table import Table
 
-    names = "tasks", "erased", "held", "batches", "templates", "keys", "entries"
+    names = "tasks", "erased", "held", "batches", "templates", "uploads", "keys", "entries"
     table = Table("tenant", box=None)
     for name in names:
         table.add_column(name, justify="right")
@@ -92,7 +92,9 @@ def erase(
     if as_json:
         output.document(asdict(done))
     else:
-        counts = f"{done.tasks:,} tasks, {done.batches:,} batches, {done.templates:,} templates"
+        counts = (
+            f"{done.tasks:,} tasks, {done.batches:,} batches, {done.templates:,} templates, {done.uploads:,} uploads"
+        )
         words = f"{holder}: erased {counts}; revoked {done.keys:,} keys"
         output.console().print(output.visible(words), soft_wrap=True)
         for task_id in done.held:
@@ -140,7 +142,7 @@ def _erasure(database: Database, store: Store, holdings: Holdings, data: Path | 
 def _show_erasable(holdings: Holdings, holder: Holder, *, as_json: bool) -> None:
     from facefleet.tasks.holdings import Holding
 
-    kinds = Holding.TASKS, Holding.BATCHES, Holding.TEMPLATES, Holding.KEYS
+    kinds = Holding.TASKS, Holding.BATCHES, Holding.TEMPLATES, Holding.UPLOADS, Holding.KEYS
     counts = {kind.value: sum(1 for _ in holdings.rows(holder, kind, erasable=True)) for kind in kinds}
     if as_json:
         output.document({"erasable": counts})

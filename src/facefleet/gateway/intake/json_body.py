@@ -10,21 +10,20 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from starlette.concurrency import run_in_threadpool
 
 from facefleet.assignments import SOURCE_ROLES
-from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import RequestError, UploadTooLarge
-from facefleet.gateway.intake.multipart import MAX_TEXT_BYTES, Fields, Form, Photo, drop, missing
+from facefleet.gateway.intake.multipart import MAX_TEXT_BYTES, Fields, Form, drop, missing
+from facefleet.gateway.intake.photos import Given, Photo, Place, UploadId
 from facefleet.media.sniff import Limits, check_bytes, sniff
 
 MEDIA_TYPE = "application/json"
-PHOTO_MEMBERS = ("data", "url")
+PHOTO_MEMBERS = ("data", "upload", "url")
 """What the object of a photo may have: exactly one of these."""
 
 _INLINE_BYTES = 65_536  # parsed in less time than it takes to ask a thread
@@ -43,20 +42,14 @@ Fetch = Callable[[str], Awaitable[Photo]]
 
 @dataclass(frozen=True, slots=True)
 class PhotoUrl:
-    """A photo that is still somewhere else.
+    """A photo that is still somewhere else."""
 
-    Attributes:
-        name: Of its field.
-        number: Of several of its name.
-    """
-
-    name: str
-    number: int | None
+    place: Place
     url: str = field(repr=False)  # it may have secrets
 
     async def fetched(self, fetch: Fetch) -> Photo:
         """The photo; an error says which one it is about."""
-        with naming(self.name, self.number):
+        with self.place.named():
             return await fetch(self.url)
 
 
@@ -74,8 +67,8 @@ class JsonReader:
 
     async def read(
         self, stream: AsyncIterator[bytes], announced: int | None, fields: Fields, fetch: Fetch
-    ) -> Form:  # fmt: skip
-        """Read a body, and fetch the photos that it names, one after the other.
+    ) -> Form[Given]:  # fmt: skip
+        """Read a body, and fetch the photos that it names by URL, one after the other.
 
         Args:
             stream: The body.
@@ -115,16 +108,16 @@ class JsonReader:
             )  # fmt: skip
         return body
 
-    def _parts(self, body: bytearray, fields: Fields) -> tuple[dict[str, Photo | PhotoUrl], dict[str, str]]:
+    def _parts(self, body: bytearray, fields: Fields) -> tuple[dict[str, Given | PhotoUrl], dict[str, str]]:
         document = _parse(body)
         body.clear()  # the texts of the photos are copies of it
-        photos = dict[str, Photo | PhotoUrl]()
+        photos = dict[str, Given | PhotoUrl]()
         for name, most in fields.photos.items():
             for number, given in enumerate(_given(document, name, most)):
-                place = number if most > 1 else None
-                with naming(name, place):
+                place = Place(name, number if most > 1 else None)
+                with place.named():
                     role = SOURCE_ROLES[number] if name == SOURCE_ROLES[0] else name
-                    photos[role] = self._photo(name, place, given)
+                    photos[role] = self._photo(place, given)
         texts = {name: _text(name, document.pop(name)) for name in fields.texts if name in document}
         if document:
             unknown = next(iter(document))
@@ -135,11 +128,14 @@ class JsonReader:
                 raise missing(name)
         return photos, texts
 
-    def _photo(self, name: str, number: int | None, given: object) -> Photo | PhotoUrl:
+    def _photo(self, place: Place, given: object) -> Given | PhotoUrl:
+        name = place.name
         if not isinstance(given, dict) or len(given) != 1 or not given.keys() <= set(PHOTO_MEMBERS):
             raise RequestError(f"{name} is a photo: an object with {' or '.join(PHOTO_MEMBERS)}.")
         if "url" in given:
-            return PhotoUrl(name, number, _text("url", given["url"]))
+            return PhotoUrl(place, _text("url", given["url"]))
+        if "upload" in given:
+            return UploadId(place, _text(f"upload of {name}", given["upload"]))
         data = self._decoded(name, given["data"])
         if not data:
             raise missing(name)
@@ -158,18 +154,6 @@ class JsonReader:
 def is_json(content_type: str) -> bool:
     """Whether a body is JSON by its header."""
     return content_type.partition(";")[0].strip().lower() == MEDIA_TYPE
-
-
-@contextmanager
-def naming(name: str, number: int | None) -> Iterator[None]:
-    """Add to an error which field it is about, and which photo of several."""
-    try:
-        yield
-    except FacefleetError as error:
-        error.detail["field"] = name
-        if number is not None:
-            error.detail["number"] = number
-        raise
 
 
 def _parse(body: bytearray) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -18,19 +19,12 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import RequestError, UploadMissing
+from facefleet.gateway.intake.photos import Photo
 from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS
-from facefleet.media.sniff import Header, Limits, check_arriving, sniff
+from facefleet.media.sniff import Limits, check_arriving, sniff
 
 MAX_TEXT_BYTES = 16_384
 _MAX_EMPTY = 8  # parts of one name
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """One uploaded file and what its header says."""
-
-    data: bytes = field(repr=False)  # neither logs nor tracebacks show a photo
-    header: Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +73,14 @@ FUSION = Fields(
 )
 
 
+P = TypeVar("P", covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Form:
+class Form(Generic[P]):
     """A whole form: photos by role, and the text fields that were sent."""
 
-    photos: Mapping[str, Photo]
+    photos: Mapping[str, P]
     texts: Mapping[str, str]
 
     @property
@@ -92,7 +89,7 @@ class Form:
         return sum(role in SOURCE_ROLES for role in self.photos)
 
 
-async def read_form(content_type: str, stream: AsyncIterator[bytes], limits: Limits, fields: Fields) -> Form:
+async def read_form(content_type: str, stream: AsyncIterator[bytes], limits: Limits, fields: Fields) -> Form[Photo]:
     """Read a form of which a request may hold everything at once.
 
     Args:

@@ -17,9 +17,11 @@ from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import waited
 from facefleet.gateway.intake.json_body import JsonReader, is_json
 from facefleet.gateway.intake.multipart import Fields, Form, read_form
+from facefleet.gateway.intake.photos import Usable
 from facefleet.gateway.intake.remote_photos import Fetcher
 from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
 from facefleet.gateway.intake.templates import TemplateLookup
+from facefleet.gateway.intake.uploads import UploadIntake
 from facefleet.gateway.intake.webhooks import WebhookIntake
 from facefleet.gateway.memory import Holding
 from facefleet.gateway.middleware.body_limit import HOLDING
@@ -29,11 +31,11 @@ from facefleet.tasks.kinds import KINDS, Kind
 from facefleet.tasks.task import Task
 
 
-def _no_options(_: Form) -> Mapping[str, object]:
+def _no_options(_: Form[Usable]) -> Mapping[str, object]:
     return {}
 
 
-def _no_name(_: Form) -> str:
+def _no_name(_: Form[Usable]) -> str:
     return ""
 
 
@@ -52,8 +54,8 @@ class Reading:
 
     kind: Kind
     fields: Fields
-    options: Callable[[Form], Mapping[str, object]] = _no_options
-    name: Callable[[Form], str] = _no_name
+    options: Callable[[Form[Usable]], Mapping[str, object]] = _no_options
+    name: Callable[[Form[Usable]], str] = _no_name
     wait_seconds: float = 0.0
     json: bool = False
 
@@ -105,6 +107,7 @@ class Reception:
     changes: Changes
     json: JsonReader
     fetcher: Fetcher
+    uploads: UploadIntake
 
     async def answer(self, request: Request, response: Response, caller: Caller, reading: Reading) -> Response:
         """Accept the task; 200 with it when it ended in time (``Prefer``), else 202.
@@ -144,8 +147,9 @@ class Reception:
 
         return await run_in_threadpool(accept)
 
-    async def _form(self, incoming: Incoming, caller: Caller, reading: Reading) -> Form:
+    async def _form(self, incoming: Incoming, caller: Caller, reading: Reading) -> Form[Usable]:
         if reading.json and is_json(incoming.content_type):
             fetch = partial(self.fetcher.fetch, origin=caller.origin, holding=incoming.holding)
-            return await self.json.read(incoming.stream, incoming.length, reading.fields, fetch)
+            given = await self.json.read(incoming.stream, incoming.length, reading.fields, fetch)
+            return await run_in_threadpool(self.uploads.found, caller, given)
         return await read_form(incoming.content_type, incoming.stream, self.limits, reading.fields)

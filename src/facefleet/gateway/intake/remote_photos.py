@@ -22,7 +22,7 @@ from facefleet.config import RemotePhotos
 from facefleet.errors.base import FacefleetError, InternalError
 from facefleet.errors.input import PhotoNotFetched, PhotoUrlRefused
 from facefleet.errors.outage import Overloaded
-from facefleet.gateway.intake.multipart import Photo
+from facefleet.gateway.intake.photos import Photo
 from facefleet.gateway.memory import Holding
 from facefleet.media.sniff import Limits, check_arriving, check_bytes, sniff
 from facefleet.observability.logs import logger

@@ -16,6 +16,7 @@ from facefleet.errors.outage import OutageError, QueueUnavailable, RecordsUncert
 from facefleet.gateway.caller import Caller
 from facefleet.gateway.intake.admission import Admission
 from facefleet.gateway.intake.multipart import Form
+from facefleet.gateway.intake.photos import Photo, UploadedPhoto, Usable
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import SpanKind, span, traceparent_or_new
 from facefleet.queue.submit import Submitter
@@ -50,7 +51,7 @@ class TaskRequest:
     """
 
     kind: Kind
-    form: Form
+    form: Form[Usable]
     options: Mapping[str, object]
     name: str
     template: Template | None
@@ -97,9 +98,10 @@ class Intake:
         self.admission.check(task.route)
         try:
             for role, key in task.inputs.items():
+                photo = request.form.photos[role]
                 with span("store.put") as put_span:
-                    put_span.set(role=role, bytes=len(request.form.photos[role].data))
-                    self.store.put(key, request.form.photos[role].data)
+                    put_span.set(role=role, bytes=photo.size)
+                    photo.keep(self.store, key)
             registers = KINDS[task.kind].uploads is Uploads.TEMPLATE
             registration = [registered(_template(task, request))] if registers else []
             with span("records.add"):
@@ -126,7 +128,8 @@ class Intake:
             consent=_consent(request, caller, now), template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
             request_digest=_digest(request), traceparent=traceparent_or_new(request.traceparent),
-            webhook=request.webhook, bytes_in=sum(len(photo.data) for photo in form.photos.values()),
+            webhook=request.webhook, bytes_in=sum(photo.size for photo in form.photos.values()),
+            digests={role: photo.digest for role, photo in form.photos.items() if isinstance(photo, UploadedPhoto)},
         )  # fmt: skip
         return task.sent(now, self.submitter.epoch)
 
@@ -191,16 +194,17 @@ def _template(task: Task, request: TaskRequest) -> Template:
     """The template that a registration commits together with its task."""
     assert task.template is not None  # noqa: S101 - a registration has made it
     photo = request.form.photos["image"]
+    assert isinstance(photo, Photo)  # noqa: S101 - a registration is sent as a form
     return Template(
         id=task.template, tenant=task.tenant, subject=task.subject, name=request.name, task=task.id,
         object=task.inputs["image"], media_type=str(photo.header.type), width=photo.header.width,
-        height=photo.header.height, bytes=len(photo.data), digest=digest_of(photo.data),
+        height=photo.header.height, bytes=photo.size, digest=photo.digest,
         consent=task.consent, created_at=task.created_at,
     )  # fmt: skip
 
 
 def _digest(request: TaskRequest) -> str:
-    photos = {role: digest_of(photo.data) for role, photo in request.form.photos.items()}
+    photos = {role: photo.digest for role, photo in request.form.photos.items()}
     if request.template is not None:
         photos["target"] = request.template.digest
     content: dict[str, object] = {"inputs": photos, "options": request.options}

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from facefleet.gateway.caller import AsCaller
 from facefleet.gateway.intake.multipart import Fields, Form
 from facefleet.gateway.intake.options import detect_options_schema, parse_detect_options
+from facefleet.gateway.intake.photos import Usable
 from facefleet.gateway.intake.reception import Reading, Reception
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS
 from facefleet.gateway.openapi import (
@@ -20,6 +21,7 @@ from facefleet.gateway.openapi import (
     PHOTO_REFUSALS,
     PREFER,
     REMOTE_REFUSALS,
+    UPLOAD_REFUSALS,
     form,
     refusals,
 )
@@ -41,10 +43,10 @@ _BODY = form(
     parameters=(PREFER, KEY),
     json=True,
 )
-_REFUSALS = refusals(*REMOTE_REFUSALS, *PHOTO_REFUSALS, *INTAKE_REFUSALS)
+_REFUSALS = refusals(*REMOTE_REFUSALS, *UPLOAD_REFUSALS, *PHOTO_REFUSALS, *INTAKE_REFUSALS)
 
 
-def _options(form: Form) -> dict[str, object]:
+def _options(form: Form[Usable]) -> dict[str, object]:
     return parse_detect_options(form.texts.get("options")).to_json()
 
 

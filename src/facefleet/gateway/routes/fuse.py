@@ -10,6 +10,7 @@ from facefleet.assignments import MAX_SOURCES
 from facefleet.gateway.caller import AsCaller
 from facefleet.gateway.intake.multipart import FUSION, Form
 from facefleet.gateway.intake.options import fuse_options_schema, parse_fuse_options
+from facefleet.gateway.intake.photos import Usable
 from facefleet.gateway.intake.reception import Reading, Reception
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS
 from facefleet.gateway.openapi import (
@@ -22,6 +23,7 @@ from facefleet.gateway.openapi import (
     PREFER,
     REMOTE_REFUSALS,
     TEMPLATE_ID,
+    UPLOAD_REFUSALS,
     form,
     refusals,
 )
@@ -51,10 +53,10 @@ _BODY = form(
     parameters=(PREFER, KEY),
     json=True,
 )
-_REFUSALS = refusals(*REMOTE_REFUSALS, *FUSION_REFUSALS)
+_REFUSALS = refusals(*REMOTE_REFUSALS, *UPLOAD_REFUSALS, *FUSION_REFUSALS)
 
 
-def _options(form: Form) -> dict[str, object]:
+def _options(form: Form[Usable]) -> dict[str, object]:
     return parse_fuse_options(form.texts.get("options"), sources=form.sources).to_json()
 
 

@@ -19,6 +19,7 @@ from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.downloads import Downloads, Redirect
 from facefleet.gateway.follow.prefer import waited
 from facefleet.gateway.intake.multipart import Fields, Form
+from facefleet.gateway.intake.photos import Usable
 from facefleet.gateway.intake.reception import Reading, Reception
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS
 from facefleet.gateway.openapi import (
@@ -108,7 +109,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 _REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound)
 
 
-def _name(form: Form) -> str:
+def _name(form: Form[Usable]) -> str:
     name = form.texts.get("name", "")
     if len(name) > MAX_NAME or "\0" in name:
         raise OptionInvalid(f"name must have at most {MAX_NAME} characters, none of them NUL.", field="name")

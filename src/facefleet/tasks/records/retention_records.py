@@ -29,7 +29,8 @@ def erasure(*where: ColumnElement[bool]) -> Statement:
     """
     return statement(
         Change.ERASE, Actor.GATEWAY, *where, tasks.c.hold == false(), tasks.c.erased_at.is_(None),
-        erased_at=param("now"), options={}, output=None, inspections=None, error_message=None, error_detail=None,
+        erased_at=param("now"), options={}, digests=None, output=None, inspections=None, error_message=None,
+        error_detail=None,
         webhook_url=None, lease_until=None, step=None,
         finished_at=case((tasks.c.state.in_(UNFINISHED), param("now")), else_=tasks.c.finished_at),
     )  # fmt: skip

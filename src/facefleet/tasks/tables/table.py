@@ -112,6 +112,7 @@ tasks = Table(
     Column("told", String(16), key="announced_state", nullable=False, server_default=text("''")),
     Column("credential", String(255)),
     Column("inspections", JSON),
+    Column("digests", JSON),
     UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
     Index("ix_tasks_tenant", "tenant", "id"),
     Index("ix_tasks_state_lease", "state", "lease_until"),
@@ -159,6 +160,21 @@ templates = Table(
     Column("ready_at", UtcDateTime),
     Column("deleted_at", UtcDateTime),
     Index("ix_templates_tenant", "tenant", "id"),
+)
+
+# Photos that clients have announced, and send to the store by themselves.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("media_type", String(32), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Index("ix_uploads_expires", "expires_at"),
 )
 
 # Many tasks submitted in one request; inputs and options that they share are stored once.
@@ -293,7 +309,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "output": dict(task.output) if task.output is not None else None,
         "inspections": list(task.inspections) if task.inspections is not None else None,
         "bytes_in": task.bytes_in, "bytes_out": task.bytes_out, "seconds": task.seconds,
-        "credential": task.credential,
+        "credential": task.credential, "digests": dict(task.digests) or None,
     }  # fmt: skip
 
 
@@ -316,7 +332,7 @@ def task_of(row: RowMapping) -> Task:
         batch=row["batch"], item=row["item"], template=row["template"], output=row["output"],
         inspections=row["inspections"],
         bytes_in=row["bytes_in"], bytes_out=row["bytes_out"], seconds=row["seconds"],
-        credential=row["credential"],
+        credential=row["credential"], digests=row["digests"] or {},
     )  # fmt: skip
 
 
