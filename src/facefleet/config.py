@@ -186,6 +186,14 @@ class Audit(Section):
     )
 
 
+class Policies(Section):
+    """What each tenant may do, and how much of it."""
+
+    file: FilePath | None = Field(
+        None, description="TOML file of policies, read anew when it changes; empty: only what operators set at run time"
+    )
+
+
 class Webhooks(Section):
     """Webhooks, which report tasks to other programs."""
 
@@ -318,6 +326,7 @@ class Settings(BaseSettings):
     sweeper: Sweeper = Sweeper()
     retention: Retention = Retention()
     audit: Audit = Audit()
+    policies: Policies = Policies()
     webhooks: Webhooks = Webhooks()
     remote_photos: RemotePhotos = RemotePhotos()
     images: Images = Images()

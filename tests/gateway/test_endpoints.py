@@ -42,6 +42,7 @@ def test_a_request_is_found_in_the_table(row: object) -> None:
         delivery_id="0",
         upload_id="0",
         lane="bulk",
+        scope="plan",
         key_id="0",
         digest="0",
         name="a.js",

@@ -73,7 +73,7 @@ class World:
 
     def ask(self, tenant: str, role: Role, endpoint: Endpoint, ids: Mapping[str, str]) -> httpx.Response:
         path = endpoint.path.replace(":path", "").format(
-            lane="bulk", delivery_id=uuid4(), digest=Site.load().digest, name="main.js", **ids
+            lane="bulk", scope="plan", delivery_id=uuid4(), digest=Site.load().digest, name="main.js", **ids
         )
         return self._send(self.keys[tenant, role], endpoint.method, path)
 
@@ -108,6 +108,8 @@ def _body(method: str, path: str) -> dict[str, Any]:
         return {"json": {"size": len(PHOTO), "type": "image/jpeg", "sha256": digest}}
     if method == "PUT" and path.startswith("/v1/uploads/"):
         return {"content": PHOTO}
+    if "/policies/" in path:
+        return {"json": {}}
     return {"json": {"hold": False}} if path.endswith("/hold") else {}
 
 

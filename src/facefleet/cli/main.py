@@ -23,7 +23,7 @@ import typer
 
 from facefleet.cli import output
 from facefleet.cli.local import age, faces, fuse, models, samples
-from facefleet.cli.operator import audit, keys, lanes, maintenance, tasks, tenants, webhooks
+from facefleet.cli.operator import audit, keys, lanes, maintenance, policies, tasks, tenants, webhooks
 from facefleet.cli.remote import batch, batches, cancel_and_erase, get, submit, templates, usage, wait
 from facefleet.cli.service import config, demo, doctor, gateway, migrate, up, worker
 from facefleet.errors.base import FacefleetError, InternalError
@@ -64,6 +64,7 @@ app.add_typer(maintenance.app, name="maintenance")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(audit.app, name="audit")
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(policies.app, name="policies")
 app.command("samples")(samples.samples)
 app.add_typer(models.app, name="models")
 app.command("doctor")(doctor.doctor)

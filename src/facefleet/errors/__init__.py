@@ -49,6 +49,10 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── CredentialExpired         credential_expired        401
     │   └── CredentialRevoked         credential_revoked        401
     ├── NotPermitted                  not_permitted             403   access.py
+    ├── PolicyForbids                 policy_forbids            403   limits.py; what a tenant may do, and how much
+    ├── LimitReached                  limits.py
+    │   ├── BacklogFull               backlog_full              429   retryable
+    │   └── QuotaExceeded             quota_exceeded            429   retryable
     ├── LookupFailed                  lookup.py     nothing is there
     │   ├── TaskNotFound              task_not_found            404
     │   ├── DeliveryNotFound          delivery_not_found        404
@@ -162,6 +166,7 @@ from facefleet.errors.input import (
     UploadTooLarge,
     WebhookUrlRefused,
 )
+from facefleet.errors.limits import BacklogFull, LimitReached, PolicyForbids, QuotaExceeded
 from facefleet.errors.lookup import (
     BatchNotFound,
     DeliveryNotFound,
@@ -204,20 +209,21 @@ from facefleet.errors.task import (
 )
 
 __all__ = [
-    "AttemptsExhausted", "BatchNotFound", "ConfigInvalid", "Conflict", "ConsentRequired", "ContentRejected",
-    "CredentialExpired", "CredentialInvalid", "CredentialRevoked", "DeadlineExceeded", "DeliveryNotFound",
-    "FaceError", "FaceIndexInvalid", "FaceNotFound", "FaceOccluded", "FaceOutOfFrame", "FaceOverexposed",
-    "FacePoseUnsupported", "FaceTooSmall", "FacefleetError", "FileError", "FileExists", "FileUnreadable",
-    "FileUnwritable", "FusionQualityLow", "IdempotencyConflict", "ImageAnimated", "ImageDecodeFailed", "ImageError",
-    "ImageTooLargeBytes", "ImageTooLargePixels", "ImageTooSmall", "ImageTypeUnsupported", "InputError",
-    "InspectionUnavailable", "InternalError", "Interrupted", "IssuerUnavailable", "KeyEnded", "KeyNotFound",
-    "LookupFailed", "Maintenance", "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch", "ModelError",
-    "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted", "ObjectMissing",
-    "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded", "PhotoNotFetched", "PhotoUrlRefused",
-    "QueueUnavailable", "RecordsUnavailable", "RecordsUncertain", "RefusedByServer", "RequestError",
-    "RequeueRefused", "ResultNotReady", "ResultUnavailable", "RouteNotFound", "ServerUnreachable",
-    "SignatureInvalid", "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound",
-    "TemplateFaceNotFound", "TemplateFailed", "TemplateNotFound", "TemplateNotReady", "Unauthenticated",
-    "UploadIncomplete", "UploadMismatch", "UploadMissing", "UploadNotFound", "UploadTimeout", "UploadTooLarge",
-    "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
+    "AttemptsExhausted", "BacklogFull", "BatchNotFound", "ConfigInvalid", "Conflict", "ConsentRequired",
+    "ContentRejected", "CredentialExpired", "CredentialInvalid", "CredentialRevoked", "DeadlineExceeded",
+    "DeliveryNotFound", "FaceError", "FaceIndexInvalid", "FaceNotFound", "FaceOccluded", "FaceOutOfFrame",
+    "FaceOverexposed", "FacePoseUnsupported", "FaceTooSmall", "FacefleetError", "FileError", "FileExists",
+    "FileUnreadable", "FileUnwritable", "FusionQualityLow", "IdempotencyConflict", "ImageAnimated",
+    "ImageDecodeFailed", "ImageError", "ImageTooLargeBytes", "ImageTooLargePixels", "ImageTooSmall",
+    "ImageTypeUnsupported", "InputError", "InspectionUnavailable", "InternalError", "Interrupted",
+    "IssuerUnavailable", "KeyEnded", "KeyNotFound", "LimitReached", "LookupFailed", "Maintenance",
+    "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch", "ModelError", "ModelFetchFailed",
+    "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted", "ObjectMissing", "OptionInvalid",
+    "OutOfMemory", "OutageError", "Overloaded", "PhotoNotFetched", "PhotoUrlRefused", "PolicyForbids",
+    "QueueUnavailable", "QuotaExceeded", "RecordsUnavailable", "RecordsUncertain", "RefusedByServer",
+    "RequestError", "RequeueRefused", "ResultNotReady", "ResultUnavailable", "RouteNotFound",
+    "ServerUnreachable", "SignatureInvalid", "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure",
+    "TaskHeld", "TaskNotFound", "TemplateFaceNotFound", "TemplateFailed", "TemplateNotFound",
+    "TemplateNotReady", "Unauthenticated", "UploadIncomplete", "UploadMismatch", "UploadMissing",
+    "UploadNotFound", "UploadTimeout", "UploadTooLarge", "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
 ]  # fmt: skip

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from facefleet.errors import access, base, client, conflict, input, lookup, model, outage, task  # noqa: A004 - a file's name
+from facefleet.errors import access, base, client, conflict, input, limits, lookup, model, outage, task  # noqa: A004 - a file's name
 from facefleet.errors.base import FacefleetError
 
-_MODULES = [module.__name__ for module in (input, access, lookup, conflict, model, outage, task, client, base)]
+_MODULES = [module.__name__ for module in (input, access, limits, lookup, conflict, model, outage, task, client, base)]
 
 
 def tree(root: type[FacefleetError] = FacefleetError) -> Iterator[type[FacefleetError]]:

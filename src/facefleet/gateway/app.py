@@ -11,6 +11,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 
 from facefleet.access.first_key import make_first_key
+from facefleet.access.policy_records import PolicyRecords
 from facefleet.clock import now
 from facefleet.config import Settings
 from facefleet.gateway import gauges, openapi, problems
@@ -50,6 +51,7 @@ from facefleet.gateway.routes.listing import router as listing_routes
 from facefleet.gateway.routes.operator import router as operator_routes
 from facefleet.gateway.routes.page import Site
 from facefleet.gateway.routes.page import router as page_routes
+from facefleet.gateway.routes.policies import router as policy_routes
 from facefleet.gateway.routes.tasks import router as task_routes
 from facefleet.gateway.routes.templates import router as template_routes
 from facefleet.gateway.routes.uploads import router as upload_routes
@@ -72,6 +74,7 @@ from facefleet.tasks.seals import Seals
 from facefleet.tasks.switches import CachedSwitches, Switches
 from facefleet.tasks.tables import schema
 from facefleet.tasks.templates import Templates
+from facefleet.tasks.tenant_load import TenantLoad
 from facefleet.upkeep.operations import Control
 from facefleet.upkeep.retention import Retention
 from facefleet.upkeep.sealer import Sealer
@@ -148,7 +151,10 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
 
     # How work comes in.
     admission = Admission(
-        CachedSwitches(Switches(parts.database, now).all), Backlog(control.lane_counts, settings.tasks.max_backlog, now)
+        CachedSwitches(Switches(parts.database, now).all),
+        Backlog(control.lane_counts, settings.tasks.max_backlog, now),
+        parts.policies,
+        TenantLoad(parts.database, now),
     )
     deadline = timedelta(seconds=settings.tasks.deadline)
     intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
@@ -178,6 +184,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     app.include_router(event_routes(parts.records, changes, queue_position))
     app.include_router(listing_routes(Listing(parts.database), queue_position))
     app.include_router(usage_routes(Usage(parts.database), now))
+    app.include_router(policy_routes(parts.policies, PolicyRecords(parts.database, now)))
     app.include_router(audit_routes(audit_log))
     app.include_router(erasure_routes(parts.records, retention))
     app.include_router(webhook_routes(parts.records, deliveries))

@@ -122,6 +122,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _delete("/v1/templates/{template_id}", Permission.TEMPLATES_DELETE),
 
     _get("/v1/usage", Permission.USAGE_READ),
+    _get("/v1/policy", Permission.USAGE_READ),
     _get("/v1/audit", Permission.AUDIT_READ),
 
     _post("/v1/keys", Permission.KEYS_MANAGE),
@@ -137,6 +138,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _put("/v1/operator/tasks/{task_id}/hold", Permission.OPERATE),
     _get("/v1/operator/audit", Permission.OPERATE),
     _get("/v1/operator/usage", Permission.OPERATE),
+    _get("/v1/operator/policies", Permission.OPERATE),
+    _get("/v1/operator/policies/{scope}/{name}", Permission.OPERATE),
+    _put("/v1/operator/policies/{scope}/{name}", Permission.OPERATE),
+    _delete("/v1/operator/policies/{scope}/{name}", Permission.OPERATE),
     _get("/v1/operator/lanes", Permission.OPERATE),
     _put("/v1/operator/lanes/{lane}/pause", Permission.OPERATE),
     _delete("/v1/operator/lanes/{lane}/pause", Permission.OPERATE),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from facefleet.access.building import Access
+from facefleet.access.policy_lookup import PolicyLookup
+from facefleet.access.policy_records import PolicyRecords
 from facefleet.clock import now
 from facefleet.config import Settings
 from facefleet.observability.metrics import Metrics
@@ -37,6 +39,7 @@ class Parts:
     metrics: Metrics
     tracer: Tracer
     access: Access
+    policies: PolicyLookup
 
     @classmethod
     def build(cls, settings: Settings) -> Parts:
@@ -69,6 +72,7 @@ class Parts:
             waker=waker,
             metrics=metrics,
             access=Access.build(settings, database, now),
+            policies=PolicyLookup(settings.policies.file, PolicyRecords(database, now).all),
             tracer=open_tracer(settings.tracing, "gateway", metrics.count_spans),
         )
 

@@ -39,6 +39,8 @@ class Action(StrEnum):
     KEY_CREATE = "key.create"
     KEY_REVOKE = "key.revoke"
     KEY_ROTATE = "key.rotate"  # the old one is the object; its successor is created beside it
+    POLICY_SET = "policy.set"  # the object is the tenant or plan
+    POLICY_CLEAR = "policy.clear"
     LANE_PAUSE = "lane.pause"
     LANE_RESUME = "lane.resume"
     MAINTENANCE_BEGIN = "maintenance.begin"

@@ -45,7 +45,7 @@ class KindRow:
 
     Attributes:
         roles: Inputs that a run needs; a template may stand for ``target``, and more sources may follow the first.
-        lane: Highest lane that its tasks travel in.
+        lane: That its tasks travel in where no policy names another.
         consent: Whether the client must attest that the people shown agree.
         uploads: How long its photos are kept.
         result: What a run that succeeds leaves; only files can be marked.

@@ -31,17 +31,16 @@ class Route:
     shard: int
 
 
-def choose_route(kind: Kind, tenant: str, *, lane_allowed: Lane = Lane.INTERACTIVE, track: str = STABLE) -> Route:
+def choose_route(kind: Kind, tenant: str, *, lane: Lane | None = None, track: str = STABLE) -> Route:
     """The route of a new task.
 
     Args:
-        kind: What the task does; its row names the lane.
+        kind: What the task does.
         tenant: Whose task it is.
-        lane_allowed: The highest lane that the request may use; that of a batch is ``bulk``.
+        lane: Of the tenant's policy; the one that the row of the kind names where not given.
         track: Release track whose workers take it.
     """
-    lane = max(KINDS[kind].lane, lane_allowed, key=_ORDER.index)
-    return Route(track, lane, shard_of(tenant))
+    return Route(track, lane or KINDS[kind].lane, shard_of(tenant))
 
 
 def shard_of(tenant: str) -> int:

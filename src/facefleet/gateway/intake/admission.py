@@ -1,4 +1,4 @@
-"""Decides whether new work is taken at all: not in maintenance, and not into full lanes.
+"""Decides whether new work is taken: not in maintenance, not into full lanes, and only what the tenant's policy allows.
 
 It is asked before anything of a request is stored.
 """
@@ -7,23 +7,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from facefleet.access.policy import Policy
+from facefleet.access.policy_lookup import PolicyLookup
 from facefleet.errors.outage import Maintenance
+from facefleet.gateway.caller import Caller
 from facefleet.tasks.backlog import Backlog
 from facefleet.tasks.routes import Route
 from facefleet.tasks.switches import MAINTENANCE, CachedSwitches
+from facefleet.tasks.tenant_load import TenantLoad
 
 MAINTENANCE_SECONDS = 30  # nobody knows how long it lasts; asking twice a minute is no burden
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Asks the switches of the operators first, then the backlog."""
+    """Asks the switches of the operators first, then the backlog, then the limits of the tenant."""
 
     switches: CachedSwitches
     backlog: Backlog
+    policies: PolicyLookup
+    load: TenantLoad
+
+    def policy(self, caller: Caller) -> Policy:
+        """What a caller may.
+
+        Raises:
+            RecordsUnavailable: The database has not answered since the program started.
+        """
+        return self.policies.of(caller.principal)
 
     def check(self, route: Route, count: int = 1) -> None:
-        """Admit so many more tasks.
+        """Check that the service takes so many more tasks.
 
         Raises:
             Maintenance: Operators have begun maintenance.
@@ -38,3 +52,18 @@ class Admission:
                 since=maintenance.since.isoformat(), retry_after=MAINTENANCE_SECONDS,
             )  # fmt: skip
         self.backlog.check(route, count)
+
+    def admit(self, caller: Caller, route: Route, *, photo_bytes: int, count: int = 1) -> None:
+        """Take so many more tasks of a tenant, which count against its limits from now on.
+
+        Raises:
+            BacklogFull: As many of its tasks wait as its policy allows.
+            QuotaExceeded: It has sent as many bytes today as its policy allows.
+            OutageError: As above.
+        """
+        self.check(route, count)
+        policy = self.policy(caller)
+        if policy.bytes_per_day is not None:
+            self.load.take_bytes(caller.tenant, photo_bytes, policy.bytes_per_day)
+        if policy.backlog is not None:
+            self.load.take_waiting(caller.tenant, count, policy.backlog)

@@ -31,7 +31,6 @@ from facefleet.storage.keys import batch_key
 from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
-from facefleet.tasks.lanes import Lane
 from facefleet.tasks.routes import Route, choose_route
 from facefleet.tasks.task import Task, Webhook
 from facefleet.tasks.templates import Template
@@ -115,7 +114,7 @@ class BatchIntake:
         draft = _Draft(new_id(), caller.tenant)
         with bound(batch_id=draft.id, tenant=caller.tenant):
             try:
-                earlier = await run_in_threadpool(self._begin, draft, request.idempotency_key)
+                earlier = await run_in_threadpool(self._begin, caller, draft, request.idempotency_key)
                 async for part in read_parts(request.content_type, request.stream, self.limits, FIELDS):
                     await run_in_threadpool(self._take, draft, part, store=earlier is None)
                 draft.webhook = await self.webhooks.read(draft.texts)
@@ -128,11 +127,14 @@ class BatchIntake:
                     await drop(request.stream)
                 raise
 
-    def _begin(self, draft: _Draft, key: str | None) -> Batch | None:
+    def _begin(self, caller: Caller, draft: _Draft, key: str | None) -> Batch | None:
         earlier = self.batches.of_key(draft.tenant, key) if key else None
         if earlier is None:
-            self.intake.admission.check(_route(draft.tenant))
+            self.intake.admission.check(self._route(caller))
         return earlier
+
+    def _route(self, caller: Caller) -> Route:
+        return choose_route(_KIND, caller.tenant, lane=self.intake.admission.policy(caller).batch_lane)
 
     def _take(self, draft: _Draft, part: Part, *, store: bool) -> None:
         if isinstance(part.content, str):
@@ -150,7 +152,8 @@ class BatchIntake:
     def _finish(self, caller: Caller, draft: _Draft, request: Incoming, earlier: Batch | None) -> Batch:
         batch, items = self._records(caller, draft, request)
         if earlier is None:
-            self.intake.admission.check(items[0].route, len(items))
+            sent = sum(photo.bytes for photos in draft.photos.values() for photo in photos)
+            self.intake.admission.admit(caller, items[0].route, photo_bytes=sent, count=len(items))
             kept = self.batches.add(batch, items, caller.origin)
         else:
             kept = earlier
@@ -166,6 +169,7 @@ class BatchIntake:
         now = self.intake.clock()
         consent = attest(draft.texts.get("consent"), subject=caller.subject, now=now)
         options = parse_fuse_options(draft.texts.get("options")).to_json()
+        self.intake.admission.policy(caller).require(_KIND, options)
         shared, own = draft.inputs()
         templates = self._ready_templates(caller, draft, options)
         one = templates[0] if len(templates) == 1 else None
@@ -176,7 +180,7 @@ class BatchIntake:
             credential=caller.credential,
         )  # fmt: skip
         item = partial(
-            Task.new, tenant=batch.tenant, subject=batch.subject, kind=_KIND, route=_route(batch.tenant),
+            Task.new, tenant=batch.tenant, subject=batch.subject, kind=_KIND, route=self._route(caller),
             options=options, consent=consent, now=now, deadline=self.deadline, webhook=draft.webhook, batch=batch.id,
             traceparent=traceparent_or_new(request.traceparent), credential=batch.credential,
         )  # fmt: skip
@@ -208,10 +212,6 @@ class BatchIntake:
             except OutageError as error:  # the sweeper removes orphans
                 _log.warning("upload.not_deleted", code=error.code)
                 return
-
-
-def _route(tenant: str) -> Route:
-    return choose_route(_KIND, tenant, lane_allowed=Lane.BULK)
 
 
 def _digest(draft: _Draft, templates: Sequence[Template], options: Mapping[str, object]) -> str:

@@ -75,6 +75,8 @@ class Intake:
         """Make the task of a request, or find the one that an earlier request with the same idempotency key made.
 
         Raises:
+            PolicyForbids: The tenant may not make this.
+            LimitReached: It has as much waiting, or has sent as much today, as it may.
             ConsentRequired: The caller did not attest it.
             IdempotencyConflict: The key belongs to a request with other photos or options.
             OutageError: Store or records are away; nothing is kept.
@@ -95,7 +97,7 @@ class Intake:
 
     def _keep(self, task: Task, caller: Caller, request: TaskRequest) -> Task:
         """Store the uploads and commit the record; of two concurrent twins one wins, and the loser's uploads go."""
-        self.admission.check(task.route)
+        self.admission.admit(caller, task.route, photo_bytes=task.bytes_in)
         try:
             for role, key in task.inputs.items():
                 photo = request.form.photos[role]
@@ -117,6 +119,8 @@ class Intake:
 
     def _task(self, caller: Caller, request: TaskRequest) -> Task:
         now, task_id, form, kind = self.clock(), new_id(), request.form, request.kind
+        policy = self.admission.policy(caller)
+        policy.require(kind, request.options)
         inputs = {role: input_key(caller.tenant, task_id, role) for role in form.photos}
         template = request.template.id if request.template else None
         if KINDS[kind].uploads is Uploads.TEMPLATE:  # the photo outlives its task
@@ -124,7 +128,7 @@ class Intake:
             inputs = {role: template_key(caller.tenant, template) for role in inputs}
         task = Task.new(
             id=task_id, tenant=caller.tenant, subject=caller.subject, credential=caller.credential, kind=kind,
-            route=choose_route(kind, caller.tenant), options=request.options, inputs=inputs,
+            route=choose_route(kind, caller.tenant, lane=policy.lane), options=request.options, inputs=inputs,
             consent=_consent(request, caller, now), template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
             request_digest=_digest(request), traceparent=traceparent_or_new(request.traceparent),

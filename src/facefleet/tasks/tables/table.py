@@ -120,6 +120,7 @@ tasks = Table(
     Index("ix_tasks_finished", "finished_at"),
     Index("ix_tasks_batch", "batch", "item"),
     Index("ix_tasks_tenant_created", "tenant", "created_at"),
+    Index("ix_tasks_tenant_state", "tenant", "state"),
     Index("ix_tasks_lane_started", "lane", "started_at"),
     Index("ix_tasks_state_sent", "state", "track", "lane", "shard", "sent_at"),
     Index("ix_tasks_untold", "announced_state", "id", sqlite_where=_UNANNOUNCED, postgresql_where=_UNANNOUNCED),
@@ -132,6 +133,17 @@ switches = Table(
     Column("name", String(64), primary_key=True),
     Column("since", UtcDateTime, nullable=False),
     Column("reason", String(255), nullable=False),
+)
+
+# What operators let a tenant or plan do, in place of the values of the file; the scope says which of both it is.
+policies = Table(
+    "policies",
+    metadata,
+    Column("scope", String(16), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("body", JSON, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("changed_by", String(255), nullable=False),
 )
 
 # Registered targets: they outlive the task that prepared them.

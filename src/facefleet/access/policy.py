@@ -1,0 +1,171 @@
+"""Defines a policy: what a tenant may do and how much of it. A plan is a policy with a name, for several tenants."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+
+from facefleet.access.rates import Rate, Rates
+from facefleet.errors.input import OptionInvalid
+from facefleet.errors.limits import PolicyForbids
+from facefleet.options import FuseOptions
+from facefleet.rate_settings import RATE
+from facefleet.section import Count, Section
+from facefleet.tasks.kinds import Kind
+from facefleet.tasks.lanes import Lane
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
+RateText = Annotated[str, Field(pattern=f"^{RATE}$")]
+_OPTIONS = FuseOptions.table()
+
+
+class Policy(Section):
+    """What a tenant may. A value that is null sets no limit of the tenant's own: those of the service hold anyway."""
+
+    lane: Lane | None = Field(None, description="lane of its single tasks; null: the one of their kind")
+    batch_lane: Lane = Field(Lane.BULK, description="lane of its batches")
+    tenant_rate: RateText | None = Field(None, description="requests of the whole tenant, such as `600/60s`")
+    key_rate: RateText | None = Field(None, description="requests with one key, or of one subject with tokens")
+    backlog: Count | None = Field(None, description="tasks that wait at once")
+    bytes_per_day: Count | None = Field(None, description="bytes of photos that it sends in a day (UTC)")
+    kinds: tuple[Kind, ...] | None = Field(None, description="kinds of tasks that it may make; null: all")
+    options: tuple[str, ...] | None = Field(
+        None, description="options of a fusion that it may set to something else than their default; null: all"
+    )
+
+    @field_validator("options")
+    @classmethod
+    def _are_options(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if unknown := sorted(set(names or ()) - _OPTIONS.keys()):
+            raise ValueError(f"a fusion has no option {', '.join(unknown)}")
+        return names
+
+    @property
+    def rates(self) -> Rates:
+        """How often it may ask."""
+        return Rates(Rate.parse_or_none(self.tenant_rate or ""), Rate.parse_or_none(self.key_rate or ""))
+
+    def require(self, kind: Kind, options: Mapping[str, Any]) -> None:
+        """Check that a task may be made.
+
+        Args:
+            kind: Of the task.
+            options: Of it, as its record keeps them.
+
+        Raises:
+            PolicyForbids: Its kind is not allowed, or an option of it has another value than its default.
+        """
+        if self.kinds is not None and kind not in self.kinds:
+            raise PolicyForbids(
+                f"Your policy does not allow tasks of the kind {kind}; it allows {', '.join(self.kinds) or 'none'}.",
+                kind=kind.value, allowed=list(self.kinds),
+            )  # fmt: skip
+        if self.options is None or kind is not Kind.FUSE:
+            return
+        for name, value in options.items():
+            if name not in self.options and value != _OPTIONS[name].default:
+                raise PolicyForbids(
+                    f"Your policy does not allow the option {name}; it allows {', '.join(self.options) or 'none'}.",
+                    field=f"options.{name}", allowed=list(self.options),
+                )  # fmt: skip
+
+    def given(self) -> dict[str, Any]:
+        """The values that were given, as JSON; the others leave room for those of plan and default."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
+class TenantPolicy(Policy):
+    """The policy of one tenant: a plan, and what differs from it."""
+
+    plan: Name | None = Field(None, description="the plan that it has; null: the one that its token names, if any")
+
+
+class Scope(StrEnum):
+    """Whose policy it is."""
+
+    TENANT = "tenant"
+    PLAN = "plan"
+
+
+SHAPES: Mapping[Scope, type[Policy]] = {Scope.TENANT: TenantPolicy, Scope.PLAN: Policy}
+"""What can be said of each."""
+
+
+class Policies(Section):
+    """All policies that somebody wrote down."""
+
+    default: Policy = Policy()
+    plans: dict[Name, Policy] = Field({})
+    tenants: dict[Name, TenantPolicy] = Field({})
+
+    def of(self, tenant: str, plan: str | None) -> Policy:
+        """What a tenant may: its own values, else those of its plan, else those of the default.
+
+        Args:
+            tenant: Whose.
+            plan: That its token names; the one that operators gave it comes first. One that is not there has no values.
+        """
+        own = self.tenants.get(tenant, TenantPolicy())
+        of_plan = self.plans.get(own.plan or plan or "", Policy())
+        given = self.default.given() | of_plan.given() | own.given()
+        given.pop("plan", None)
+        return Policy.model_validate(given)
+
+    def effective(self, scope: Scope, name: str) -> Policy:
+        """What a tenant may whose token names no plan, or one that has this plan and no values of its own."""
+        return self.of(name, None) if scope is Scope.TENANT else self.of("", name)
+
+    def require_plan(self, policy: Policy) -> None:
+        """Check that the plan that a tenant is given exists.
+
+        Raises:
+            OptionInvalid: It does not.
+        """
+        plan = policy.plan if isinstance(policy, TenantPolicy) else None
+        if plan is not None and plan not in self.plans:
+            raise OptionInvalid(f"There is no plan {plan}.", field="plan", plans=sorted(self.plans))
+
+    def with_rows(self, plans: Mapping[str, Policy], tenants: Mapping[str, TenantPolicy]) -> Policies:
+        """These policies, with values of the same names replaced by those of others."""
+        merged_plans = {n: Policy.model_validate(_given(self.plans, n) | one.given()) for n, one in plans.items()}
+        merged_tenants = {
+            name: TenantPolicy.model_validate(_given(self.tenants, name) | one.given()) for name, one in tenants.items()
+        }
+        return Policies(default=self.default, plans=self.plans | merged_plans, tenants=self.tenants | merged_tenants)
+
+
+def _given(policies: Mapping[str, Policy], name: str) -> dict[str, Any]:
+    return policies[name].given() if name in policies else {}
+
+
+def read_policy(scope: Scope, values: Mapping[str, Any]) -> Policy:
+    """The policy that an operator wrote for a tenant or plan.
+
+    Raises:
+        OptionInvalid: A value is unknown, or cannot be used; each is named with its reason.
+    """
+    try:
+        return SHAPES[scope].model_validate(values)
+    except ValidationError as error:
+        fields = [
+            {"field": ".".join(map(str, e["loc"])), "reason": e["msg"].removeprefix("Value error, ")}
+            for e in error.errors(include_input=False, include_url=False)
+        ]
+        reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in fields)
+        raise OptionInvalid(f"{reasons}.", fields=fields) from None
+
+
+def check_name(name: str) -> str:
+    """Check the name of a tenant or plan.
+
+    Raises:
+        OptionInvalid: It has other characters than letters, digits and ``.``, ``_``, ``-``, or more than 64.
+    """
+    if not re.fullmatch(_NAME, name):
+        raise OptionInvalid(f"{name[:64]!r} is no name of a tenant or plan.", field="name")
+    return name
