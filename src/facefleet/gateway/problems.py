@@ -1,7 +1,7 @@
 """Turns every failure of a request into a problem document (RFC 9457) with our ``code``.
 
 ``problem`` is the one way to such a document: it also notes the code in the state of the request, where tracing and
-request metrics read it, whether a layer, a route or the framework refused.
+request metrics read it, whether a layer, a route or the framework refused. A person without credentials gets a page.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from facefleet.errors.access import Unauthenticated
 from facefleet.errors.base import FacefleetError, InternalError
 from facefleet.errors.input import MethodNotAllowed, OptionInvalid, RequestError
 from facefleet.errors.lookup import RouteNotFound
+from facefleet.gateway.plain_html import MEDIA_TYPE as HTML
+from facefleet.gateway.plain_html import SECURITY
+from facefleet.gateway.unauthenticated_page import page, wants_page
 from facefleet.observability.logs import logger
 
 MEDIA_TYPE = "application/problem+json"
@@ -70,7 +73,18 @@ def problem(error: FacefleetError, scope: Scope) -> Response:
     headers = {"Retry-After": str(error.detail.get("retry_after", _RETRY_SECONDS))} if error.retryable else {}
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = _challenge(error)
+        if wants_page(scope):
+            return _page(error, scope, headers)
     return Response(text, status_code=error.status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def _page(error: Unauthenticated, scope: Scope, headers: dict[str, str]) -> Response:
+    """Tell a person that no good credential came with the request."""
+    more = {"Cache-Control": "no-store", "Vary": "Accept, Accept-Language"}
+    return Response(
+        page(scope, error.code), status_code=error.status, headers=SECURITY | headers | more,
+        media_type=HTML,
+    )  # fmt: skip
 
 
 def _challenge(error: Unauthenticated) -> str:
