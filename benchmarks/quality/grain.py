@@ -28,6 +28,7 @@ from facefleet.engine.mesh.swapper import MeshSwapper
 from facefleet.engine.models.registry import Registry
 from facefleet.engine.steps.blend import Layer, blend
 from facefleet.engine.types import Floats, Pixels, Portrait
+from facefleet.errors.input import FaceOccluded
 from facefleet.options import FuseOptions
 
 LOW, HIGH = 0.85, 1.15  # wanted of each ratio
@@ -91,6 +92,13 @@ def likeness(pair: Pair, kind: str, level: int, quality: int, seed: int) -> Like
     strength = _deviation(has, where) / _deviation(was, where)
     seen = MeshSwapper().prepare_target(Portrait(photo, pair.target.face)).noise is not None
     return Likeness(strength, _correlation(has, where) - _correlation(was, where), seen)
+
+
+def _likeness_unless_refused(pair: Pair, kind: str, level: int, quality: int, seed: int) -> Likeness | None:
+    try:
+        return likeness(pair, kind, level, quality, seed)
+    except FaceOccluded:  # noise can be taken for a thing before the face
+        return None
 
 
 def _ycc(pixels: Pixels) -> Floats:
@@ -191,7 +199,7 @@ def _print_noise(pairs: list[Pair], seed: int) -> None:
     )
     print("| noise | ISO | JPEG | seen in | Y | Cr | Cb | size Y | size C |\n" + 9 * "|---" + "|")
     for kind, level, quality in product(KINDS, LEVELS, QUALITIES):
-        each = [likeness(pair, kind, level, quality, seed) for pair in pairs]
+        each = [one for pair in pairs if (one := _likeness_unless_refused(pair, kind, level, quality, seed))]
         strength = np.array([one.strength for one in each])
         size = np.median([one.size for one in each], axis=0)
         cells = (f"{np.median(some):.2f} ({some.min():.2f} to {some.max():.2f})" for some in strength.T)
