@@ -64,6 +64,13 @@ def test_a_sharp_or_evenly_soft_photo_did_not_move(portraits: dict[str, Portrait
         assert found(portraits[SOURCE], target, pixels) is None, name
 
 
+def test_what_differs_from_the_sharp_face_every_way_is_blur_and_no_motion(portraits: dict[str, Portrait]) -> None:
+    """These two faces differ by direction, too, once the finest detail is gone."""
+    source, target = portraits["astronaut"], portraits["smiling_man"]
+    pixels = np.asarray(cv2.GaussianBlur(target.pixels, (0, 0), 3.5), np.uint8)
+    assert found(source, target, pixels) is None
+
+
 @pytest.mark.parametrize("angle", [0.0, 90.0])
 def test_a_fused_face_has_the_motion_of_the_photo(portraits: dict[str, Portrait], angle: float) -> None:
     """Its detail is gone along the path, not across it."""

@@ -18,6 +18,9 @@ OCTAVES = 3
 # Log of the detail across the motion over that along it, in the two finest octaves together, and FINER times by how
 # much it is more in the second than in the third: two still faces differ in one or the other, not in both, not alike.
 DIRECTED, FINER = 1.26, 2.0
+# More is asked where the finest octave has less across the motion than the sharp face by so much of a log: what is
+# blurred every way differs from it in many ways.
+DIRECTED_SOFT, SOFT = 1.78, -0.9
 DIRECTED_LEAST, FINER_LEAST = 0.5, 0.1
 TURN = 25.0  # degrees by which the directions of these two may differ
 LENGTHS = (3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 18, 21)  # px
@@ -97,7 +100,8 @@ def find_motion(photo: Detail, drawn: Pixels) -> Motion | None:
     ratios = _log_ratios(photo.slopes, _slopes(face, photo.weights))
     amount, angle = _direction(ratios[0] + ratios[1])
     finer, other_angle = _direction(ratios[1] - ratios[2])
-    if amount < DIRECTED_LEAST or finer < FINER_LEAST or amount + FINER * finer < DIRECTED:
+    directed = DIRECTED if _towards(ratios[0], angle + 90) > SOFT else DIRECTED_SOFT
+    if amount < DIRECTED_LEAST or finer < FINER_LEAST or amount + FINER * finer < directed:
         return None
     if abs((angle - other_angle + 90) % 180 - 90) > TURN:
         return None
