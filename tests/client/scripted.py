@@ -71,7 +71,7 @@ def saying(answer: Callable[[Heard], Said], *, keep_bodies: bool = True) -> Iter
             self.end_headers()
             self.wfile.write(said.content)
 
-        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the base class calls them so
+        do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the base class calls them so
 
         def log_message(self, *_: object) -> None: ...
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from facefleet.client.photos import Photo, uploads
+from facefleet.client.bodies import body as body_of
+from facefleet.client.photos import Photo, contents
 from facefleet.errors.input import FileUnreadable
 
 DATA = os.urandom(200_000)
@@ -18,7 +19,7 @@ DATA = os.urandom(200_000)
 
 def body(photos: list[Photo]) -> tuple[bytes, bytes, int]:
     """The request as it is sent first, as it is sent again, and the length that it promises."""
-    request = httpx.Request("POST", "http://x/", files=uploads({"source": photos}))
+    request = httpx.Request("POST", "http://x/", **body_of({}, contents({"source": photos})))
     first, second = (b"".join(request.stream) for _ in range(2))  # type: ignore[arg-type]
     return first, second, int(request.headers["content-length"])
 
@@ -43,7 +44,7 @@ def test_every_form_of_a_photo_is_sent_whole_and_again(tmp_path: Path, form: str
 def test_files_are_open_only_while_they_are_read(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(DATA)
-    request = httpx.Request("POST", "http://x/", files=uploads({"target": [path] * 300}))
+    request = httpx.Request("POST", "http://x/", **body_of({}, contents({"target": [path] * 300})))
     most = 0
     for number, _ in enumerate(request.stream):  # type: ignore[arg-type]
         if number % 50 == 0:
@@ -53,8 +54,8 @@ def test_files_are_open_only_while_they_are_read(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_told_before_anything_is_sent(tmp_path: Path) -> None:
     with pytest.raises(FileUnreadable, match=r"nope\.jpg"):
-        uploads({"source": [tmp_path / "nope.jpg"]})
+        contents({"source": [tmp_path / "nope.jpg"]})
     with pytest.raises(FileUnreadable):
-        uploads({"source": [tmp_path]})
+        contents({"source": [tmp_path]})
     with pytest.raises(FileUnreadable, match="text mode"):
-        uploads({"source": [io.StringIO("x")]})  # type: ignore[list-item]
+        contents({"source": [io.StringIO("x")]})  # type: ignore[list-item]

@@ -17,7 +17,7 @@ from facefleet.client.blocking.template import Template
 from facefleet.client.faces import Box, Face, Pose
 from facefleet.client.retry_policy import Patience
 from facefleet.client.templates import TemplateReceipt, TemplateView
-from facefleet.client.views import AuditEntry, DayUsage, Event, Problem, Receipt, TaskView, Usage
+from facefleet.client.views import AuditEntry, DayUsage, Event, Problem, Receipt, TaskView, Upload, Usage
 from facefleet.options import FuseChoices
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "Template",
     "TemplateReceipt",
     "TemplateView",
+    "Upload",
     "Usage",
     "webhooks",
 ]

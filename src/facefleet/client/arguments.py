@@ -81,6 +81,19 @@ def seconds(name: str, given: object, *, endless: bool = False) -> float:
     return given
 
 
+def size(name: str, given: object) -> int | None:
+    """A number of bytes; None stays.
+
+    Raises:
+        OptionInvalid: It is no whole number, or below 0.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+        raise OptionInvalid(f"{name} must be a number of bytes, 0 or more; {_shown(given)} is not.", option=name)
+    return given
+
+
 def text(name: str, given: str) -> str:
     """A text that can be sent.
 

@@ -1,4 +1,4 @@
-"""Turns photos (bytes, a path, an open file) into parts of a form that can be sent more than once."""
+"""Turns photos (bytes, a path, an open file) into contents of a request that can be sent more than once."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeAlias, cast
 
+from facefleet.client.views import Upload
 from facefleet.errors.input import FileUnreadable, OptionInvalid
 from facefleet.files import reason
 
 Photo: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str] | BinaryIO"
 
-Upload: TypeAlias = "bytes | IO[bytes]"
-Files: TypeAlias = "list[tuple[str, tuple[str, Upload]]]"
+Usable: TypeAlias = "Photo | Upload"
+"""A photo, or one that was uploaded before."""
+
+Content: TypeAlias = "bytes | IO[bytes]"
+Files: TypeAlias = "list[tuple[str, Content | Upload]]"
 
 
-def uploads(photos: Mapping[str, Iterable[Photo]]) -> Files:
-    """The file parts of a form, in order, named by their field: the server need not know names on this disk.
+def contents(photos: Mapping[str, Iterable[Usable]]) -> Files:
+    """The photos of a request, in order, named by their field: the server need not know names on this disk.
 
     Args:
         photos: Field → its photos.
@@ -27,10 +31,19 @@ def uploads(photos: Mapping[str, Iterable[Photo]]) -> Files:
         FileUnreadable: A path that is no readable file, or a stream that gives no bytes.
         OptionInvalid: One is neither bytes, nor a path, nor a file.
     """
-    return [(field, (field, _upload(field, photo))) for field, several in photos.items() for photo in several]
+    return [
+        (field, photo if isinstance(photo, Upload) else content(field, photo))
+        for field, several in photos.items() for photo in several
+    ]  # fmt: skip
 
 
-def _upload(field: str, photo: Photo) -> Upload:
+def size_of(photo: Content) -> int:
+    """Bytes."""
+    return len(photo) if isinstance(photo, bytes) else photo.seek(0, os.SEEK_END)
+
+
+def content(field: str, photo: Photo) -> Content:
+    """One photo; arguments and errors as above."""
     if isinstance(photo, (bytes, bytearray, memoryview)):
         return bytes(photo)
     if isinstance(photo, (str, os.PathLike)):

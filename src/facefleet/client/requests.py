@@ -13,7 +13,9 @@ from uuid import uuid4
 
 from facefleet.assignments import FaceAssignment
 from facefleet.client import arguments
-from facefleet.client.photos import Files, Photo, uploads
+from facefleet.client.photos import Content, Files, Photo, Usable, contents
+from facefleet.client.responses import Document
+from facefleet.client.views import Upload
 from facefleet.errors.input import ConsentRequired, OptionInvalid, RequestError, UploadMissing
 from facefleet.options import FuseChoices, FuseOptions
 
@@ -29,8 +31,10 @@ T = TypeVar("T")
 class ApiRequest:
     """A request that may be sent again: it changes nothing, or it carries an idempotency key.
 
+    Its body is a form of ``data`` and ``files``, or ``json``, or ``content``.
+
     Attributes:
-        method: ``GET``, ``POST`` or ``DELETE``.
+        method: ``GET``, ``POST``, ``PUT`` or ``DELETE``.
         path: Below the address of the server.
         extra_read_timeout: s beyond the client's timeout to wait for bytes of the response.
         follow: Whether to follow a redirect, as to the link of a store.
@@ -42,6 +46,8 @@ class ApiRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     files: Files = field(default_factory=list)
+    json: Document | None = None
+    content: Content | None = None
     extra_read_timeout: float = 0.0
     follow: bool = False
 
@@ -67,7 +73,7 @@ class Webhook:
 
 
 def fusion(
-    photos: Mapping[str, Sequence[Photo]], options: Mapping[str, object], webhook: Webhook, *,
+    photos: Mapping[str, Sequence[Usable]], options: Mapping[str, object], webhook: Webhook, *,
     consent: bool, wait: float | None, key: str | None, template_id: str | None = None,
 ) -> ApiRequest:  # fmt: skip
     """``POST /v1/fuse``.
@@ -92,7 +98,7 @@ def fusion(
     data = {"consent": "true", "options": _json(options)} | webhook.fields()
     if template_id is not None:
         data["template_id"] = arguments.text("template", template_id)
-    return _submission("/v1/fuse", photos, data, wait=wait, key=key)
+    return _submission("/v1/fuse", photos, data, wait=wait, key=key, uploads=True)
 
 
 def batch(
@@ -130,11 +136,15 @@ def registration(image: Photo, *, consent: bool, name: str | None, wait: float |
     return _submission("/v1/templates", {"image": [image]}, data, wait=wait, key=key)
 
 
-def faces(image: Photo, *, tiles: bool, timeout: float) -> ApiRequest:
+def faces(image: Usable, *, tiles: bool, timeout: float) -> ApiRequest:
     """``POST /v1/faces``, always with a preference: without one, the server waits longer than some callers."""
     headers = preference(timeout) or {"Prefer": "wait=0"}
     request = _submission(
-        "/v1/faces", {"image": [image]}, {"options": _json({"tiles": tiles} if tiles else {})}, wait=timeout
+        "/v1/faces",
+        {"image": [image]},
+        {"options": _json({"tiles": tiles} if tiles else {})},
+        wait=timeout,
+        uploads=True,
     )
     return replace(request, headers={**request.headers, **headers})
 
@@ -230,15 +240,19 @@ def preference(wait: float | None) -> dict[str, str]:
 
 
 def _submission(
-    path: str, photos: Mapping[str, Sequence[Photo]], data: Mapping[str, Any], *,
-    wait: float | None = None, key: str | None = None, extra_read_timeout: float = 0.0,
+    path: str, photos: Mapping[str, Sequence[Usable]], data: Mapping[str, Any], *,
+    wait: float | None = None, key: str | None = None, extra_read_timeout: float = 0.0, uploads: bool = False,
 ) -> ApiRequest:  # fmt: skip
-    """A form with an idempotency key, so that it may be sent again."""
+    """A form with an idempotency key, so that it may be sent again; ``uploads``: whether the endpoint takes them."""
+    files = contents(photos)
+    for name, photo in files:
+        if isinstance(photo, Upload) and not uploads:
+            raise OptionInvalid(f"{name} must be a photo here; uploads are taken by fuse and faces.", field=name)
     idempotency_key = uuid4().hex if key is None else arguments.idempotency_key(key)
     waited = 0.0 if wait is None else arguments.seconds("wait", wait)
     headers = {"Idempotency-Key": idempotency_key} | preference(wait)
     return ApiRequest(
-        "POST", path, headers=headers, data=data, files=uploads(photos), extra_read_timeout=extra_read_timeout + waited
+        "POST", path, headers=headers, data=data, files=files, extra_read_timeout=extra_read_timeout + waited
     )
 
 
@@ -257,7 +271,7 @@ def _in_path(name: str, given_id: str) -> str:
     return quote(given_id, safe="")
 
 
-def _check_targets(targets: Sequence[Photo], template_ids: Sequence[str]) -> None:
+def _check_targets(targets: Sequence[Usable], template_ids: Sequence[str]) -> None:
     if not (targets or template_ids):
         raise UploadMissing("There is nothing to fuse into: give a target, or a template.", field="target")
     if targets and template_ids:

@@ -126,6 +126,26 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A photo that was sent to the server's object store, and that requests can name.
+
+    Attributes:
+        id: Of the upload.
+        size: Bytes.
+        direct: Whether it went to the store itself, and not through the gateway.
+        expires_at: Until when requests can name it.
+    """
+
+    id: str
+    size: int
+    direct: bool = False
+    expires_at: datetime | None = None
+    raw: Document = field(default_factory=dict, repr=False)  # its address is signed
+
+    TIMES: ClassVar[tuple[str, ...]] = ("expires_at",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayUsage:
     """The tasks of one kind that were created on one day.
 
@@ -218,6 +238,11 @@ def event(name: str, document: Document) -> Event:
 def receipt(document: Document) -> Receipt:
     """A receipt out of its JSON."""
     return parse(Receipt, document)
+
+
+def upload_view(document: Document, size: int) -> Upload:
+    """An upload of that many bytes out of the JSON by which it was announced."""
+    return parse(Upload, document, id=document.get("upload_id"), size=size)
 
 
 def audit_entry(document: Document) -> AuditEntry:

@@ -48,7 +48,8 @@ def client_of(settings: Settings) -> Client:
     """A client of the server that the settings name."""
     from facefleet.client import Client
 
-    return Client(settings.client.url, settings.client.api_key.get_secret_value() or None)
+    client = settings.client
+    return Client(client.url, client.api_key.get_secret_value() or None, upload_from=client.upload_from or None)
 
 
 def template_type(client: Client, template_id: str) -> ImageType:

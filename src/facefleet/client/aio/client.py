@@ -15,14 +15,16 @@ from facefleet.client.aio.batch import AsyncBatch
 from facefleet.client.aio.task import AsyncTask
 from facefleet.client.aio.template import AsyncTemplate
 from facefleet.client.aio.transport import AsyncTransport
+from facefleet.client.aio.uploader import AsyncUploader
 from facefleet.client.batches import batch_view
 from facefleet.client.faces import Face, faces
-from facefleet.client.photos import Photo
+from facefleet.client.photos import Photo, Usable, content
 from facefleet.client.requests import Webhook
 from facefleet.client.responses import Document
 from facefleet.client.retry_policy import Patience, now
 from facefleet.client.templates import template_view
-from facefleet.client.views import AuditEntry, Usage
+from facefleet.client.uploads import UPLOAD_FROM_BYTES
+from facefleet.client.views import AuditEntry, Upload, Usage
 from facefleet.errors.input import OptionInvalid
 from facefleet.options import FuseChoices
 
@@ -39,6 +41,8 @@ class AsyncClient:
         timeout: s for connecting, and for each wait for bytes of a response.
         patience: How long to try again while the server is away or refuses for the moment.
         http: A client of your own, for proxies or certificates; you close it.
+        upload_from: Bytes from which a photo of ``fuse`` and ``faces`` goes to the server's object store by itself,
+            where that takes photos from clients; None: never.
 
     Raises:
         OptionInvalid: An argument has the wrong type or form.
@@ -47,6 +51,7 @@ class AsyncClient:
     def __init__(
         self, url: str = "http://127.0.0.1:8080", api_key: str | None = None, *, timeout: float = 30.0,
         patience: Patience | None = None, http: httpx.AsyncClient | None = None,
+        upload_from: int | None = UPLOAD_FROM_BYTES,
     ) -> None:  # fmt: skip
         address, authorization = arguments.server_url(url), arguments.authorization(api_key)
         read_timeout = arguments.seconds("timeout", timeout)
@@ -54,7 +59,10 @@ class AsyncClient:
             raise OptionInvalid("http must be an httpx.AsyncClient.", option="http")
         self._http = httpx.AsyncClient() if http is None else http
         self._owns_http = http is None
-        self._transport = AsyncTransport(address, authorization, self._http, read_timeout, patience or Patience())
+        patience = patience or Patience()
+        self._transport = AsyncTransport(address, authorization, self._http, read_timeout, patience)
+        store = AsyncTransport("", None, self._http, read_timeout, patience)
+        self._uploader = AsyncUploader(self._transport, store, arguments.size("upload_from", upload_from))
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -70,15 +78,15 @@ class AsyncClient:
             await self._http.aclose()
 
     async def fuse(
-        self, source: Photo, target: Photo | None = None, *, consent: bool,
+        self, source: Usable, target: Usable | None = None, *, consent: bool,
         template: AsyncTemplate | str | None = None,
-        more_sources: Sequence[Photo] = (), wait: float | None = None, idempotency_key: str | None = None,
+        more_sources: Sequence[Usable] = (), wait: float | None = None, idempotency_key: str | None = None,
         webhook_url: str | None = None, webhook_events: Sequence[str] | None = None, **options: Unpack[FuseChoices],
     ) -> AsyncTask:  # fmt: skip
         """Have the face of one photo fused into another.
 
         Args:
-            source: Whose face to take: bytes, a path, or a file open in binary mode.
+            source: Whose face to take: bytes, a path, a file open in binary mode, or an ``Upload``.
             target: Where to put it.
             consent: You attest that the people shown in the photos agree; the server keeps it. There is no default.
             template: A registered target that is ready, or its id, instead of ``target``.
@@ -107,7 +115,24 @@ class AsyncClient:
             photos, chosen, Webhook(url=webhook_url, events=webhook_events), consent=consent, wait=wait,
             key=idempotency_key, template_id=None if template is None else _id_of(template),
         )  # fmt: skip
-        return self._task(await self._transport.document(request))
+        return self._task(await self._transport.document(await self._uploader.prepared(request)))
+
+    async def upload(self, photo: Photo) -> Upload:
+        """Send a photo once that several requests will name; it is kept for a time that the server sets (an hour).
+
+        It goes to the server's object store itself where that takes it, else through the server. ``fuse`` and
+        ``faces`` do so by themselves with large photos; ``register`` and ``batch`` take no uploads.
+
+        Args:
+            photo: Bytes, a path, or a file open in binary mode.
+
+        Raises:
+            FileUnreadable: A path that is no readable file.
+            ImageTypeUnsupported: It is no photo that a server takes; nothing was sent.
+            ServerUnreachable: The server does not answer, or the store does not take the photo.
+            FacefleetError: The server refuses.
+        """
+        return await self._uploader.upload(content("photo", photo))
 
     async def task(self, task_id: str) -> AsyncTask:
         """A task by its id.
@@ -137,11 +162,11 @@ class AsyncClient:
             async for document in documents:
                 yield self._task(document)
 
-    async def faces(self, image: Photo, *, tiles: bool = False, timeout: float = 60.0) -> list[Face]:
+    async def faces(self, image: Usable, *, tiles: bool = False, timeout: float = 60.0) -> list[Face]:
         """The faces of a photo, the largest first; none is an empty list. Nothing of the photo is kept.
 
         Args:
-            image: Bytes, a path, or a file open in binary mode.
+            image: Bytes, a path, a file open in binary mode, or an ``Upload``.
             tiles: As of ``fuse``; it numbers faces anew.
             timeout: s to wait at most.
 
@@ -150,7 +175,8 @@ class AsyncClient:
             FacefleetError: The server refuses, or the photo cannot be read.
         """
         until = now() + arguments.seconds("timeout", timeout)
-        request = requests.faces(image, tiles=tiles, timeout=timeout)
+        form = requests.faces(image, tiles=tiles, timeout=timeout)
+        request = await self._uploader.prepared(form, until)
         task = await self._task(await self._transport.document(request, until)).wait(max(0.0, until - now()))
         return faces((task.view.output or {}).get("faces", ()))
 

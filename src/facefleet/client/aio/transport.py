@@ -8,11 +8,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 
+from facefleet.client.bodies import body, pieces
 from facefleet.client.parsing import parse_page
+from facefleet.client.photos import Content
 from facefleet.client.requests import ApiRequest
 from facefleet.client.responses import Document, document, is_transient, no_response, refusal
 from facefleet.client.retry_policy import Attempts, Patience, now
@@ -30,7 +32,7 @@ class AsyncTransport:
     """Sends requests to one server.
 
     Args:
-        url: Of the server, without a slash at its end; may have a path.
+        url: Of the server, without a slash at its end; may have a path. Empty: requests have whole addresses.
         authorization: Value of the header, or none. A redirect to another host goes without it.
         http: Sends requests; closed by whoever opened it.
         timeout: s for connecting, and for each wait for bytes.
@@ -113,8 +115,8 @@ class AsyncTransport:
         read_timeout = min(self._timeout + request.extra_read_timeout, max(0.0, until - now()) + _GRACE_SECONDS)
         try:
             async with self._http.stream(
-                request.method, self._url + request.path, params=request.params,
-                headers={**self._headers, **request.headers}, data=request.data, files=request.files or None,
+                request.method, self._url + request.path, params=request.params or None,
+                headers={**self._headers, **request.headers}, **_body(request),
                 follow_redirects=request.follow, timeout=httpx.Timeout(self._timeout, read=read_timeout),
             ) as response:  # fmt: skip
                 self._has_answered = True
@@ -125,6 +127,17 @@ class AsyncTransport:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             self._has_answered = self._has_answered or isinstance(error, _CONNECTION_LOST)
             raise no_response(error) from error
+
+
+def _body(request: ApiRequest) -> dict[str, Any]:
+    if request.content is not None:
+        return {"content": _stream(request.content)}
+    return {"json": request.json} if request.json is not None else body(request.data, request.files)
+
+
+async def _stream(content: Content) -> AsyncGenerator[bytes, None]:
+    for piece in pieces(content):
+        yield piece
 
 
 async def _read_whole(response: httpx.Response) -> httpx.Response:
