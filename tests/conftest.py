@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,12 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest tests first: at the end of a parallel run the short ones fill the gaps."""
     items.sort(key=lambda item: "system" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported and collected stays until the end: no collection of garbage has to look through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 # Whoever starts the tests in the background of a script has Ctrl-C ignored, and every program that they start inherits

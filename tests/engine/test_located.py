@@ -83,7 +83,9 @@ def test_tiles_find_no_face_twice_and_none_that_is_not_there(engine: Engine, pho
     assert len(engine.faces(photo(name), tiles=True).faces) == len(engine.faces(photo(name)).faces)
 
 
-@pytest.mark.parametrize("degrees", [90, 135, 180, 255])
+@pytest.mark.parametrize(
+    "degrees", [135, 180, *(pytest.param(degrees, marks=pytest.mark.fuzz) for degrees in (90, 255))]
+)
 def test_the_people_of_a_turned_group_are_found(engine: Engine, photo: Photo, degrees: int) -> None:
     upright = engine.faces(photo("group")).faces
     picture, affine = turned(decode(photo("group")).pixels, degrees)
@@ -94,7 +96,7 @@ def test_the_people_of_a_turned_group_are_found(engine: Engine, photo: Photo, de
         assert there == list(found), "nobody is found who is not there"
 
 
-@pytest.mark.parametrize(("width", "height"), [(4000, 3000), (9000, 1800)])
+@pytest.mark.parametrize(("width", "height"), [(4000, 3000), pytest.param(9000, 1800, marks=pytest.mark.fuzz)])
 def test_faces_of_few_pixels_are_found_in_a_large_photo_on_request(
     engine: Engine, photo: Photo, width: int, height: int
 ) -> None:

@@ -30,7 +30,8 @@ def pillow(pixels: Pixels, kind: str = "JPEG", mode: str = "RGB", **options: obj
 
 def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
+    quick = {"speed": 10} if kind == "AVIF" else {}  # a tenth of the time, and no less an AVIF
+    image.save(buffer, kind, **quick, **options)
     return buffer.getvalue()
 
 

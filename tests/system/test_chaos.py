@@ -11,15 +11,14 @@ from threading import Thread
 import pytest
 from tests.system.chaos import Chaos, Clients, check, report, running, settle
 
-pytestmark = [pytest.mark.needs_server, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.needs_server, pytest.mark.system, pytest.mark.timeout(1500)]
 SEED = "FACEFLEET_CHAOS_SEED"  # read here only: to see a plan of faults again
 
 
 @pytest.mark.parametrize(
     ("count", "seconds", "pause"),
-    [pytest.param(100, 18.0, (0.5, 1.5), id="short"),
-     pytest.param(2_000, 600.0, (0.5, 4.0), id="long", marks=pytest.mark.system)],
-)  # fmt: skip
+    [pytest.param(100, 18.0, (0.5, 1.5), id="short"), pytest.param(2_000, 600.0, (0.5, 4.0), id="long")],
+)
 def test_every_202_ends_in_one_result_whatever_dies(
     tmp_path: Path, samples: Mapping[str, Path], count: int, seconds: float, pause: tuple[float, float]
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_killed_one_comes_back_and_what_it_counted_stays(pair: Running, photos
     assert ask(pair, "/healthz") == 200
 
 
+@pytest.mark.system
 def test_sigterm_drains_all_at_once(pair: Running, photos: Photos) -> None:
     accepted = [pair.client.fuse(*photos, consent=True) for _ in range(6)]
     wait_until(lambda: sample(pair, "facefusion_worker_in_flight") == 4, "both are busy", 30.0)
@@ -115,6 +116,7 @@ def test_sigterm_drains_all_at_once(pair: Running, photos: Photos) -> None:
     assert [(task.state, task.fence, task.failures, task.lost) for task in tasks] == [(State.SUCCEEDED, 1, 0, 0)] * 6
 
 
+@pytest.mark.system
 def test_a_second_signal_hands_back_at_once(pair: Running, photos: Photos) -> None:
     accepted = [pair.client.fuse(*photos, consent=True) for _ in range(4)]
     wait_until(lambda: sample(pair, "facefusion_worker_in_flight") == 4, "both are busy", 30.0)

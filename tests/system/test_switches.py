@@ -18,7 +18,10 @@ from facefleet.tasks.transitions import State
 pytestmark = pytest.mark.needs_server
 
 
-@pytest.mark.parametrize("lanes", [[Lane.STANDARD], list(Lane)], ids=["one", "every"])
+@pytest.mark.parametrize(
+    "lanes",
+    [pytest.param([Lane.STANDARD], id="one"), pytest.param(list(Lane), id="every", marks=pytest.mark.system)],
+)
 def test_the_tasks_of_a_paused_lane_wait_in_the_broker_and_run_on_resume(
     service: Running, small: tuple[bytes, bytes], lanes: list[Lane]
 ) -> None:
