@@ -174,3 +174,21 @@ def test_nobody_has_a_policy_while_the_records_were_never_read() -> None:
 
     with pytest.raises(RecordsUnavailable):
         PolicyLookup(None, away).of_tenant("acme")
+
+
+def test_secrets_of_webhooks_stand_in_the_file_alone(file: Path, tmp_path: Path) -> None:
+    own = tmp_path / "studio.secrets"
+    own.write_text("whsec_")
+    file.write_text(f"{FILE}\n[webhook_secrets]\nstudio = {str(own)!r}\n")
+    rows = [stored("studio", backlog=3)]
+    lookup = PolicyLookup(file, lambda: rows)
+    assert (lookup.webhook_secrets("studio"), lookup.webhook_secrets("other")) == (own, None)
+    assert "secret" not in lookup.of_tenant("studio").model_dump_json(), "nor is it shown"
+    with pytest.raises(OptionInvalid, match="webhook_secrets"):
+        read_policy(Scope.TENANT, {"webhook_secrets": str(own)})
+
+
+def test_a_file_of_secrets_that_is_not_there_is_named_with_its_tenant(file: Path) -> None:
+    file.write_text("[webhook_secrets]\nstudio = '/nowhere/at/all'\n")
+    with pytest.raises(ConfigInvalid, match=r"policies\.toml.*webhook_secrets\.studio"):
+        read_policies(file)

@@ -51,12 +51,16 @@ class Post:
         self.deliveries = Deliveries(self.database, self.clock)
         self.metrics = Metrics(CollectorRegistry())
         self.resolver = Resolver(Policy(http=True, private=True))
+        self.own_secrets: dict[str, Path] = {}
+
+    def signer_of(self, tenant: str) -> Signer:
+        return Signer.of_file(own) if (own := self.own_secrets.get(tenant)) else Signer.of(SECRET)
 
     def deliverer(self, clock: Callable[[], Any] | None = None, slots: int = 16) -> Deliverer:
         connector = Connector(self.resolver, ssl.create_default_context())
         poster = Poster(connector, self.clock)
         return Deliverer(
-            deliveries=self.deliveries, poster=poster, signer=Signer.of(SECRET),
+            deliveries=self.deliveries, poster=poster, signer_of=self.signer_of,
             render=lambda task: {"task_id": task.id, "status": task.state.value}, metrics=self.metrics,
             clock=clock or self.clock, random=lambda: 0.0, user_agent="facefleet/test", slots=slots, interval=0.05,
         )  # fmt: skip
@@ -123,6 +127,43 @@ def test_the_end_of_a_task_is_told_and_signed(office: Post) -> None:
     assert (delivery.id, delivery.state, delivery.next_at) == (headers["webhook-id"], DeliveryState.DELIVERED, None)
     assert [(a.status, a.error) for a in delivery.log] == [(204, None)]
     assert office.counted("facefusion_webhook_deliveries_total", event="canceled", outcome="delivered") == 1
+
+
+def test_the_secrets_of_a_tenant_sign_alone_and_may_change_while_it_runs(office: Post, tmp_path: Path) -> None:
+    own, tenant = tmp_path / "own", a_task(office.clock()).tenant
+    office.own_secrets[tenant] = own
+    with Receiver() as receiver:
+        for key in (b"a" * 32, b"b" * 32):
+            own.write_text(f"whsec_{base64.b64encode(key).decode()}\n")
+            office.ended(receiver.url())
+            office.look()
+            headers, body = receiver.received[-1].headers, receiver.received[-1].body
+            signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+            mac = hmac.digest(key, signed, hashlib.sha256)
+            assert headers["webhook-signature"] == f"v1,{base64.b64encode(mac).decode()}"
+
+
+@pytest.mark.parametrize("content", [None, "", "whsec_short", "wh\u00e4t"])
+def test_nothing_is_sent_while_the_secrets_of_a_tenant_cannot_be_used(
+    office: Post, tmp_path: Path, content: str | None
+) -> None:
+    own = tmp_path / "own"
+    if content is not None:
+        own.write_text(content, encoding="utf-8")
+    with Receiver() as receiver:
+        task = office.ended(receiver.url())
+        office.own_secrets[task.tenant] = own
+        with capture_logs() as lines:
+            office.look()
+        assert receiver.received == []
+        assert [a.error for a in office.of(task).log] == ["the secrets of the tenant cannot be used"]
+        (line,) = (line for line in lines if line["event"] == "webhook.not_signed")
+        assert str(own) in line["reason"]
+        assert "short" not in line["reason"]
+        own.write_text(SECRET)
+        office.clock.advance(AFTER_END[0])
+        office.look()
+    assert (len(receiver.received), office.of(task).state) == (1, DeliveryState.DELIVERED)
 
 
 def test_a_receiver_that_comes_back_within_a_day_gets_it(office: Post) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, FilePath, ValidationError, field_validator
 
 from facefleet.access.rates import Rate, Rates
 from facefleet.errors.input import OptionInvalid
@@ -97,11 +97,17 @@ SHAPES: Mapping[Scope, type[Policy]] = {Scope.TENANT: TenantPolicy, Scope.PLAN: 
 
 
 class Policies(Section):
-    """All policies that somebody wrote down."""
+    """All policies that somebody wrote down.
+
+    Attributes:
+        webhook_secrets: Tenant → file of the secrets that sign its webhooks. A table of its own in the file, so that
+            nothing that shows or changes a policy can show or take a secret.
+    """
 
     default: Policy = Policy()
     plans: dict[Name, Policy] = Field({})
     tenants: dict[Name, TenantPolicy] = Field({})
+    webhook_secrets: dict[Name, FilePath] = Field({})
 
     def of(self, tenant: str, plan: str | None) -> Policy:
         """What a tenant may: its own values, else those of its plan, else those of the default.
@@ -136,7 +142,7 @@ class Policies(Section):
         merged_tenants = {
             name: TenantPolicy.model_validate(_given(self.tenants, name) | one.given()) for name, one in tenants.items()
         }
-        return Policies(default=self.default, plans=self.plans | merged_plans, tenants=self.tenants | merged_tenants)
+        return self.model_copy(update={"plans": self.plans | merged_plans, "tenants": self.tenants | merged_tenants})
 
 
 def _given(policies: Mapping[str, Policy], name: str) -> dict[str, Any]:

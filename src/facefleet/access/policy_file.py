@@ -12,7 +12,7 @@ from facefleet.errors.input import ConfigInvalid
 
 
 def read_policies(path: Path) -> Policies:
-    """The policies of a file: tables ``[default]``, ``[plans.NAME]`` and ``[tenants.NAME]``.
+    """The policies of a file: tables ``[default]``, ``[plans.NAME]``, ``[tenants.NAME]`` and ``[webhook_secrets]``.
 
     Raises:
         ConfigInvalid: It cannot be read, or one of its values cannot be used; the message says which.

@@ -70,6 +70,10 @@ class PolicyLookup:
             policy = self._known[tenant, plan] = policies.of(tenant, plan)
         return policy
 
+    def webhook_secrets(self, tenant: str) -> Path | None:
+        """The file of the secrets that sign a tenant's webhooks, where it has its own; raises as above."""
+        return self.refresh().webhook_secrets.get(tenant)
+
     def read_now(self) -> Policies:
         """Read file and records, for whoever has just changed them; raises as above."""
         with self._lock:

@@ -139,7 +139,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     seals = Seals(parts.database, now)
     sealer = Sealer(seals, parts.metrics, now, timedelta(seconds=settings.audit.kept))
     resolver, photo_resolver = resolver_of(settings.webhooks), photo_resolver_of(settings.remote_photos)
-    deliverer = deliverer_of(settings, deliveries, resolver, parts.metrics, now)
+    deliverer = deliverer_of(settings, parts.policies, deliveries, resolver, parts.metrics, now)
     grace = timedelta(seconds=settings.sweeper.grace)
     losses = Losses(parts.database, now, parts.waker.on_commit)
     sweeper = Sweeper(parts.records, losses, parts.broker, parts.submitter, parts.metrics, now, grace)

@@ -1,4 +1,4 @@
-"""Builds the delivery of webhooks from the settings: the resolver of addresses, the signer, the deliverer."""
+"""Builds the delivery of webhooks from the settings: the resolver of addresses, the signers, the deliverer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from importlib.metadata import version
 
+from facefleet.access.policy_lookup import PolicyLookup
 from facefleet.clock import Clock
 from facefleet.config import Settings, Webhooks
 from facefleet.gateway.views import view
@@ -16,7 +17,7 @@ from facefleet.outbound.resolve import Resolver
 from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.task import Task
 from facefleet.trust import trust_of
-from facefleet.webhooks.deliver import Deliverer
+from facefleet.webhooks.deliver import Deliverer, SignerOf
 from facefleet.webhooks.post import Poster
 from facefleet.webhooks.sign import Signer, secrets_of
 
@@ -27,8 +28,9 @@ def resolver_of(settings: Webhooks) -> Resolver:
 
 
 def deliverer_of(
-    settings: Settings, deliveries: Deliveries, resolver: Resolver, metrics: Metrics, clock: Clock
-) -> Deliverer | None:
+    settings: Settings, policies: PolicyLookup, deliveries: Deliveries, resolver: Resolver, metrics: Metrics,
+    clock: Clock,
+) -> Deliverer | None:  # fmt: skip
     """Build what sends webhooks; none where there is no secret to sign with.
 
     Raises:
@@ -39,11 +41,21 @@ def deliverer_of(
         return None
     trust = trust_of(settings.webhooks.ca_file, "webhooks.ca_file")
     return Deliverer(
-        deliveries=deliveries, poster=Poster(Connector(resolver, trust), clock), signer=Signer.of(secrets),
-        render=_render, metrics=metrics, clock=clock, random=random.random,
-        user_agent=f"facefleet/{version('facefleet')}",
+        deliveries=deliveries, poster=Poster(Connector(resolver, trust), clock),
+        signer_of=_signers(policies, Signer.of(secrets)), render=_render, metrics=metrics, clock=clock,
+        random=random.random, user_agent=f"facefleet/{version('facefleet')}",
         slots=settings.webhooks.concurrency, interval=settings.webhooks.interval,
     )  # fmt: skip
+
+
+def _signers(policies: PolicyLookup, of_service: Signer) -> SignerOf:
+    """What signs for each tenant: the secrets of its own, else those of the service."""
+
+    def signer_of(tenant: str) -> Signer:
+        own = policies.webhook_secrets(tenant)
+        return of_service if own is None else Signer.of_file(own)
+
+    return signer_of
 
 
 def _render(task: Task) -> Mapping[str, object]:

@@ -17,6 +17,7 @@ from threading import Event
 
 from facefleet.clock import Clock
 from facefleet.errors.base import FacefleetError
+from facefleet.errors.input import ConfigInvalid
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.rounds import round_of
@@ -27,11 +28,13 @@ from facefleet.webhooks.schedule import Answer, Verdict, judge
 from facefleet.webhooks.sign import Signer
 
 Render = Callable[[Task], Mapping[str, object]]
+SignerOf = Callable[[str], Signer]
 
 PER_HOST = 8  # attempts at once, so that one slow receiver does not hold up the others
 LEASE = timedelta(seconds=4 * TOTAL_SECONDS)
 _STOP_SECONDS = 5.0  # that attempts under way may take when the gateway stops; the lease does the rest
 _TASK_ERASED = Answer(error="the task was erased")
+_NOT_SIGNED = Answer(error="the secrets of the tenant cannot be used")
 _INTERNAL_ERROR = Answer(error="a fault of the service")
 
 _log = logger(__name__)
@@ -42,6 +45,7 @@ class Deliverer:
     """The deliverer of one gateway.
 
     Attributes:
+        signer_of: Signs for a tenant; raises ``ConfigInvalid`` where its own secrets cannot be used.
         render: The task as its owner sees it.
         user_agent: Value of the ``User-Agent`` header.
         slots: Most attempts at once.
@@ -51,7 +55,7 @@ class Deliverer:
 
     deliveries: Deliveries
     poster: Poster
-    signer: Signer
+    signer_of: SignerOf
     render: Render
     metrics: Metrics
     clock: Clock
@@ -119,14 +123,19 @@ class Deliverer:
         if task is None:
             return _TASK_ERASED
         try:
-            return await self._post(delivery, task)
+            signer = await asyncio.to_thread(self.signer_of, delivery.tenant)
+        except ConfigInvalid as error:  # never signed by another's secrets instead
+            _log.error("webhook.not_signed", reason=error.message)
+            return _NOT_SIGNED
+        try:
+            return await self._post(delivery, task, signer)
         except Exception:  # noqa: BLE001 - a bug counts as an attempt, or it would be retried every minute for ever
             _log.exception("webhook.internal_error")
             return _INTERNAL_ERROR
 
-    async def _post(self, delivery: Delivery, task: Task) -> Answer:
+    async def _post(self, delivery: Delivery, task: Task, signer: Signer) -> Answer:
         body = self._body(delivery, task)
-        signed = self.signer.headers(delivery.id, int(self.clock().timestamp()), body)
+        signed = signer.headers(delivery.id, int(self.clock().timestamp()), body)
         headers = {"Content-Type": "application/json", "User-Agent": self.user_agent, "Accept": "*/*", **signed}
         return await self.poster.post(delivery.url, headers, body)
 

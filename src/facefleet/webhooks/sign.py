@@ -16,7 +16,7 @@ from pathlib import Path
 
 from facefleet.config import Settings
 from facefleet.errors.input import ConfigInvalid
-from facefleet.files import kept_secret
+from facefleet.files import kept_secret, reason
 from facefleet.tasks.tables.database import file_of
 
 _PREFIX = "whsec_"
@@ -46,6 +46,21 @@ class Signer:
         if not keys:
             raise _invalid("there is none")
         return cls(keys)
+
+    @classmethod
+    def of_file(cls, path: Path) -> Signer:
+        """From a file of such secrets.
+
+        Raises:
+            ConfigInvalid: It cannot be read, or as above; the message names the file, and nothing that is in it.
+        """
+        try:
+            return cls.of(path.read_text(encoding="ascii"))
+        except ConfigInvalid as error:
+            raise ConfigInvalid(f"{path} cannot be used: {error.message}", path=str(path)) from None
+        except (OSError, UnicodeDecodeError) as error:
+            why = reason(error) if isinstance(error, OSError) else "it is not ASCII text"
+            raise ConfigInvalid(f"{path} cannot be read: {why}.", path=str(path)) from None
 
     def headers(self, message_id: str, timestamp: int, body: bytes) -> Mapping[str, str]:
         """The headers by which a receiver verifies origin and age of a message.
@@ -102,6 +117,6 @@ def _key(secret: str, number: int) -> bytes:
 
 def _invalid(what: str) -> ConfigInvalid:
     return ConfigInvalid(
-        f"webhooks.secrets holds secrets of the form {_PREFIX}<base64 of {_SHORTEST} to {_LONGEST} bytes>; {what}.",
+        f"Secrets of webhooks (webhooks.secrets) are {_PREFIX}<base64 of {_SHORTEST} to {_LONGEST} bytes>; {what}.",
         setting="webhooks.secrets",
     )
