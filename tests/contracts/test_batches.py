@@ -17,6 +17,7 @@ from facefleet.errors.lookup import BatchNotFound
 from facefleet.tasks.batches import PAGE, Batch, Batches
 from facefleet.tasks.deliveries import Deliveries
 from facefleet.tasks.ids import new_id
+from facefleet.tasks.records.ages import Age
 from facefleet.tasks.records.operator_records import OperatorRecords
 from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.tables.database import Database
@@ -180,7 +181,7 @@ def test_an_item_under_legal_hold_keeps_the_whole_batch(batches: Batches, databa
     assert states(batches, batch) == [State.QUEUED] * 3
     batches.cancel("acme", batch.id, ORIGIN)
     clock.advance(7200)
-    assert batches.with_old_inputs(HOUR) == []
+    assert batches.with_old_inputs(Age(HOUR)) == []
 
 
 def test_uploads_are_old_when_the_last_item_ended_long_enough_ago(
@@ -189,15 +190,26 @@ def test_uploads_are_old_when_the_last_item_ended_long_enough_ago(
     batch, items = added(batches, clock, 2)
     records.cancel("acme", items[0].id)
     clock.advance(3000)
-    assert batches.with_old_inputs(timedelta(0)) == [], "an item still needs them"
+    assert batches.with_old_inputs(Age(timedelta(0))) == [], "an item still needs them"
     records.cancel("acme", items[1].id)
     clock.advance(3000)
-    assert batches.with_old_inputs(HOUR) == []
+    assert batches.with_old_inputs(Age(HOUR)) == []
     clock.advance(3000)
-    assert ids(batches.with_old_inputs(HOUR)) == [batch.id]
+    assert ids(batches.with_old_inputs(Age(HOUR))) == [batch.id]
     assert batches.kept([batch.id, new_id()]) == {batch.id: "acme"}
     batches.inputs_deleted(batch)
-    assert (batches.with_old_inputs(HOUR), batches.kept([batch.id])) == ([], {})
+    assert (batches.with_old_inputs(Age(HOUR)), batches.kept([batch.id])) == ([], {})
+
+
+def test_a_tenant_has_its_own_age(batches: Batches, database: Database, clock: FakeClock) -> None:
+    batch, items = added(batches, clock, 2)
+    batches.cancel("acme", batch.id, ORIGIN)
+    clock.advance(5000)
+    longer, shorter = Age(HOUR, {"acme": 2 * HOUR, "other": HOUR / 2}), Age(2 * HOUR, {"other": HOUR, "acme": HOUR})
+    of_tasks = RetentionRecords(database, clock)
+    assert (batches.with_old_inputs(longer), of_tasks.with_old_inputs(longer)) == ([], [])
+    assert ids(batches.with_old_inputs(shorter)) == [batch.id]
+    assert {task.id for task in of_tasks.with_old_inputs(shorter)} == {item.id for item in items}
 
 
 def test_a_row_goes_when_its_uploads_and_the_last_record_of_an_item_have_gone(
@@ -206,12 +218,12 @@ def test_a_row_goes_when_its_uploads_and_the_last_record_of_an_item_have_gone(
     batch, _ = added(batches, clock, 2)
     batches.cancel("acme", batch.id, ORIGIN)
     clock.advance(7200)
-    assert batches.delete_rows(HOUR) == 0
+    assert batches.delete_rows(Age(HOUR)) == 0
     batches.all_deleted(batch)
-    assert batches.delete_rows(HOUR) == 0, "items have records"
-    assert RetentionRecords(database, clock).delete_rows(HOUR) == 2
-    assert (batches.get("acme", batch.id).counts, batches.delete_rows(2 * HOUR)) == ({}, 0)
-    assert batches.delete_rows(HOUR) == 1
+    assert batches.delete_rows(Age(HOUR)) == 0, "items have records"
+    assert RetentionRecords(database, clock).delete_rows(Age(HOUR)) == 2
+    assert (batches.get("acme", batch.id).counts, batches.delete_rows(Age(2 * HOUR))) == ({}, 0)
+    assert batches.delete_rows(Age(HOUR)) == 1
     with pytest.raises(BatchNotFound):
         batches.get("acme", batch.id)
 

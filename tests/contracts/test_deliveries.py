@@ -17,6 +17,7 @@ from facefleet.errors.input import FaceNotFound
 from facefleet.errors.lookup import DeliveryNotFound
 from facefleet.tasks.audit import Action
 from facefleet.tasks.deliveries import LOG_LENGTH, Attempt, Deliveries, Delivery, DeliveryState, Pending
+from facefleet.tasks.records.ages import Age
 from facefleet.tasks.records.audit_log import AuditFilter, AuditLog
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.operator_records import OperatorRecords
@@ -296,5 +297,5 @@ def test_rows_go_with_their_task_and_no_sooner(
     for task in (old, young):
         retention_records.inputs_deleted(task)
         retention_records.results_deleted(task)
-    assert retention_records.delete_rows(timedelta(seconds=30)) == 1
+    assert retention_records.delete_rows(Age(timedelta(seconds=30))) == 1
     assert (deliveries.of_task(old), len(deliveries.of_task(young))) == ([], 1)

@@ -13,6 +13,7 @@ from facefleet.errors.input import FaceNotFound, OptionInvalid
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
+from facefleet.tasks.records.ages import Age
 from facefleet.tasks.records.operator_records import OperatorRecords
 from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.tables.database import Database
@@ -136,7 +137,7 @@ def test_why_it_failed_outlives_the_record_of_its_task(
         retention_records.inputs_deleted(task)
         retention_records.results_deleted(task)
     clock.advance(7200)
-    assert retention_records.delete_rows(HOUR) == 3
+    assert retention_records.delete_rows(Age(HOUR)) == 3
     codes = [why.code if (why := now_of(templates, one).failure) else None for one in (failed, canceled, ready)]
     assert codes == ["face_not_found", "template_failed", None]
     assert now_of(templates, ready).faces == FACES
@@ -155,7 +156,7 @@ def test_a_deleted_template_is_gone_for_all_but_the_deleter(
             ask("acme", gone)
     assert templates.page("acme", None, 10).rows == []
     assert _succeeds(records, clock, run), "the task may end as it likes"
-    assert [(one.id, one.faces) for one in templates.discarded(HOUR)] == [(template.id, None)]
+    assert [(one.id, one.faces) for one in templates.discarded(Age(HOUR))] == [(template.id, None)]
 
 
 def test_what_is_no_id_is_no_template(templates: Templates) -> None:
@@ -200,15 +201,15 @@ def test_the_photo_goes_at_once_when_it_is_deleted_and_in_its_time_when_it_faile
     templates.delete("acme", deleted.id, ORIGIN)
     records.cancel("acme", failed.task)
     templates.settle()
-    assert [one.id for one in templates.discarded(HOUR)] == [deleted.id]
+    assert [one.id for one in templates.discarded(Age(HOUR))] == [deleted.id]
     clock.advance(7200)
-    discarded = templates.discarded(HOUR)
+    discarded = templates.discarded(Age(HOUR))
     assert {one.id for one in discarded} == {deleted.id, failed.id}
     every = [one.id for one in (ready, deleted, failed, waiting)]
     assert templates.kept([*every, new_id()]) == dict.fromkeys(every, "acme")
     for one in discarded:
         templates.object_deleted(one)
-    assert (templates.discarded(HOUR), set(templates.kept(every))) == ([], {ready.id, waiting.id})
+    assert (templates.discarded(Age(HOUR)), set(templates.kept(every))) == ([], {ready.id, waiting.id})
 
 
 def test_the_receipt_of_a_deletion_goes_in_its_time_and_no_other_row_does(
@@ -219,9 +220,9 @@ def test_the_receipt_of_a_deletion_goes_in_its_time_and_no_other_row_does(
     for one in (deleted, photo_left):
         templates.delete("acme", one.id, ORIGIN)
     templates.object_deleted(deleted)
-    assert templates.delete_rows(HOUR) == 0
+    assert templates.delete_rows(Age(HOUR)) == 0
     clock.advance(7200)
-    assert templates.delete_rows(HOUR) == 1
+    assert templates.delete_rows(Age(HOUR)) == 1
     with pytest.raises(TemplateNotFound):
         templates.delete("acme", deleted.id, ORIGIN)
     assert templates.delete("acme", photo_left.id, ORIGIN).object == photo_left.object

@@ -10,18 +10,22 @@ from prometheus_client import CollectorRegistry
 from tests.gateway.conftest import Door, Open, picture
 from tests.tasks.fakes import FakeClock
 
+from facefleet import config
+from facefleet.access.policy import Policies, Policy, TenantPolicy
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import input_key, part_key, result_key
 from facefleet.storage.store import ObjectStore, Store
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.ids import new_id
+from facefleet.tasks.records.ages import Age
 from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Templates
 from facefleet.tasks.transitions import State
 from facefleet.tasks.uploads import UploadRecords
-from facefleet.upkeep.retention import Retention, Terms
+from facefleet.upkeep.retention import Retention
+from facefleet.upkeep.terms import Terms
 
 LEASE = timedelta(minutes=1)
 HOUR, WEEK, QUARTER = timedelta(hours=1), timedelta(days=7), timedelta(days=90)
@@ -110,7 +114,7 @@ def test_what_the_store_would_not_delete_is_deleted_later(open_door: Open) -> No
 
 
 def retention(door: Door, clock: FakeClock, store: Store | None = None) -> Retention:
-    terms = Terms(HOUR, WEEK, QUARTER, HOUR)
+    terms = Terms(Age(HOUR), Age(WEEK), Age(QUARTER), HOUR)
     retention_records = RetentionRecords(door.parts.database, clock)
     templates, batches = Templates(door.parts.database, clock), Batches(door.parts.database, clock)
     return Retention(
@@ -121,7 +125,7 @@ def retention(door: Door, clock: FakeClock, store: Store | None = None) -> Reten
         store or door.parts.store,
         Metrics(CollectorRegistry()),
         clock,
-        terms,
+        lambda: terms,
     )
 
 
@@ -146,6 +150,27 @@ def test_uploads_results_and_rows_go_when_their_time_is_over(door: Door) -> None
     deleter.round()
     assert door.client.get(f"/v1/tasks/{task.id}").status_code == 404
     assert len(door.kept()) == 2, "a task that has not ended keeps its uploads"
+
+
+def test_the_policy_of_a_tenant_says_how_long_and_may_change_meanwhile(door: Door) -> None:
+    task = succeeded(door)
+    assert task.finished_at is not None
+    clock, policies = FakeClock(task.finished_at + HOUR + timedelta(seconds=1)), [Policies()]
+    deleter = Retention.build(
+        config.Retention(), door.parts.database, door.parts.store, Metrics(CollectorRegistry()), clock,
+        policies=lambda: policies[-1],
+    )  # fmt: skip
+
+    def left(own: TenantPolicy) -> list[str]:
+        policies.append(Policies(default=Policy(keep_inputs=10), tenants={"local": own}))
+        deleter.round()
+        return [key.split("/")[2] for key in door.kept()]
+
+    assert left(TenantPolicy(keep_inputs=7200)) == ["inputs", "inputs", "results"], "longer than the service keeps it"
+    assert left(TenantPolicy(keep_results=60, keep_inputs=7200)) == ["inputs", "inputs"]
+    assert left(TenantPolicy()) == []
+    assert left(TenantPolicy(keep_rows=60)) == []
+    assert door.client.get(f"/v1/tasks/{task.id}").status_code == 404
 
 
 def test_a_legal_hold_stops_retention_for_that_task_only(door: Door) -> None:

@@ -21,6 +21,8 @@ from facefleet.tasks.lanes import Lane
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
 RateText = Annotated[str, Field(pattern=f"^{RATE}$")]
+_LONGEST_SECONDS = 10 * 365 * 86_400
+Kept = Annotated[int, Field(gt=0, le=_LONGEST_SECONDS)]
 _OPTIONS = FuseOptions.table()
 
 
@@ -37,6 +39,10 @@ class Policy(Section):
     options: tuple[str, ...] | None = Field(
         None, description="options of a fusion that it may set to something else than their default; null: all"
     )
+
+    keep_inputs: Kept | None = Field(None, description="s that uploads are kept after their task has ended")
+    keep_results: Kept | None = Field(None, description="s that a result is kept after its task has ended")
+    keep_rows: Kept | None = Field(None, description="s that the record is kept after its task has ended")
 
     @field_validator("options")
     @classmethod

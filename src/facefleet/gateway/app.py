@@ -134,8 +134,9 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
 
     # What works beside the requests.
     retention = Retention.build(
-        settings.retention, parts.database, parts.store, parts.metrics, now, parts.waker.on_commit
-    )
+        settings.retention, parts.database, parts.store, parts.metrics, now, parts.waker.on_commit,
+        parts.policies.refresh,
+    )  # fmt: skip
     seals = Seals(parts.database, now)
     sealer = Sealer(seals, parts.metrics, now, timedelta(seconds=settings.audit.kept))
     resolver, photo_resolver = resolver_of(settings.webhooks), photo_resolver_of(settings.remote_photos)

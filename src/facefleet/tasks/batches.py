@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, exists, func, insert, not_, or_, select, true, update
@@ -19,6 +19,7 @@ from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.lookup import BatchNotFound
 from facefleet.tasks.audit import SERVICE, Action, Origin
 from facefleet.tasks.ids import is_id
+from facefleet.tasks.records.ages import Age
 from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.changes import ENDED, OnCommit, RecordWriter, ignore_commit, param, statement
 from facefleet.tasks.records.chunks import CHUNK
@@ -180,9 +181,10 @@ class Batches:
             connection.execute(update(tasks).where(_items(batch)).values(gone))
             connection.execute(update(batches).where(batches.c.id == batch.id).values(inputs_kept=False))
 
-    def with_old_inputs(self, age: timedelta) -> list[Batch]:
+    def with_old_inputs(self, age: Age) -> list[Batch]:
         """Batches all of whose items were rejected or ended so long ago, none of them held."""
-        recent = and_(tasks.c.finished_at >= self._clock() - age, not_(rejected()))
+        old = age.reached(tasks.c.finished_at, tasks.c.tenant, self._clock())
+        recent = and_(not_(old), not_(rejected()))
         needs = or_(tasks.c.state.in_(UNFINISHED), tasks.c.hold == true(), recent)
         needed = exists(select(tasks.c.id).where(tasks.c.batch == batches.c.id, needs).correlate(batches))
         return self._select(and_(batches.c.inputs_kept == true(), ~needed), limit=CHUNK)
@@ -198,10 +200,11 @@ class Batches:
                     connection, SERVICE.entry(Action.INPUTS_EXPIRE, self._clock(), batch.id, tenant=batch.tenant)
                 )
 
-    def delete_rows(self, age: timedelta) -> int:
+    def delete_rows(self, age: Age) -> int:
         """Delete old batches none of whose items has a record any more; how many."""
         items = exists(select(tasks.c.id).where(tasks.c.batch == batches.c.id).correlate(batches))
-        old = and_(batches.c.created_at < self._clock() - age, ~batches.c.inputs_kept, ~items)
+        created_long_ago = age.reached(batches.c.created_at, batches.c.tenant, self._clock())
+        old = and_(created_long_ago, ~batches.c.inputs_kept, ~items)
         some = select(batches.c.id).where(old).limit(CHUNK)
         with self._database.write() as connection:
             return connection.execute(delete(batches).where(batches.c.id.in_(some))).rowcount

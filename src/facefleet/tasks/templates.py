@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +31,7 @@ from facefleet.clock import Clock
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.tasks.audit import SERVICE, Action, Origin
 from facefleet.tasks.ids import is_id
+from facefleet.tasks.records.ages import Age
 from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.pages import Page, before, page_of
@@ -178,9 +179,10 @@ class Templates:
                     error_message=failure.message, error_detail=dict(failure.detail),
                 )  # fmt: skip
 
-    def discarded(self, age: timedelta) -> list[Template]:
+    def discarded(self, age: Age) -> list[Template]:
         """Templates whose photo can be deleted: it was deleted, rejected, or failed longer than ``age`` ago."""
-        failed = and_(templates.c.state == TemplateState.FAILED.value, ~_retryable(self._clock() - age))
+        old = age.reached(tasks.c.finished_at, tasks.c.tenant, self._clock())
+        failed = and_(templates.c.state == TemplateState.FAILED.value, ~_retryable(old))
         gone = or_(templates.c.deleted_at.is_not(None), failed)
         return self._select(and_(templates.c.object != "", gone), limit=CHUNK)
 
@@ -194,9 +196,10 @@ class Templates:
                     SERVICE.entry(Action.TEMPLATE_EXPIRE, self._clock(), template.id, tenant=template.tenant),
                 )
 
-    def delete_rows(self, age: timedelta) -> int:
+    def delete_rows(self, age: Age) -> int:
         """Delete the receipts of deletions that are older than ``age``; returns how many."""
-        old = and_(templates.c.deleted_at < self._clock() - age, templates.c.object == "")
+        deleted_long_ago = age.reached(templates.c.deleted_at, templates.c.tenant, self._clock())
+        old = and_(deleted_long_ago, templates.c.object == "")
         some = select(templates.c.id).where(old).limit(CHUNK)
         with self._database.write() as connection:
             return connection.execute(delete(templates).where(templates.c.id.in_(some))).rowcount
@@ -231,9 +234,9 @@ def _over() -> ColumnElement[bool]:
     return tasks.c.state.not_in(UNFINISHED)
 
 
-def _retryable(since: datetime) -> ColumnElement[bool]:
-    """Whether an operator may still queue the task again."""
-    can_be = or_(~_over(), and_(tasks.c.finished_at >= since, not_(rejected())))
+def _retryable(old: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether an operator may still queue the task again; ``old``: whether it ended too long ago."""
+    can_be = or_(~_over(), and_(not_(old), not_(rejected())))
     recent = and_(tasks.c.id == templates.c.task, can_be)
     return exists(select(tasks.c.id).where(recent).correlate(templates))
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 from facefleet import config
+from facefleet.access.policy import Policies
 from facefleet.clock import Clock
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.observability.logs import logger
@@ -30,23 +31,18 @@ from facefleet.tasks.tables.database import Database
 from facefleet.tasks.task import Task
 from facefleet.tasks.templates import Template, Templates
 from facefleet.tasks.uploads import Upload, UploadRecords
+from facefleet.upkeep.terms import Terms, terms_of
 
 _log = logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """How long each is kept after a task has ended; ``orphans`` is the least age of an object without a record."""
-
-    inputs: timedelta
-    results: timedelta
-    rows: timedelta
-    orphans: timedelta
-
-
-@dataclass(frozen=True, slots=True)
 class Retention:
-    """Deletes records and objects."""
+    """Deletes records and objects.
+
+    Attributes:
+        terms: How long they are kept by now: operators change policies while it runs.
+    """
 
     records: RetentionRecords
     templates: Templates
@@ -55,19 +51,21 @@ class Retention:
     store: Store
     metrics: Metrics
     clock: Clock
-    terms: Terms
+    terms: Callable[[], Terms]
 
     @classmethod
     def build(
         cls, kept: config.Retention, database: Database, store: Store, metrics: Metrics, clock: Clock,
-        on_commit: OnCommit = ignore_commit,
+        on_commit: OnCommit = ignore_commit, policies: Callable[[], Policies] = Policies,
     ) -> Retention:  # fmt: skip
-        """Retention by the terms of the settings, on records and store."""
-        terms = Terms(*(timedelta(seconds=s) for s in (kept.inputs, kept.results, kept.rows, kept.orphans)))
+        """Retention on records and store, by the terms of settings and policies; without these for what has no term."""
         records = RetentionRecords(database, clock, on_commit)
         batches = Batches(database, clock, on_commit)
         uploads = UploadRecords(database, clock)
-        return cls(records, Templates(database, clock), batches, uploads, store, metrics, clock, terms)
+        return cls(
+            records, Templates(database, clock), batches, uploads, store, metrics, clock,
+            terms=lambda: terms_of(kept, policies()),
+        )  # fmt: skip
 
     def run(self, wait: Callable[[float], bool], interval: float) -> None:
         """Run rounds until ``wait(interval)`` returns true, and search for orphans at the interval of the terms."""
@@ -75,7 +73,7 @@ class Retention:
         while not wait(interval):
             with round_of(_log, interrupted="retention.interrupted", failed="retention.failed"):
                 self.round()
-                if self.clock() - searched >= self.terms.orphans:
+                if self.clock() - searched >= self.terms().orphans:
                     searched = self.clock()
                     self.delete_orphans()
 
@@ -85,21 +83,21 @@ class Retention:
         Raises:
             OutageError: Records or store are away; what was deleted so far is marked.
         """
+        terms = self.terms()
         self.templates.settle()
-        for template in self.templates.discarded(self.terms.inputs):
+        for template in self.templates.discarded(terms.inputs):
             self.delete_template(template)
-        for task in self.records.with_old_inputs(self.terms.inputs):
+        for task in self.records.with_old_inputs(terms.inputs):
             self.delete_inputs(task, expired=task.erased_at is None)
-        for batch in self.batches.with_old_inputs(self.terms.inputs):
+        for batch in self.batches.with_old_inputs(terms.inputs):
             self._delete_shared(batch)
             self.batches.inputs_deleted(batch)
         for upload in self.uploads.expired():
             self.delete_upload(upload, Action.UPLOAD_EXPIRE)
-        for task in self.records.with_old_results(self.terms.results):
+        for task in self.records.with_old_results(terms.results):
             self.delete_results(task, expired=task.erased_at is None)
-        rows = self.terms.rows
-        self._count("row", self.records.delete_rows(rows))
-        self._count("row", self.batches.delete_rows(rows) + self.templates.delete_rows(rows))
+        self._count("row", self.records.delete_rows(terms.rows))
+        self._count("row", self.batches.delete_rows(terms.rows) + self.templates.delete_rows(terms.rows))
 
     def erase(self, task: Task, origin: Origin) -> None:
         """Erase a task for its owner: the record first, so that a run under way has lost its fence.
@@ -178,7 +176,7 @@ class Retention:
         A gateway that died between storing an upload and committing its record leaves such, and so does a worker that
         died between storing a result and committing it.
         """
-        before = self.clock() - self.terms.orphans
+        before = self.clock() - self.terms().orphans
         deleted = self.store.tidy(before)
         places = (place for key in self.store.list(ALL_TENANTS) if (place := place_of(key)) is not None)
         old = (place for place in places if _created_at(place.owner) < before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, false, or_, select, update
@@ -12,6 +11,7 @@ from facefleet.errors.conflict import TaskHeld
 from facefleet.errors.input import ContentRejected
 from facefleet.tasks.audit import SERVICE, Action, Entry, Origin
 from facefleet.tasks.kinds import Uploads, kinds_with
+from facefleet.tasks.records.ages import Age
 from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.base import Records
 from facefleet.tasks.records.changes import Statement, param, statement
@@ -67,12 +67,12 @@ class RetentionRecords(Records):
         if held:
             raise TaskHeld("The task is under legal hold; ask the operator.", task_id=task.id)
 
-    def with_old_inputs(self, age: timedelta) -> list[Task]:
+    def with_old_inputs(self, age: Age) -> list[Task]:
         """Ended tasks whose uploads are older than ``age``, erased, rejected, or of a kind that keeps none."""
         at_once = or_(tasks.c.kind.in_(kinds_with(Uploads.UNTIL_END)), rejected())
         return self._ended(age, tasks.c.inputs_kept, or_at_once=at_once)
 
-    def with_old_results(self, age: timedelta) -> list[Task]:
+    def with_old_results(self, age: Age) -> list[Task]:
         """Ended tasks whose result is older than ``age``, or was erased."""
         return self._ended(age, tasks.c.result_kept)
 
@@ -88,7 +88,7 @@ class RetentionRecords(Records):
         entry = self._expiry(Action.RESULT_EXPIRE, task) if expired and task.result is not None else None
         self._mark(task, tasks.c.result_kept, entry, result_kept=False, result=None)
 
-    def delete_rows(self, age: timedelta) -> int:
+    def delete_rows(self, age: Age) -> int:
         """Delete records that are older than ``age`` and have no object left, with their deliveries.
 
         Returns:
@@ -108,16 +108,14 @@ class RetentionRecords(Records):
             rows = connection.execute(select(tasks).where(tasks.c.id.in_(task_ids))).mappings()
             return {row["id"]: task_of(row) for row in rows}
 
-    def _ended(
-        self, age: timedelta, kept: ColumnElement[bool], or_at_once: ColumnElement[bool] | None = None
-    ) -> list[Task]:
+    def _ended(self, age: Age, kept: ColumnElement[bool], or_at_once: ColumnElement[bool] | None = None) -> list[Task]:
         gone = or_(self._due(age), tasks.c.erased_at.is_not(None), false() if or_at_once is None else or_at_once)
         ended = select(tasks).where(kept, tasks.c.hold == false(), tasks.c.state.not_in(UNFINISHED), gone)
         with self._database.read() as connection:
             return [task_of(row) for row in connection.execute(ended.limit(CHUNK)).mappings()]
 
-    def _due(self, age: timedelta) -> ColumnElement[bool]:
-        return tasks.c.finished_at < self._clock() - age
+    def _due(self, age: Age) -> ColumnElement[bool]:
+        return age.reached(tasks.c.finished_at, tasks.c.tenant, self._clock())
 
     def _expiry(self, action: Action, task: Task) -> Entry:
         return SERVICE.entry(action, self._clock(), task.id, tenant=task.tenant)
