@@ -253,6 +253,9 @@ class Engine(Section):
 class Safety(Section):
     """What is not made: from photos that are refused, and without consent."""
 
+    consent: Literal["required", "reference"] = Field(
+        "required", description="what requests attest: that the people shown agree; and where that consent is kept"
+    )
     nsfw: Literal["on", "off"] = Field("on", description="refuse pornographic sources and targets")
     nsfw_allow: Share = Field(
         0.5, description="score from which on a photo should be looked at by a person; refused, since nobody does yet"

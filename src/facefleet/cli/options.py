@@ -17,6 +17,12 @@ from facefleet.options import FuseChoices, FuseOptions, TargetFace
 Tiles = Annotated[bool, typer.Option("--tiles", help="Find small faces beside large ones, too; slower.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over an existing file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+ConsentReference = Annotated[
+    str | None,
+    typer.Option("--consent-reference", metavar="TEXT", help="Where you keep the consent of the people shown."),
+]
+OwnPhoto = Annotated[bool, typer.Option("--own-photo", help="You attest that the person whose photo it is, is you.")]
+Guardian = Annotated[bool, typer.Option("--guardian", help="You attest that a guardian has agreed for a minor.")]
 
 _DEFAULTS = FuseOptions()
 _SEVERAL_SOURCES = ("more_sources", "assign")

@@ -14,6 +14,7 @@ from facefleet.client.blocking.batch import Batch
 from facefleet.client.blocking.client import Client
 from facefleet.client.blocking.task import Task
 from facefleet.client.blocking.template import Template
+from facefleet.client.consent import Consent
 from facefleet.client.faces import Box, Face, Pose
 from facefleet.client.retry_policy import Patience
 from facefleet.client.templates import TemplateReceipt, TemplateView
@@ -31,6 +32,7 @@ __all__ = [
     "BatchView",
     "Box",
     "Client",
+    "Consent",
     "DayUsage",
     "Event",
     "Face",

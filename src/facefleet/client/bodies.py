@@ -11,7 +11,13 @@ from facefleet.client.photos import Content, Files
 from facefleet.client.views import Upload
 
 _PIECE_BYTES = 65_536
-_JSON_FIELDS = ("consent", "options", "webhook_events")  # what a form has as the JSON of a value
+_JSON_FIELDS = (
+    "consent",
+    "own_photo",
+    "guardian",
+    "options",
+    "webhook_events",
+)  # in a form: the JSON of a value
 
 
 def body(data: Mapping[str, Any], files: Files) -> dict[str, Any]:

@@ -13,10 +13,12 @@ from uuid import uuid4
 
 from facefleet.assignments import FaceAssignment
 from facefleet.client import arguments
+from facefleet.client import consent as consents
+from facefleet.client.consent import Consent
 from facefleet.client.photos import Content, Files, Photo, Usable, contents
 from facefleet.client.responses import Document
 from facefleet.client.views import Upload
-from facefleet.errors.input import ConsentRequired, OptionInvalid, RequestError, UploadMissing
+from facefleet.errors.input import OptionInvalid, RequestError, UploadMissing
 from facefleet.options import FuseChoices, FuseOptions
 
 LONGEST_WAIT_SECONDS = 30  # the server's own limit of `Prefer: wait=N`
@@ -74,7 +76,7 @@ class Webhook:
 
 def fusion(
     photos: Mapping[str, Sequence[Usable]], options: Mapping[str, object], webhook: Webhook, *,
-    consent: bool, wait: float | None, key: str | None, template_id: str | None = None,
+    consent: bool | Consent, wait: float | None, key: str | None, template_id: str | None = None,
 ) -> ApiRequest:  # fmt: skip
     """``POST /v1/fuse``.
 
@@ -82,7 +84,7 @@ def fusion(
         photos: Field → its photos.
         options: Those that are given, as JSON.
         webhook: Where to report the task.
-        consent: Whether the people shown agree.
+        consent: Whether the people shown agree, or what is attested of that.
         wait: s that the response may wait for the end of the task.
         key: Idempotency key; made where not given.
         template_id: The target, where it is a registered one.
@@ -93,9 +95,9 @@ def fusion(
         RequestError: There are both a target and a template.
         OptionInvalid: An argument cannot be sent.
     """
-    _require_consent(consent=consent)
+    attested = consents.fields(consent)
     _check_targets(photos["target"], [template_id] if template_id is not None else [])
-    data = {"consent": "true", "options": _json(options)} | webhook.fields()
+    data = attested | {"options": _json(options)} | webhook.fields()
     if template_id is not None:
         data["template_id"] = arguments.text("template", template_id)
     return _submission("/v1/fuse", photos, data, wait=wait, key=key, uploads=True)
@@ -103,7 +105,7 @@ def fusion(
 
 def batch(
     photos: Mapping[str, Sequence[Photo]], template_ids: Sequence[str], options: Mapping[str, object], *,
-    consent: bool, key: str | None,
+    consent: bool | Consent, key: str | None,
 ) -> ApiRequest:  # fmt: skip
     """``POST /v1/batches``.
 
@@ -113,26 +115,27 @@ def batch(
         RequestError: There are both targets and templates, or several sources and several of those.
         OptionInvalid: An argument cannot be sent.
     """
-    _require_consent(consent=consent)
+    attested = consents.fields(consent)
     if not photos["source"]:
         raise UploadMissing("A batch needs a source.", field="source")
     _check_targets(photos["target"], template_ids)
     if len(photos["source"]) > 1 and len(photos["target"]) + len(template_ids) > 1:
         raise RequestError("A batch is one source for many targets, or one target for many sources.")
     ids = [arguments.text("template", one) for one in template_ids]
-    data = {"consent": "true", "options": _json(options), "template_id": ids}
+    data = attested | {"options": _json(options), "template_id": ids}
     return _submission("/v1/batches", photos, data, key=key, extra_read_timeout=_COMMIT_SECONDS)
 
 
-def registration(image: Photo, *, consent: bool, name: str | None, wait: float | None, key: str | None) -> ApiRequest:
+def registration(
+    image: Photo, *, consent: bool | Consent, name: str | None, wait: float | None, key: str | None
+) -> ApiRequest:
     """``POST /v1/templates``.
 
     Raises:
         ConsentRequired: The people shown do not agree; nothing is sent.
         OptionInvalid: An argument cannot be sent.
     """
-    _require_consent(consent=consent)
-    data = {"consent": "true"} if name is None else {"consent": "true", "name": arguments.text("name", name)}
+    data = consents.fields(consent) | ({} if name is None else {"name": arguments.text("name", name)})
     return _submission("/v1/templates", {"image": [image]}, data, wait=wait, key=key)
 
 
@@ -276,10 +279,3 @@ def _check_targets(targets: Sequence[Usable], template_ids: Sequence[str]) -> No
         raise UploadMissing("There is nothing to fuse into: give a target, or a template.", field="target")
     if targets and template_ids:
         raise RequestError("Give either targets or templates, not both.", field="template_id")
-
-
-def _require_consent(*, consent: bool) -> None:
-    if consent is not True:
-        raise ConsentRequired(
-            "Pass consent=True once the people shown in the photos have agreed; nothing was sent.", field="consent"
-        )

@@ -54,6 +54,7 @@ class TaskView:
         erased_at: When photos and result were erased on request.
         error: Of a failed task, or of the run before the next.
         output: The outcome besides the picture, such as the faces that were detected.
+        consent: What was attested: ``subject``, ``at``, ``reference``, ``own_photo``, ``guardian``.
         template_id: The registered target it uses, or registers.
         batch_id: The batch it is part of.
         item: Its place in the batch, from 0.
@@ -80,6 +81,7 @@ class TaskView:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     error: Problem | None = None
     output: Mapping[str, Any] | None = None
+    consent: Mapping[str, Any] | None = None
     template_id: str | None = None
     batch_id: str | None = None
     item: int | None = None
@@ -155,6 +157,9 @@ class DayUsage:
         bytes_in: Of the uploads.
         bytes_out: Of the results.
         seconds: s that the runs took which succeeded.
+        with_reference: Whose consent says where it is kept.
+        own_photos: Whose source shows the caller, as it attested.
+        by_guardian: For which a guardian agreed, as the caller attested.
         credential: Id of the key or token, where it was asked for and there was one.
         tenant: Whose they are, where an operator asked; else empty.
     """
@@ -168,6 +173,9 @@ class DayUsage:
     bytes_in: int = 0
     bytes_out: int = 0
     seconds: float = 0.0
+    with_reference: int = 0
+    own_photos: int = 0
+    by_guardian: int = 0
     credential: str | None = None
     tenant: str = ""
     raw: Document = field(default_factory=dict, repr=False)
@@ -200,6 +208,7 @@ class AuditEntry:
         outcome: ``ok`` or ``refused``.
         code: Why it was refused.
         consent: Who attested the consent of the people shown.
+        consent_reference: Where that consent is kept, in their words.
     """
 
     id: str
@@ -214,6 +223,7 @@ class AuditEntry:
     object: str | None = None
     code: str | None = None
     consent: str | None = None
+    consent_reference: str | None = None
     trace_id: str | None = None
     raw: Document = field(default_factory=dict, repr=False)
 

@@ -63,6 +63,7 @@ from facefleet.media.limits import image_limits
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
 from facefleet.queue.wakes import subscribe
+from facefleet.safety.consent import ConsentRule
 from facefleet.tasks.backlog import Backlog
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.deliveries import Deliveries
@@ -158,7 +159,9 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
         TenantLoad(parts.database, now),
     )
     deadline = timedelta(seconds=settings.tasks.deadline)
-    intake = Intake(parts.records, parts.store, parts.submitter, now, deadline, admission)
+    intake = Intake(
+        parts.records, parts.store, parts.submitter, now, deadline, admission, ConsentRule(settings.safety.consent)
+    )
     lookup = TemplateLookup(templates)
     webhook_intake = WebhookIntake(resolver if deliverer else None)
     json_reader = JsonReader(limits, settings.gateway.json_bytes)

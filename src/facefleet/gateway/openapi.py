@@ -109,8 +109,6 @@ _PHOTO_JSON = {
         },
     },
 }  # fmt: skip
-_CONSENT_JSON = {"type": "boolean", "const": True, "description": "attests that the people shown agree"}
-CONSENT = {"type": "string", "enum": ["true"], "description": "attests that the people shown agree"}
 TEMPLATE_ID = {"type": "string", "format": "uuid", "description": "a registered target, instead of `target`"}
 KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False, "example": "order-17",
@@ -172,10 +170,18 @@ def _as_json(properties: Mapping[str, Any], required: Sequence[str]) -> dict[str
         elif field.get("format") == "binary":
             fields[name] = _PHOTO_JSON | {"title": field.get("title", name)}
         else:
-            fields[name] = _CONSENT_JSON if field is CONSENT else field
+            fields[name] = _flag_as_json(field)
     schema = {"type": "object", "required": needed, "additionalProperties": False, "properties": fields}
     plural = [name for name in required if name not in needed]
     return schema | ({"oneOf": [{"required": [n]} for name in plural for n in (name, f"{name}s")]} if plural else {})
+
+
+def _flag_as_json(field: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of a yes or no in JSON, where it is a boolean; any other field unchanged."""
+    if not set(field.get("enum", [""])) <= {"true", "false"}:
+        return field
+    only_true = {"const": True} if field["enum"] == ["true"] else {"default": False}
+    return {"type": "boolean", "description": field["description"]} | only_true
 
 
 def refusals(*errors: Refusal) -> dict[int | str, dict[str, Any]]:

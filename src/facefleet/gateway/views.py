@@ -48,6 +48,16 @@ class WebhookView(BaseModel):
     deliveries: str = Field(description="link to what was sent, and what became of it")
 
 
+class ConsentView(BaseModel):
+    """What was attested of the people shown."""
+
+    subject: str = Field(description="who attested it")
+    at: datetime
+    reference: str | None = Field(description="where the caller keeps the consent")
+    own_photo: bool = Field(description="the person in the source is the caller")
+    guardian: bool = Field(description="a guardian has agreed for a minor")
+
+
 class TaskView(BaseModel):
     """A task."""
 
@@ -73,6 +83,7 @@ class TaskView(BaseModel):
     timings_ms: dict[str, float] = Field(description="step to milliseconds of the run that succeeded")
     erased_at: datetime | None = Field(description="when photos and result were erased on request")
     error: Problem | None = Field(description="of a failed task, or of the attempt before the next")
+    consent: ConsentView | None = Field(description="what was attested; null where no picture is made")
     webhook: WebhookView | None = Field(description="who is told of this task")
     template_id: str | None = Field(description="the registered target it uses, or registers")
     batch_id: str | None = Field(description="the batch it is part of")
@@ -117,11 +128,22 @@ def view(task: Task, place: Place | None = None) -> TaskView:
         created_at=task.created_at, started_at=task.started_at, finished_at=task.finished_at,
         erased_at=task.erased_at, options=dict(task.options),
         models=dict(task.models), timings_ms=dict(task.timings_ms),
-        error=problem_of(failure), webhook=_webhook(task), trace_id=trace_id_of(task.traceparent),
+        error=problem_of(failure), consent=_consent(task), webhook=_webhook(task),
+        trace_id=trace_id_of(task.traceparent),
         template_id=task.template, batch_id=task.batch, item=task.item,
         output=dict(task.output) if task.output is not None else None,
         result_bytes=task.bytes_out if task.result is not None else None,
         links=links_of(task),
+    )  # fmt: skip
+
+
+def _consent(task: Task) -> ConsentView | None:
+    given = task.consent
+    if not given.subject:
+        return None
+    return ConsentView(
+        subject=given.subject, at=given.at, reference=given.reference, own_photo=given.own_photo,
+        guardian=given.guardian,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from facefleet.tasks.ids import new_id_of
+from facefleet.tasks.task import Consent
 
 LONGEST = 255  # characters that are kept of a text
 
@@ -80,6 +81,7 @@ class Entry:
         code: Of the error, where it was refused.
         consent: Who attested the consent of the people shown, where the action needs it.
         trace_id: Of the request.
+        consent_reference: Where that consent is kept, in the words of whoever attested it.
     """
 
     id: str
@@ -95,6 +97,7 @@ class Entry:
     code: str | None
     consent: str | None
     trace_id: str | None
+    consent_reference: str | None = None
 
     def canonical(self) -> str:
         """The entry as JSON: names sorted, no blanks, nothing that is null; its SHA-256 goes into a seal.
@@ -128,7 +131,7 @@ class Origin:
 
     def entry(
         self, action: Action, at: datetime, object: str | None, *, tenant: str | None = None,  # noqa: A002
-        refused: str | None = None, consent: str | None = None,
+        refused: str | None = None, consent: Consent | None = None,
     ) -> Entry:  # fmt: skip
         """The entry of an action of this origin.
 
@@ -138,7 +141,7 @@ class Origin:
             object: Which.
             tenant: Whose object that is; the actor's own where not given.
             refused: Code of the error with which it was refused; none: it was done.
-            consent: Who attested it.
+            consent: That was attested for it.
         """
         utc = at.astimezone(UTC).replace(tzinfo=None)
         return Entry(
@@ -148,7 +151,8 @@ class Origin:
             tenant=self.tenant if tenant is None else tenant, action=action.value,
             object=_storable(object) if object else None,
             outcome=(Outcome.REFUSED if refused else Outcome.OK).value, code=refused,
-            consent=_storable(consent) if consent else None, trace_id=self.trace_id,
+            consent=_storable(consent.subject) if consent and consent.subject else None, trace_id=self.trace_id,
+            consent_reference=consent.reference if consent else None,
         )  # fmt: skip
 
 

@@ -86,7 +86,7 @@ class Batches:
             with self._writer.transaction() as transaction:
                 transaction.connection.execute(insert(batches), _row_of(batch))
                 transaction.add(Actor.GATEWAY, items)
-                consent = items[0].consent.subject if items else None
+                consent = items[0].consent if items else None
                 transaction.record(
                     origin.entry(Action.BATCH_CREATE, batch.created_at, batch.id, tenant=batch.tenant, consent=consent)
                 )

@@ -16,15 +16,21 @@ Json = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """The consent of the people shown: who attested it, and when.
+    """The consent of the people shown: who attested it, when, and what else was said of it.
 
     Attributes:
-        subject: The principal's subject.
+        subject: The principal's subject; empty where no picture is made and nobody attests.
         at: UTC.
+        reference: Where the caller keeps the consent, in its own words.
+        own_photo: The person in the source is the caller.
+        guardian: A guardian has agreed for a minor.
     """
 
     subject: str
     at: datetime
+    reference: str | None = None
+    own_photo: bool = False
+    guardian: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.pages import Page, before, page_of
 from facefleet.tasks.records.retention_records import rejected
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import tasks, templates
+from facefleet.tasks.tables.table import consent_columns, consent_of, tasks, templates
 from facefleet.tasks.task import Consent, Failure, Json, Task
 from facefleet.tasks.transitions import UNFINISHED, State
 
@@ -92,7 +92,7 @@ def registered(template: Template) -> Insert:
         id=template.id, tenant=template.tenant, subject=template.subject, name=template.name,
         state=template.state.value, task=template.task, object=template.object, media_type=template.media_type,
         width=template.width, height=template.height, bytes=template.bytes, digest=template.digest,
-        consent_subject=template.consent.subject, consent_at=template.consent.at, created_at=template.created_at,
+        created_at=template.created_at, **consent_columns(template.consent),
     )  # fmt: skip
 
 
@@ -254,7 +254,7 @@ def _template_of(row: RowMapping) -> Template:
     stored = Template(
         id=row["id"], tenant=row["tenant"], subject=row["subject"], name=row["name"], task=row["task"],
         object=row["object"], media_type=row["media_type"], width=row["width"], height=row["height"],
-        bytes=row["bytes"], digest=row["digest"], consent=Consent(row["consent_subject"], row["consent_at"]),
+        bytes=row["bytes"], digest=row["digest"], consent=consent_of(row),
         created_at=row["created_at"], state=TemplateState(row["state"]), faces=row["faces"],
         failure=_failure(row["error_code"], row["error_message"], row["error_detail"]),
         ready_at=row["ready_at"], deleted_at=row["deleted_at"],

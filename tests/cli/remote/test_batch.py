@@ -292,3 +292,15 @@ def test_a_template_that_fails_is_named(ask: Ask, client: Client, worker: None, 
     assert done.status == 1
     assert done.err.startswith(f"error: The template {template.id} has failed: No face")
     assert ask("templates", "wait", template.id, "--json").error["detail"]["template_id"] == template.id
+
+
+def test_what_is_attested_beside_the_yes_is_sent(ask: Ask, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(picture())
+    said = ("--consent-reference", "consent-2041", "--own-photo", "--guardian", "--json")
+    task_id = ask("submit", "a.jpg", "a.jpg", *said).document["task_id"]
+    batch_id = ask("batch", "a.jpg", "--source", "a.jpg", *said).document["batch_id"]
+    views = [client.task(task_id).view, *(task.view for task in client.tasks(batch=batch_id))]
+    assert len(views) == 2
+    for view in views:
+        assert view.consent is not None
+        assert [view.consent[name] for name in ("reference", "own_photo", "guardian")] == ["consent-2041", True, True]

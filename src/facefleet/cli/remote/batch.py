@@ -10,7 +10,7 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, start
-from facefleet.cli.options import Force, FusionFlags, JsonOption, fusion_flags
+from facefleet.cli.options import ConsentReference, Force, FusionFlags, Guardian, JsonOption, OwnPhoto, fusion_flags
 from facefleet.cli.remote import server
 from facefleet.cli.remote.batch_inputs import BatchInputs
 from facefleet.cli.remote.result_names import save_names
@@ -42,6 +42,9 @@ def batch(
     url: server.UrlOption = None,
     *,
     fusion: FusionFlags,
+    consent_reference: ConsentReference = None,
+    own_photo: OwnPhoto = False,
+    guardian: Guardian = False,
     timeout: server.TimeoutOption = server.BATCH_SECONDS,
     force: Force = False,
     as_json: JsonOption = False,
@@ -54,6 +57,7 @@ def batch(
     settings = start.settings(client={"url": url})
     chosen = BatchInputs.choose(photos, source, target, template or ())
     types = chosen.check(image_limits(settings.images))
+    consent = server.consent(consent_reference, own_photo=own_photo, guardian=guardian)
     began = time.monotonic()
     with server.client_of(settings) as client:
         names: list[str] = []
@@ -63,7 +67,7 @@ def batch(
             _check_outputs(out, names, force=force)
         with chosen.naming_files():
             made = client.batch(
-                sources=chosen.sources, targets=chosen.targets, templates=chosen.template_ids, consent=True,
+                sources=chosen.sources, targets=chosen.targets, templates=chosen.template_ids, consent=consent,
                 **fusion.choices,
             )  # fmt: skip
         if out is None:

@@ -20,7 +20,7 @@ from facefleet.errors.outage import OutageError
 from facefleet.media.sniff import ImageType, sniff
 
 if TYPE_CHECKING:
-    from facefleet.client import Batch, BatchView, Client, Task, TaskView
+    from facefleet.client import Batch, BatchView, Client, Consent, Task, TaskView
     from facefleet.config import Settings
 
 UrlOption = Annotated[str | None, typer.Option(help="Of the gateway; default: the setting client.url.")]
@@ -50,6 +50,13 @@ def client_of(settings: Settings) -> Client:
 
     client = settings.client
     return Client(client.url, client.api_key.get_secret_value() or None, upload_from=client.upload_from or None)
+
+
+def consent(reference: str | None, *, own_photo: bool = False, guardian: bool = False) -> Consent:
+    """What whoever runs a command attests: that the people shown agree, and what its flags say of that."""
+    from facefleet.client import Consent
+
+    return Consent(reference=reference, own_photo=own_photo, guardian=guardian)
 
 
 def template_type(client: Client, template_id: str) -> ImageType:

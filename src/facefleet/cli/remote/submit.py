@@ -11,7 +11,7 @@ import typer
 from facefleet import files
 from facefleet.assignments import check_sources
 from facefleet.cli import output, start
-from facefleet.cli.options import Force, FusionFlags, JsonOption, fusion_flags
+from facefleet.cli.options import ConsentReference, Force, FusionFlags, Guardian, JsonOption, OwnPhoto, fusion_flags
 from facefleet.cli.remote import server
 from facefleet.errors.input import RequestError
 from facefleet.media.limits import image_limits
@@ -36,6 +36,9 @@ def submit(
     url: server.UrlOption = None,
     *,
     fusion: FusionFlags,
+    consent_reference: ConsentReference = None,
+    own_photo: OwnPhoto = False,
+    guardian: Guardian = False,
     timeout: server.TimeoutOption = server.WAIT_SECONDS,
     force: Force = False,
     as_json: JsonOption = False,
@@ -52,6 +55,7 @@ def submit(
     limits = image_limits(settings.images)
     sources = [output.typed_photo(path, limits)[0] for path in (source, *fusion.more_sources)]
     photo, media_type = output.typed_photo(target, limits) if target is not None else (None, None)
+    consent = server.consent(consent_reference, own_photo=own_photo, guardian=guardian)
     began = time.monotonic()
     with server.client_of(settings) as client:
         if out is not None:  # before anything is sent
@@ -59,7 +63,7 @@ def submit(
             output.check_extension(out, promised)
             files.check_output(out, overwrite=force)
         task = client.fuse(
-            sources[0], photo, template=template, consent=True, more_sources=sources[1:], **fusion.choices,
+            sources[0], photo, template=template, consent=consent, more_sources=sources[1:], **fusion.choices,
         )  # fmt: skip
         if out is not None:
             with server.resumable("task", task.id, server.resume_command("wait", task.id, url, out, force=force)):

@@ -10,7 +10,7 @@ import typer
 
 from facefleet import files
 from facefleet.cli import output, start
-from facefleet.cli.options import Force, JsonOption
+from facefleet.cli.options import ConsentReference, Force, Guardian, JsonOption, OwnPhoto
 from facefleet.cli.remote import server
 from facefleet.cli.remote.several import change_each
 from facefleet.errors.base import FacefleetError
@@ -30,6 +30,9 @@ IdsArgument = Annotated[list[str], typer.Argument(metavar="ID...", help="Of the 
 def add(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="JPEG, PNG, WebP or AVIF.", show_default=False)],
     name: Annotated[str | None, typer.Option(metavar="NAME", help="In your own words.")] = None,
+    consent_reference: ConsentReference = None,
+    own_photo: OwnPhoto = False,
+    guardian: Guardian = False,
     url: server.UrlOption = None,
     timeout: server.TimeoutOption = server.WAIT_SECONDS,
     as_json: JsonOption = False,
@@ -43,8 +46,9 @@ def add(
     settings = start.settings(client={"url": url})
     limits = image_limits(settings.images)
     photo, _ = output.typed_photo(image, limits)
+    consent = server.consent(consent_reference, own_photo=own_photo, guardian=guardian)
     with server.client_of(settings) as client:
-        template = _ready(client.register(photo, consent=True, name=name), timeout, url)
+        template = _ready(client.register(photo, consent=consent, name=name), timeout, url)
     _print(template, as_json=as_json)
 
 

@@ -18,6 +18,7 @@ from facefleet.client.blocking.task import Task
 from facefleet.client.blocking.template import Template
 from facefleet.client.blocking.transport import Transport
 from facefleet.client.blocking.uploader import Uploader
+from facefleet.client.consent import Consent
 from facefleet.client.faces import Face, faces
 from facefleet.client.photos import Photo, Usable, content
 from facefleet.client.requests import Webhook
@@ -79,7 +80,7 @@ class Client:
             self._http.close()
 
     def fuse(
-        self, source: Usable, target: Usable | None = None, *, consent: bool,
+        self, source: Usable, target: Usable | None = None, *, consent: bool | Consent,
         template: Template | str | None = None,
         more_sources: Sequence[Usable] = (), wait: float | None = None, idempotency_key: str | None = None,
         webhook_url: str | None = None, webhook_events: Sequence[str] | None = None, **options: Unpack[FuseChoices],
@@ -89,7 +90,8 @@ class Client:
         Args:
             source: Whose face to take: bytes, a path, a file open in binary mode, or an ``Upload``.
             target: Where to put it.
-            consent: You attest that the people shown in the photos agree; the server keeps it. There is no default.
+            consent: You attest that the people shown in the photos agree, by True or by a `Consent`; the server
+                keeps it. There is no default.
             template: A registered target that is ready, or its id, instead of ``target``.
             more_sources: Sources 1, 2, …; ``source`` is number 0.
             wait: s that the response may wait for the end of the task, at most 30; none by default.
@@ -102,7 +104,7 @@ class Client:
             The task, which may not have ended: ``wait`` for it.
 
         Raises:
-            ConsentRequired: ``consent`` is not True; nothing was sent.
+            ConsentRequired: ``consent`` is False; nothing was sent.
             FileUnreadable: A path that is no readable file.
             OptionInvalid: An argument cannot be sent; nothing was.
             FacefleetError: The server refuses.
@@ -182,14 +184,15 @@ class Client:
         return faces((task.view.output or {}).get("faces", ()))
 
     def register(
-        self, image: Photo, *, consent: bool, name: str | None = None,
+        self, image: Photo, *, consent: bool | Consent, name: str | None = None,
         wait: float | None = None, idempotency_key: str | None = None,
     ) -> Template:  # fmt: skip
         """Register a target that many photos will be fused into. It is kept until it is deleted.
 
         Args:
             image: Bytes, a path, or a file open in binary mode.
-            consent: You attest that the people shown in the photo agree; the server keeps it. There is no default.
+            consent: You attest that the people shown in the photo agree, by True or by a `Consent`; the server
+                keeps it. There is no default.
             name: In your own words, at most 255 characters.
             wait: As of ``fuse``.
             idempotency_key: A request with the same key and the same content finds the template it has made before.
@@ -198,7 +201,7 @@ class Client:
             The template, which may not be ready: ``wait`` for it.
 
         Raises:
-            ConsentRequired: ``consent`` is not True; nothing was sent.
+            ConsentRequired: ``consent`` is False; nothing was sent.
             FileUnreadable: A path that is no readable file.
             FacefleetError: The server refuses.
         """
@@ -220,7 +223,7 @@ class Client:
                 yield self._template(document)
 
     def batch(
-        self, *, consent: bool, source: Photo | None = None, sources: Iterable[Photo] = (),
+        self, *, consent: bool | Consent, source: Photo | None = None, sources: Iterable[Photo] = (),
         target: Photo | None = None, targets: Iterable[Photo] = (),
         template: Template | str | None = None, templates: Iterable[Template | str] = (),
         idempotency_key: str | None = None, **options: Unpack[FuseChoices],
@@ -231,7 +234,8 @@ class Client:
         for every item.
 
         Args:
-            consent: You attest that the people shown in the photos agree; the server keeps it. There is no default.
+            consent: You attest that the people shown in the photos agree, by True or by a `Consent`; the server
+                keeps it. There is no default.
             source: Whose face to take, for every item.
             sources: Whose faces to take, one for each item.
             target: Where to put them, for every item.
@@ -245,7 +249,7 @@ class Client:
             The batch, whose items may not have ended: ``wait`` for it.
 
         Raises:
-            ConsentRequired: ``consent`` is not True; nothing was sent.
+            ConsentRequired: ``consent`` is False; nothing was sent.
             FileUnreadable: A path that is no readable file; nothing was sent.
             RequestError: It is neither one source for many targets nor one target for many sources.
             FacefleetError: The server refuses; ``detail["field"]`` and ``detail["number"]`` say which photo.

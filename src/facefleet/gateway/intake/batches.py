@@ -17,6 +17,7 @@ from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import RequestError
 from facefleet.errors.outage import OutageError, RecordsUncertain
 from facefleet.gateway.caller import Caller
+from facefleet.gateway.intake.consent import CONSENT_TEXTS
 from facefleet.gateway.intake.multipart import Fields, Part, drop, missing, read_parts
 from facefleet.gateway.intake.options import parse_fuse_options
 from facefleet.gateway.intake.reception import Incoming
@@ -32,12 +33,12 @@ from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
 from facefleet.tasks.ids import new_id
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.routes import Route, choose_route
-from facefleet.tasks.task import Task, Webhook
+from facefleet.tasks.task import Consent, Task, Webhook
 from facefleet.tasks.templates import Template
 
 FIELDS = Fields(
     photos={"source": MAX_ITEMS, "target": MAX_ITEMS},
-    texts={"options": 1, "consent": 1, "template_id": MAX_ITEMS, **WEBHOOK_TEXTS},
+    texts={"options": 1, "template_id": MAX_ITEMS, **CONSENT_TEXTS, **WEBHOOK_TEXTS},
 )
 _KIND = Kind.FUSE  # what every item of a batch is
 
@@ -167,7 +168,7 @@ class BatchIntake:
     def _records(self, caller: Caller, draft: _Draft, request: Incoming) -> tuple[Batch, list[Task]]:
         """The records of the batch and of its items, when everything that can be checked is right."""
         now = self.intake.clock()
-        consent = attest(draft.texts.get("consent"), subject=caller.subject, now=now)
+        consent = attest(draft.texts, subject=caller.subject, now=now, rule=self.intake.consent_rule)
         options = parse_fuse_options(draft.texts.get("options")).to_json()
         self.intake.admission.policy(caller).require(_KIND, options)
         shared, own = draft.inputs()
@@ -176,7 +177,7 @@ class BatchIntake:
         batch = Batch(
             id=draft.id, tenant=caller.tenant, subject=caller.subject, total=len(own), options=options,
             inputs=shared, created_at=now, template=one.id if one else None,
-            idempotency_key=request.idempotency_key, request_digest=_digest(draft, templates, options),
+            idempotency_key=request.idempotency_key, request_digest=_digest(draft, templates, options, consent),
             credential=caller.credential,
         )  # fmt: skip
         item = partial(
@@ -214,10 +215,12 @@ class BatchIntake:
                 return
 
 
-def _digest(draft: _Draft, templates: Sequence[Template], options: Mapping[str, object]) -> str:
+def _digest(
+    draft: _Draft, templates: Sequence[Template], options: Mapping[str, object], consent: Consent
+) -> str:  # fmt: skip
     photos = {name: [photo.digest for photo in photos] for name, photos in draft.photos.items()}
     content = {"photos": photos, "templates": [one.digest for one in templates], "options": options}
-    return canonical_digest(content, draft.webhook)
+    return canonical_digest(content, draft.webhook, consent)
 
 
 def _repeated(earlier: Batch, batch: Batch) -> Batch:

@@ -30,6 +30,8 @@ _INLINE_BYTES = 65_536  # parsed in less time than it takes to ask a thread
 _MAX_MARKS = 20_000  # commas, colons and brackets: a list of empty lists takes forty times its text in memory
 _SHAPES: Mapping[str, tuple[type, str]] = {
     "consent": (bool, "true or false"),
+    "own_photo": (bool, "true or false"),
+    "guardian": (bool, "true or false"),
     "options": (dict, "an object"),
     "webhook_events": (list, "a list"),
 }

@@ -19,6 +19,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import RequestError, UploadMissing
+from facefleet.gateway.intake.consent import CONSENT_TEXTS
 from facefleet.gateway.intake.photos import Photo
 from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS
 from facefleet.media.sniff import Limits, check_arriving, sniff
@@ -68,7 +69,7 @@ class Fields:
 
 FUSION = Fields(
     photos={"source": len(SOURCE_ROLES), "target": 1},
-    texts={"options": 1, "consent": 1, "template_id": 1, **WEBHOOK_TEXTS},
+    texts={"options": 1, "template_id": 1, **CONSENT_TEXTS, **WEBHOOK_TEXTS},
     needed=("source",),
 )
 

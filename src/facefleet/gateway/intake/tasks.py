@@ -20,7 +20,7 @@ from facefleet.gateway.intake.photos import Photo, UploadedPhoto, Usable
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import SpanKind, span, traceparent_or_new
 from facefleet.queue.submit import Submitter
-from facefleet.safety.consent import attest
+from facefleet.safety.consent import ConsentRule, attest
 from facefleet.storage.keys import input_key, template_key
 from facefleet.storage.store import Store
 from facefleet.tasks.ids import new_id
@@ -70,6 +70,7 @@ class Intake:
     clock: Clock
     deadline: timedelta
     admission: Admission
+    consent_rule: ConsentRule
 
     def accept(self, caller: Caller, request: TaskRequest) -> Task:
         """Make the task of a request, or find the one that an earlier request with the same idempotency key made.
@@ -119,6 +120,7 @@ class Intake:
 
     def _task(self, caller: Caller, request: TaskRequest) -> Task:
         now, task_id, form, kind = self.clock(), new_id(), request.form, request.kind
+        consent = self._consent(request, caller, now)
         policy = self.admission.policy(caller)
         policy.require(kind, request.options)
         inputs = {role: input_key(caller.tenant, task_id, role) for role in form.photos}
@@ -129,9 +131,9 @@ class Intake:
         task = Task.new(
             id=task_id, tenant=caller.tenant, subject=caller.subject, credential=caller.credential, kind=kind,
             route=choose_route(kind, caller.tenant, lane=policy.lane), options=request.options, inputs=inputs,
-            consent=_consent(request, caller, now), template=template,
+            consent=consent, template=template,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
-            request_digest=_digest(request), traceparent=traceparent_or_new(request.traceparent),
+            request_digest=_digest(request, consent), traceparent=traceparent_or_new(request.traceparent),
             webhook=request.webhook, bytes_in=sum(photo.size for photo in form.photos.values()),
             digests={role: photo.digest for role, photo in form.photos.items() if isinstance(photo, UploadedPhoto)},
         )  # fmt: skip
@@ -151,6 +153,12 @@ class Intake:
                 self.records.mark_unsent([task.id for task in tasks[sent:]])
             except OutageError as error:
                 _log.warning("task.not_marked_unsent", code=error.code)
+
+    def _consent(self, request: TaskRequest, caller: Caller, now: datetime) -> Consent:
+        """The attested consent; where no picture is made nobody attests, and the record names no subject."""
+        if not KINDS[request.kind].consent:
+            return Consent("", now)
+        return attest(request.form.texts, subject=caller.subject, now=now, rule=self.consent_rule)
 
     def _delete_uploads(self, task: Task) -> None:
         for key in task.inputs.values():
@@ -187,13 +195,6 @@ def idempotency_key_of(header: str | None) -> str | None:
     return header
 
 
-def _consent(request: TaskRequest, caller: Caller, now: datetime) -> Consent:
-    """The attested consent; where no picture is made nobody attests, and the record names no subject."""
-    if not KINDS[request.kind].consent:
-        return Consent("", now)
-    return attest(request.form.texts.get("consent"), subject=caller.subject, now=now)
-
-
 def _template(task: Task, request: TaskRequest) -> Template:
     """The template that a registration commits together with its task."""
     assert task.template is not None  # noqa: S101 - a registration has made it
@@ -207,20 +208,26 @@ def _template(task: Task, request: TaskRequest) -> Template:
     )  # fmt: skip
 
 
-def _digest(request: TaskRequest) -> str:
+def _digest(request: TaskRequest, consent: Consent) -> str:
     photos = {role: photo.digest for role, photo in request.form.photos.items()}
     if request.template is not None:
         photos["target"] = request.template.digest
     content: dict[str, object] = {"inputs": photos, "options": request.options}
     if KINDS[request.kind].named_in_digest:
         content |= {"kind": request.kind.value, "name": request.name}
-    return canonical_digest(content, request.webhook)
+    return canonical_digest(content, request.webhook, consent)
 
 
-def canonical_digest(content: Mapping[str, object], webhook: Webhook | None) -> str:
-    """SHA-256 of a request's content and webhook as canonical JSON, the same however the request was written."""
+def canonical_digest(content: Mapping[str, object], webhook: Webhook | None, consent: Consent) -> str:
+    """SHA-256 of a request's content as canonical JSON, the same however the request was written.
+
+    Of the consent it has what was said beside the yes, if anything was.
+    """
     notified = {"webhook": [webhook.url, sorted(webhook.events)]} if webhook else {}
-    return digest_of(json.dumps({**content, **notified}, sort_keys=True, separators=(",", ":")).encode())
+    said = [consent.reference, consent.own_photo, consent.guardian]
+    attested = {"consent": said} if any(said) else {}
+    whole = {**content, **notified, **attested}
+    return digest_of(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode())
 
 
 def digest_of(data: bytes) -> str:

@@ -66,6 +66,7 @@ class AuditEntry(BaseModel):
     outcome: str = Field(description="`ok` or `refused`")
     code: str | None = Field(description="why it was refused")
     consent: str | None = Field(description="who attested the consent of the people shown")
+    consent_reference: str | None = Field(description="where that consent is kept, in their own words")
     trace_id: str | None
 
 

@@ -18,11 +18,11 @@ from facefleet.gateway.archive import archive
 from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.downloads import PRIVATE
 from facefleet.gateway.intake.batches import BatchIntake
+from facefleet.gateway.intake.consent import CONSENT_FIELDS
 from facefleet.gateway.intake.options import fuse_options_schema
 from facefleet.gateway.intake.reception import Incoming
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS
 from facefleet.gateway.openapi import (
-    CONSENT,
     FUSION_REFUSALS,
     KEY,
     LOCATION,
@@ -106,7 +106,7 @@ def _many(field: dict[str, Any]) -> dict[str, Any]:
 _BODY = form(
     {
         "source": _many(PHOTO), "target": _many(PHOTO), "template_id": _many(TEMPLATE_ID),
-        "consent": CONSENT, "options": fuse_options_schema(), **WEBHOOK_FIELDS,
+        **CONSENT_FIELDS, "options": fuse_options_schema(), **WEBHOOK_FIELDS,
     },
     required=("source", "consent"), parameters=(KEY,),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from facefleet.assignments import MAX_SOURCES
 from facefleet.gateway.caller import AsCaller
+from facefleet.gateway.intake.consent import CONSENT_FIELDS
 from facefleet.gateway.intake.multipart import FUSION, Form
 from facefleet.gateway.intake.options import fuse_options_schema, parse_fuse_options
 from facefleet.gateway.intake.photos import Usable
@@ -15,7 +16,6 @@ from facefleet.gateway.intake.reception import Reading, Reception
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS
 from facefleet.gateway.openapi import (
     APPLIED,
-    CONSENT,
     FUSION_REFUSALS,
     KEY,
     LOCATION,
@@ -45,7 +45,7 @@ _BODY = form(
         },
         "target": PHOTO | {"title": "The photo whose face is replaced"},
         "template_id": TEMPLATE_ID,
-        "consent": CONSENT,
+        **CONSENT_FIELDS,
         "options": fuse_options_schema(),
         **WEBHOOK_FIELDS,
     },

@@ -18,13 +18,13 @@ from facefleet.errors.task import ObjectMissing
 from facefleet.gateway.caller import AsCaller, Caller
 from facefleet.gateway.downloads import Downloads, Redirect
 from facefleet.gateway.follow.prefer import waited
+from facefleet.gateway.intake.consent import CONSENT_FIELDS, CONSENT_TEXTS
 from facefleet.gateway.intake.multipart import Fields, Form
 from facefleet.gateway.intake.photos import Usable
 from facefleet.gateway.intake.reception import Reading, Reception
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS
 from facefleet.gateway.openapi import (
     APPLIED,
-    CONSENT,
     INTAKE_REFUSALS,
     KEY,
     LOCATION,
@@ -48,7 +48,7 @@ from facefleet.tasks.templates import Template, Templates, TemplateState
 from facefleet.upkeep.retention import Retention
 
 FIELDS = Fields(
-    photos={"image": 1}, texts={"name": 1, "consent": 1, **WEBHOOK_TEXTS}, needed=KINDS[Kind.TEMPLATE].roles
+    photos={"image": 1}, texts={"name": 1, **CONSENT_TEXTS, **WEBHOOK_TEXTS}, needed=KINDS[Kind.TEMPLATE].roles
 )
 MAX_NAME = 255
 
@@ -98,7 +98,7 @@ class TemplateReceipt(BaseModel):
 
 _NAME = {"type": "string", "maxLength": MAX_NAME, "description": "in your own words; not unique; empty: none"}
 _BODY = form(
-    {"image": PHOTO, "name": _NAME, "consent": CONSENT, **WEBHOOK_FIELDS},
+    {"image": PHOTO, "name": _NAME, **CONSENT_FIELDS, **WEBHOOK_FIELDS},
     required=("image", "consent"),
     parameters=(PREFER, KEY),
 )

@@ -58,6 +58,9 @@ class UsageDay(BaseModel):
     bytes_in: int = Field(description="of the uploads")
     bytes_out: int = Field(description="of the results")
     seconds: float = Field(description="that the runs took which succeeded")
+    with_reference: int = Field(description="whose consent says where it is kept")
+    own_photos: int = Field(description="whose source shows the caller, as it attested")
+    by_guardian: int = Field(description="for which a guardian agreed, as the caller attested")
     credential: str | None = Field(description="id of the key or token, where it is asked for and there was one")
 
 
@@ -121,6 +124,7 @@ def _shown(row: DayUsage) -> dict[str, Any]:
     return {
         "date": row.day, "kind": row.kind, "tasks": row.tasks, "succeeded": row.succeeded, "failed": row.failed,
         "canceled": row.canceled, "bytes_in": row.bytes_in, "bytes_out": row.bytes_out, "seconds": row.seconds,
+        "with_reference": row.with_reference, "own_photos": row.own_photos, "by_guardian": row.by_guardian,
         "credential": row.credential,
     }  # fmt: skip
 

@@ -124,7 +124,7 @@ def _creation(task: Task, origin: Origin) -> Entry:
     """The entry of a new task; one that registers a template stands for that."""
     registers = task.kind is Kind.TEMPLATE
     action, created = (Action.TEMPLATE_CREATE, task.template) if registers else (Action.TASK_CREATE, task.id)
-    return origin.entry(action, task.created_at, created, tenant=task.tenant, consent=task.consent.subject)
+    return origin.entry(action, task.created_at, created, tenant=task.tenant, consent=task.consent)
 
 
 def task_not_found(task_id: str) -> TaskNotFound:

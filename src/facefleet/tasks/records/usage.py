@@ -26,6 +26,9 @@ class DayUsage:
         bytes_out: Sum over their results.
         seconds: s of all runs that succeeded.
         credential: Id of the key or token that they were created with; none where there was none, or nobody asked.
+        with_reference: Whose consent says where it is kept.
+        own_photos: Whose source shows the caller, as it attested.
+        by_guardian: For which a guardian agreed, as the caller attested.
     """
 
     day: date
@@ -39,6 +42,9 @@ class DayUsage:
     bytes_out: int
     seconds: float
     credential: str | None
+    with_reference: int = 0
+    own_photos: int = 0
+    by_guardian: int = 0
 
 
 class Usage:
@@ -65,11 +71,15 @@ class Usage:
         groups = (func.date(tasks.c.created_at), tasks.c.tenant, tasks.c.kind)  # the records and sessions are in UTC
         ended = (func.count().filter(tasks.c.state == s) for s in (State.SUCCEEDED, State.FAILED, State.CANCELED))
         sums = (func.sum(column) for column in (tasks.c.bytes_in, tasks.c.bytes_out, tasks.c.seconds))
+        attested = (
+            func.count(tasks.c.consent_reference),
+            *(func.count().filter(flag) for flag in (tasks.c.consent_own_photo, tasks.c.consent_guardian)),
+        )
         begin, end = datetime.combine(first, time.min, UTC), datetime.combine(last, time.max, UTC)
         whose = true() if tenant is None else tasks.c.tenant == tenant
         wanted = and_(whose, tasks.c.created_at >= begin, tasks.c.created_at <= end)
         split = (*groups, credential) if by_credential else groups
-        totals = select(*groups, func.count(), *ended, *sums, credential).where(wanted).group_by(*split)
+        totals = select(*groups, func.count(), *ended, *sums, credential, *attested).where(wanted).group_by(*split)
         with self._database.read() as connection:
             days = [_day(*row) for row in connection.execute(totals)]
         return sorted(days, key=lambda one: (one.day, one.tenant, one.kind, one.credential or ""))
@@ -77,8 +87,8 @@ class Usage:
 
 def _day(on: object, tenant: str, kind: str, *totals: Any) -> DayUsage:
     """Convert a row: PostgreSQL returns a date and decimals, SQLite texts and floats."""
-    count, succeeded, failed, canceled, bytes_in, bytes_out, seconds, credential = totals
+    count, succeeded, failed, canceled, bytes_in, bytes_out, seconds, credential, *attested = totals
     return DayUsage(
         date.fromisoformat(str(on)), tenant, Kind(kind), count, succeeded, failed, canceled,
-        int(bytes_in), int(bytes_out), round(float(seconds), 3), credential,
+        int(bytes_in), int(bytes_out), round(float(seconds), 3), credential, *attested,
     )  # fmt: skip

@@ -113,6 +113,9 @@ tasks = Table(
     Column("credential", String(255)),
     Column("inspections", JSON),
     Column("digests", JSON),
+    Column("consent_reference", String(255)),
+    Column("consent_own_photo", Boolean, nullable=False, server_default=false()),
+    Column("consent_guardian", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
     Index("ix_tasks_tenant", "tenant", "id"),
     Index("ix_tasks_state_lease", "state", "lease_until"),
@@ -171,6 +174,9 @@ templates = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("ready_at", UtcDateTime),
     Column("deleted_at", UtcDateTime),
+    Column("consent_reference", String(255)),
+    Column("consent_own_photo", Boolean, nullable=False, server_default=false()),
+    Column("consent_guardian", Boolean, nullable=False, server_default=false()),
     Index("ix_templates_tenant", "tenant", "id"),
 )
 
@@ -250,6 +256,7 @@ audit = Table(
     Column("consent", String(255)),
     Column("trace_id", String(32)),
     Column("seal", Integer),
+    Column("consent_reference", String(255)),
     Index("ix_audit_tenant", "tenant", "id"),
     Index("ix_audit_object", "object", "id"),
     Index("ix_audit_actor", "actor", "id"),
@@ -295,6 +302,22 @@ api_keys = Table(
 )
 
 
+def consent_columns(consent: Consent) -> dict[str, Any]:
+    """The columns of an attested consent."""
+    return {
+        "consent_subject": consent.subject, "consent_at": consent.at, "consent_reference": consent.reference,
+        "consent_own_photo": consent.own_photo, "consent_guardian": consent.guardian,
+    }  # fmt: skip
+
+
+def consent_of(row: RowMapping) -> Consent:
+    """The attested consent of a row."""
+    return Consent(
+        row["consent_subject"], row["consent_at"], row["consent_reference"], row["consent_own_photo"],
+        row["consent_guardian"],
+    )  # fmt: skip
+
+
 def row_of(task: Task) -> dict[str, Any]:
     """The columns of a record."""
     failure, webhook = task.failure, task.webhook
@@ -310,7 +333,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "error_message": failure.message if failure else None,
         "error_detail": dict(failure.detail) if failure else None,
         "models": dict(task.models), "timings_ms": dict(task.timings_ms),
-        "consent_subject": task.consent.subject, "consent_at": task.consent.at,
+        **consent_columns(task.consent),
         "webhook_url": webhook.url if webhook else None,
         "webhook_events": list(webhook.events) if webhook else None,
         "idempotency_key": task.idempotency_key, "request_digest": task.request_digest,
@@ -336,7 +359,7 @@ def task_of(row: RowMapping) -> Task:
         sent_at=row["sent_at"], sent_epoch=row["sent_epoch"], deadline_at=row["deadline_at"],
         progress=row["progress"], step=row["step"], result=row["result"], result_type=row["result_type"],
         failure=_failure_of(row), models=row["models"], timings_ms=row["timings_ms"],
-        consent=Consent(row["consent_subject"], row["consent_at"]), webhook=_webhook_of(row),
+        consent=consent_of(row), webhook=_webhook_of(row),
         idempotency_key=row["idempotency_key"], request_digest=row["request_digest"],
         traceparent=row["traceparent"],
         created_at=row["created_at"], started_at=row["started_at"], finished_at=row["finished_at"],
