@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from facefleet.auth_settings import Auth
 from facefleet.errors.input import ConfigInvalid
+from facefleet.rate_settings import RateLimits
 from facefleet.section import Count, Seconds, Section
 
 _PREFIX = "FACEFLEET_"
@@ -328,6 +329,7 @@ class Settings(BaseSettings):
     queue: Queue = Queue()
     gateway: Gateway = Gateway()
     auth: Auth = Auth()
+    rate_limits: RateLimits = RateLimits()
     worker: Worker = Worker()
     tasks: Tasks = Tasks()
     sweeper: Sweeper = Sweeper()

@@ -10,6 +10,7 @@ from email.utils import format_datetime
 import pytest
 
 from facefleet.client.retry_policy import Attempts, Patience, retry_after
+from facefleet.errors.access import RateLimited
 from facefleet.errors.client import ServerUnreachable
 from facefleet.errors.outage import Overloaded
 
@@ -25,7 +26,11 @@ class Clock:
 
 
 def pauses(
-    failure: ServerUnreachable | Overloaded, *, has_answered: bool = True, until: float = math.inf, jitter: float = 0.0
+    failure: ServerUnreachable | Overloaded | RateLimited,
+    *,
+    has_answered: bool = True,
+    until: float = math.inf,
+    jitter: float = 0.0,
 ) -> list[float]:
     """Every pause until it gives up."""
     clock = Clock()
@@ -69,3 +74,28 @@ def test_retry_after_is_a_number_or_a_date() -> None:
     assert retry_after("soon") is None
     assert retry_after("Wed, 21 Oct 2015 07:28:00") is None
     assert retry_after(None) is None
+
+
+def test_a_server_that_was_asked_too_often_is_waited_for_as_long_as_the_caller_does() -> None:
+    assert pauses(RateLimited("slow down", retry_after=60.0), until=100.0 + 3_600.0) == [60.0] * 60
+    assert pauses(RateLimited("slow down", retry_after=60.0), until=150.0) == []
+
+
+def test_waiting_for_ones_turn_takes_nothing_from_the_patience_for_outages() -> None:
+    clock = Clock()
+    attempts = Attempts(Patience(), clock=clock, jitter=lambda: 0.0)
+    clock.now += attempts.pause(RateLimited("slow down", retry_after=500.0), has_answered=True)
+    assert attempts.pause(ServerUnreachable("away"), has_answered=True) > 0
+
+
+def test_a_client_without_patience_does_not_wait_for_its_turn_either() -> None:
+    failure = RateLimited("slow down", retry_after=1.0)
+    with pytest.raises(RateLimited):
+        Attempts(Patience(total=0)).pause(failure, has_answered=True)
+
+
+def test_whoever_wants_to_know_is_told_before_such_a_pause() -> None:
+    told: list[float] = []
+    attempts = Attempts(Patience(on_limit=told.append), jitter=lambda: 0.0)
+    attempts.pause(RateLimited("slow down", retry_after=7.0), has_answered=True)
+    assert told == [7.0]

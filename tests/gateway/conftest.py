@@ -45,6 +45,7 @@ from facefleet.worker.leases import Leases
 from facefleet.worker.runner import Runner
 
 Upload = tuple[str, bytes]
+UNLIMITED = dict.fromkeys(("tenant", "key", "address", "failures"), "")  # but where a test is about it
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
+from facefleet.errors.access import RateLimited
 from facefleet.errors.base import FacefleetError
 
 RETRIED = frozenset({
@@ -31,12 +32,15 @@ class Patience:
         first: s, the same for a server that has never answered, since a wrong address should be reported soon.
         shortest: s of the first pause; each next one is twice as long, and jitter takes up to half of it.
         longest: s of a pause, unless the server asks for a longer one.
+        on_limit: Called with the s of a pause before it, where the server was asked too often. Such a pause is as long
+            as the server says and no part of ``total``: only the caller's own deadline ends the waiting.
     """
 
     total: float = 30.0
     first: float = 2.0
     shortest: float = 0.2
     longest: float = 5.0
+    on_limit: Callable[[float], None] | None = None
 
 
 class Attempts:
@@ -73,11 +77,23 @@ class Attempts:
         pause = self._pause * (1.0 - 0.5 * self._jitter())
         self._pause = min(self._patience.longest, self._pause * 2)
         requested = failure.detail.get("retry_after")
+        if isinstance(failure, RateLimited) and isinstance(requested, int | float) and self._patience.total:
+            return self._wait_for_turn(failure, requested)
         if isinstance(requested, int | float):
             pause = max(pause, requested)
         total = self._patience.total if has_answered else min(self._patience.first, self._patience.total)
         if self._clock() + pause > min(self._until, self._began + total):
             raise failure
+        return pause
+
+    def _wait_for_turn(self, failure: RateLimited, requested: float) -> float:
+        """s until a server that is not away, but was asked too often, is asked again; no part of the patience."""
+        pause = requested + self._patience.shortest * self._jitter()
+        if self._clock() + pause > self._until:
+            raise failure
+        self._began += pause
+        if self._patience.on_limit is not None:
+            self._patience.on_limit(pause)
         return pause
 
 

@@ -49,6 +49,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── CredentialExpired         credential_expired        401
     │   └── CredentialRevoked         credential_revoked        401
     ├── NotPermitted                  not_permitted             403   access.py
+    ├── RateLimited                   rate_limited              429   retryable   access.py
     ├── PolicyForbids                 policy_forbids            403   limits.py; what a tenant may do, and how much
     ├── LimitReached                  limits.py
     │   ├── BacklogFull               backlog_full              429   retryable
@@ -113,6 +114,7 @@ from facefleet.errors.access import (
     CredentialInvalid,
     CredentialRevoked,
     NotPermitted,
+    RateLimited,
     Unauthenticated,
 )
 from facefleet.errors.base import FacefleetError, InternalError
@@ -220,7 +222,8 @@ __all__ = [
     "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch", "ModelError", "ModelFetchFailed",
     "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted", "ObjectMissing", "OptionInvalid",
     "OutOfMemory", "OutageError", "Overloaded", "PhotoNotFetched", "PhotoUrlRefused", "PolicyForbids",
-    "QueueUnavailable", "QuotaExceeded", "RecordsUnavailable", "RecordsUncertain", "RefusedByServer",
+    "QueueUnavailable", "QuotaExceeded", "RateLimited",
+    "RecordsUnavailable", "RecordsUncertain", "RefusedByServer",
     "RequestError", "RequeueRefused", "ResultNotReady", "ResultUnavailable", "RouteNotFound",
     "ServerUnreachable", "SignatureInvalid", "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure",
     "TaskHeld", "TaskNotFound", "TemplateFaceNotFound", "TemplateFailed", "TemplateNotFound",

@@ -1,4 +1,4 @@
-"""Errors of who asks: nobody whom the service knows, or somebody who may not do this."""
+"""Errors of who asks: nobody whom the service knows, or somebody who may not do this, or not so often."""
 
 from __future__ import annotations
 
@@ -40,3 +40,12 @@ class NotPermitted(FacefleetError):
     code = "not_permitted"
     status = 403
     title = "Not permitted"
+
+
+class RateLimited(FacefleetError):
+    """More requests, or refused credentials, than are taken in a while; ``detail["retry_after"]`` has the s to wait."""
+
+    code = "rate_limited"
+    status = 429
+    retryable = True
+    title = "Too many requests"

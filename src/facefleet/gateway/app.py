@@ -30,9 +30,12 @@ from facefleet.gateway.intake.tasks import Intake
 from facefleet.gateway.intake.templates import TemplateLookup
 from facefleet.gateway.intake.uploads import UploadIntake
 from facefleet.gateway.intake.webhooks import WebhookIntake
+from facefleet.gateway.limits.desk import RateDesk
 from facefleet.gateway.middleware.access_log import AccessLog
+from facefleet.gateway.middleware.answer_headers import AnswerHeaders
 from facefleet.gateway.middleware.authentication import Authentication, LocalAuthentication, require_loopback
 from facefleet.gateway.middleware.body_limit import Allowance, BodyLimit
+from facefleet.gateway.middleware.rate_limit import RateLimit, SignInLimit
 from facefleet.gateway.middleware.refusals import RecordRefusals
 from facefleet.gateway.middleware.request_metrics import RequestMetrics
 from facefleet.gateway.middleware.source_address import SourceAddress
@@ -148,7 +151,10 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     changes = _changes(settings, parts)
     keys = parts.access.keys
     uses = keys.uses if keys else None
-    background = Background(settings, sweeper, retention, sealer, deliverer, (resolver, photo_resolver), changes, uses)
+    desk = RateDesk.build(settings, parts.policies, parts.metrics)
+    background = Background(
+        settings, sweeper, retention, sealer, deliverer, (resolver, photo_resolver), changes, uses, desk
+    )
     gauges.watch(parts.metrics, parts.broker, control, deliveries, seals, now)
 
     # How work comes in.
@@ -173,7 +179,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
 
     app = FastAPI(
         title="facefleet", version=version("facefleet"), summary="Face fusion as a service.",
-        lifespan=background.lifespan(), middleware=_middleware(settings, limits, parts, audit_log),
+        lifespan=background.lifespan(), middleware=_middleware(settings, limits, parts, audit_log, desk),
         docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=_UNUSED,
     )  # fmt: skip
     problems.install(app)
@@ -202,11 +208,14 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     return app
 
 
-def _middleware(settings: Settings, limits: Limits, parts: Parts, audit_log: AuditLog) -> list[Middleware]:
+def _middleware(
+    settings: Settings, limits: Limits, parts: Parts, audit_log: AuditLog, desk: RateDesk
+) -> list[Middleware]:
     """The layers round every request, the outermost of ours first; the framework's own are outside and inside of them.
 
     Tracing is outside of the log, so that its lines have the trace id; log and metrics are outside of the documents
-    that problems become, so that they see every answer; who asks is known before the first byte of a body is read.
+    that problems become, so that they see every answer; who asks, and whether too
+    often, is known before the first byte of a body is read.
     """
     authenticator = parts.access.authenticator
     authentication = (
@@ -218,12 +227,15 @@ def _middleware(settings: Settings, limits: Limits, parts: Parts, audit_log: Aud
         Middleware(RequestTracing, tracer=parts.tracer),
         Middleware(AccessLog),
         Middleware(RequestMetrics, metrics=parts.metrics),
+        Middleware(AnswerHeaders),
         Middleware(problems.Problems),
         Middleware(
             SourceAddress, proxies=settings.gateway.trusted_proxies, header=settings.gateway.forwarded_header,
         ),
+        Middleware(SignInLimit, desk=desk),
         Middleware(RecordRefusals, audit_log=audit_log),
         authentication,
+        Middleware(RateLimit, desk=desk),
         Middleware(
             BodyLimit, allowances=_allowances(settings, limits), total_bytes=settings.gateway.upload_bytes,
         ),

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from facefleet.access.uses import KeyUses
 from facefleet.config import Settings
 from facefleet.gateway.follow.changes import Changes
+from facefleet.gateway.limits.desk import RateDesk
 from facefleet.outbound.resolve import Resolver
 from facefleet.upkeep.retention import Retention
 from facefleet.upkeep.sealer import Sealer
@@ -36,6 +37,7 @@ class Background:
         resolvers: Judge the addresses of clients' URLs, each in threads of its own.
         changes: Follows changed records, in the server's loop.
         uses: Writes when API keys were used; none where no keys are taken.
+        desk: Counts requests, in the server's loop.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class Background:
     resolvers: Sequence[Resolver]
     changes: Changes
     uses: KeyUses | None
+    desk: RateDesk
 
     def lifespan(self) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
         """The start and the end of all of it, as the framework asks for them."""
@@ -64,6 +67,7 @@ class Background:
             # follower; the threads end before whoever opened their database and store closes them; the resolvers
             # last, since the deliverer's thread uses one.
             following.cancel()
+            await self.desk.close()
             stop.set()
             for thread in threads:
                 await asyncio.to_thread(thread.join, JOIN_SECONDS)

@@ -13,6 +13,7 @@ from facefleet.errors.access import (
     CredentialInvalid,
     CredentialRevoked,
     NotPermitted,
+    RateLimited,
     Unauthenticated,
 )
 from facefleet.errors.base import FacefleetError, InternalError
@@ -66,6 +67,7 @@ _ANYWHERE: tuple[Refusal, ...] = (
     CredentialExpired,
     CredentialRevoked,
     NotPermitted,
+    RateLimited,
     InternalError,
 )
 _CODES = "x-codes"

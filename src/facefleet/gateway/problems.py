@@ -35,6 +35,7 @@ DOCUMENTATION = "/docs/errors"  # relative, so that it holds behind any host nam
 REQUEST_ID = "request_id"  # in the state of a request
 TRACE_ID = "trace_id"  # there, too
 FIELDS = "fields"  # in the detail of an error: each offending field, with its reason
+ANSWER_HEADERS = "answer_headers"  # in the state of a request: what its answer has besides its own
 CODE = "code"  # in the state of a request: of the problem it was answered with
 _RETRY_SECONDS = 1  # where the error knows no better
 

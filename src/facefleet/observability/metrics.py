@@ -81,6 +81,14 @@ class Metrics:
             "facefusion_authentication_failures_total", "Requests that were let in by no credential, by the reason.",
             ["reason"], registry=registry,
         )  # fmt: skip
+        self.rate_limited = Counter(
+            "facefusion_rate_limited_total", "Requests that were one too many, by the limit.",
+            ["limit"], registry=registry,
+        )  # fmt: skip
+        self.rates_unchecked = Counter(
+            "facefusion_rates_unchecked_total", "Requests that passed since what counts them did not answer.",
+            registry=registry,
+        )  # fmt: skip
         self.process_seconds = Histogram(
             "facefusion_process_seconds", "s from claim to the end of a run.",
             ["kind", "outcome"], buckets=_SECONDS, registry=registry,

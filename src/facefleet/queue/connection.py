@@ -30,10 +30,12 @@ class CircuitBreaker:
 
     Args:
         clock: s, monotonic.
+        seconds: How long a failure is remembered.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, seconds: float = AWAY_SECONDS) -> None:
         self._clock = clock
+        self._seconds = seconds
         self._open_until = clock()
 
     @property
@@ -43,7 +45,7 @@ class CircuitBreaker:
 
     def failed(self) -> None:
         """Remember that the broker did not answer."""
-        self._open_until = self._clock() + AWAY_SECONDS
+        self._open_until = self._clock() + self._seconds
 
     def answered(self) -> None:
         """Forget failures: the broker has just answered."""

@@ -46,10 +46,15 @@ def open_client(url: str | None) -> Iterator[Client]:
 
 def client_of(settings: Settings) -> Client:
     """A client of the server that the settings name."""
-    from facefleet.client import Client
+    from facefleet.client import Client, Patience
 
-    client = settings.client
-    return Client(client.url, client.api_key.get_secret_value() or None, upload_from=client.upload_from or None)
+    client, patience = settings.client, Patience(on_limit=_tell_of_limit)
+    key = client.api_key.get_secret_value() or None
+    return Client(client.url, key, patience=patience, upload_from=client.upload_from or None)
+
+
+def _tell_of_limit(seconds: float) -> None:
+    output.console(stderr=True).print(f"The server was asked too often; going on in {seconds:.0f} s.", soft_wrap=True)
 
 
 def consent(reference: str | None, *, own_photo: bool = False, guardian: bool = False) -> Consent:

@@ -4,6 +4,7 @@ import { Problem } from "../parts/problem.js";
 
 const FIRST_WAIT_SECONDS = 1;
 const LONGEST_WAIT_SECONDS = 15;
+const TOO_OFTEN = 429; // no trouble: our turn comes
 const REFUSALS = 6; // how often a server may say "not now" before the reader decides
 
 /** Headers of every request: the one place where a token would be added. */
@@ -72,7 +73,7 @@ export async function submit(path, form, how) {
     try {
       return await send(path, form, how);
     } catch (problem) {
-      if (!problem.retryable || (problem.status && ++refusals >= REFUSALS)) throw problem;
+      if (!problem.retryable || (problem.status && problem.status !== TOO_OFTEN && ++refusals >= REFUSALS)) throw problem;
       const pause = Math.max(seconds, problem.retryAfter);
       how.onWait?.(problem, pause);
       await rest(pause, how.signal);

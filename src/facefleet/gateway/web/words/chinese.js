@@ -107,6 +107,7 @@ const errors = {
   policy_forbids: "您的策略不允许此操作。",
   backlog_full: "您等待中的任务太多。请稍后重试。",
   quota_exceeded: "您今天发送的照片已达到策略上限。",
+  rate_limited: "请求过于频繁，稍后将自动继续。",
   attempts_exhausted: "多次尝试都没有成功。请稍后重试；若一直如此，请告知管理者。",
   worker_lost: "处理它的机器一再停止。请换一张照片。",
   deadline_exceeded: "等待的任务太多，没能按时完成。请重试。",

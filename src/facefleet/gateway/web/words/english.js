@@ -107,6 +107,7 @@ const errors = {
   policy_forbids: "Your policy does not allow this.",
   backlog_full: "Too many of your tasks wait already. Try again in a moment.",
   quota_exceeded: "You have sent as many photos today as your policy allows.",
+  rate_limited: "You are asking too often. Going on in a moment.",
   attempts_exhausted: "It was tried several times without success. Try again later; if it stays so, tell whoever runs this server.",
   worker_lost: "The machine working on it stopped again and again. Try another photo.",
   deadline_exceeded: "It was not done in its time, because too much waited. Try again.",
