@@ -13,6 +13,7 @@ from tests.gateway.conftest import UNLIMITED, Door, Open
 from tests.gateway.test_access import TOKENS, ask, key
 from tests.servers import free_port
 
+from facefleet.access.keys import new_key
 from facefleet.access.roles import Role
 
 LONG = 99_999  # s: no window ends in a test
@@ -87,6 +88,33 @@ def test_a_refusal_comes_before_the_body_is_read(open_door: Open) -> None:
         head = f"POST /v1/fuse HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {mine}\r\nContent-Length: 1000000\r\n\r\n"
         connection.sendall(head.encode())
         assert b" 429 " in connection.recv(1000)
+
+
+def test_a_refusal_for_want_of_a_permission_counts_since_each_is_written_down(open_door: Open) -> None:
+    door = limited(open_door, key=f"2/{LONG}s")
+    assert statuses(door, key(door), 3, "/v1/operator/lanes") == [403, 403, 429]
+
+
+def test_the_address_that_counts_is_the_one_before_a_trusted_proxy(open_door: Open) -> None:
+    door = open_door(
+        auth={"keys": True}, rate_limits=UNLIMITED | {"address": f"2/{LONG}s"},
+        gateway={"trusted_proxies": ["127.0.0.0/8"]},
+    )  # fmt: skip
+    mine, other = key(door), key(door, "rival")
+
+    def asked(who: str, address: str) -> int:
+        return ask(door, who, headers={"X-Forwarded-For": address}).status_code
+
+    assert [asked(who, "203.0.113.9") for who in (mine, other, mine)] == [200, 200, 429]
+    assert asked(mine, "203.0.113.8") == 200
+    assert asked(mine, "198.51.100.1, 203.0.113.9") == 429, "what a client writes itself is not believed"
+
+
+def test_credentials_that_are_guessed_at_the_metrics_count(open_door: Open) -> None:
+    door = limited(open_door, failures=f"2/{LONG}s")
+    guesses = [ask(door, new_key(test=False).text, path).status_code for path in ("/metrics", "/metrics", "/v1/tasks")]
+    assert guesses == [401, 401, 429]
+    assert ask(door, None, "/readyz").status_code == 200
 
 
 def test_probes_and_scrapers_are_not_limited(open_door: Open) -> None:

@@ -33,7 +33,12 @@ from facefleet.gateway.intake.webhooks import WebhookIntake
 from facefleet.gateway.limits.desk import RateDesk
 from facefleet.gateway.middleware.access_log import AccessLog
 from facefleet.gateway.middleware.answer_headers import AnswerHeaders
-from facefleet.gateway.middleware.authentication import Authentication, LocalAuthentication, require_loopback
+from facefleet.gateway.middleware.authentication import (
+    Authentication,
+    Authorization,
+    LocalAuthentication,
+    require_loopback,
+)
 from facefleet.gateway.middleware.body_limit import Allowance, BodyLimit
 from facefleet.gateway.middleware.rate_limit import RateLimit, SignInLimit
 from facefleet.gateway.middleware.refusals import RecordRefusals
@@ -236,6 +241,7 @@ def _middleware(
         Middleware(RecordRefusals, audit_log=audit_log),
         authentication,
         Middleware(RateLimit, desk=desk),
+        Middleware(Authorization),
         Middleware(
             BodyLimit, allowances=_allowances(settings, limits), total_bytes=settings.gateway.upload_bytes,
         ),

@@ -15,14 +15,19 @@ FORM = "multipart/form-data; boundary=b"
 
 
 @contextmanager
-def unfinished(door: Door, announced: int, sent: bytes = b"--b") -> Iterator[socket.socket]:
-    """A request whose body has begun and does not go on."""
+def unfinished(door: Door, announced: int, sent: bytes = b"--b", *, awaited: bool = False) -> Iterator[socket.socket]:
+    """A request whose body has begun and does not go on; where ``awaited``, the server has begun to read it."""
     url = door.client.base_url
     with socket.create_connection((url.host, url.port or 80), timeout=10) as client:
+        expect = "Expect: 100-continue\r\n" if awaited else ""
         head = (
-            f"POST /v1/fuse HTTP/1.1\r\nHost: {url.host}\r\nContent-Type: {FORM}\r\nContent-Length: {announced}\r\n\r\n"
+            f"POST /v1/fuse HTTP/1.1\r\nHost: {url.host}\r\nContent-Type: {FORM}\r\n"
+            f"Content-Length: {announced}\r\n{expect}\r\n"
         )
-        client.sendall(head.encode() + sent)
+        client.sendall(head.encode())
+        if awaited:
+            assert client.recv(100).startswith(b"HTTP/1.1 100 ")
+        client.sendall(sent)
         yield client
 
 
@@ -74,7 +79,7 @@ def test_an_answer_may_take_longer_than_an_upload(open_door: Open, photo: bytes)
 
 def test_no_more_bodies_are_held_than_there_is_room_for(open_door: Open, photo: bytes) -> None:
     door = open_door(gateway={"upload_bytes": 1_000_000})
-    with unfinished(door, announced=999_999):
+    with unfinished(door, announced=999_999, awaited=True):
         wait_until(lambda: door.submit(source=photo, target=photo).status_code == 503, "the room is taken")
         refused = door.submit(source=photo, target=photo)
         assert (refused.json()["code"], refused.headers["retry-after"]) == ("overloaded", "1")

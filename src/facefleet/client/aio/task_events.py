@@ -13,6 +13,7 @@ from facefleet.client.requests import APPLIED, LONGEST_WAIT_SECONDS
 from facefleet.client.retry_policy import now
 from facefleet.client.sse import Parser
 from facefleet.client.views import Event, event, task_view
+from facefleet.errors.access import RateLimited
 from facefleet.errors.input import MethodNotAllowed
 from facefleet.errors.lookup import RouteNotFound
 from facefleet.errors.outage import OutageError
@@ -82,7 +83,7 @@ class AsyncTaskEvents:
                         yield change
                     if self._left() <= _POLLED_SECONDS:
                         return
-        except (OutageError, RouteNotFound, MethodNotAllowed):
+        except (OutageError, RateLimited, RouteNotFound, MethodNotAllowed):
             return  # the poll that follows waits, or raises
 
     async def _poll(self) -> Event:

@@ -14,6 +14,7 @@ from facefleet.client.requests import APPLIED, LONGEST_WAIT_SECONDS
 from facefleet.client.retry_policy import now
 from facefleet.client.sse import Parser
 from facefleet.client.views import Event, event, task_view
+from facefleet.errors.access import RateLimited
 from facefleet.errors.input import MethodNotAllowed
 from facefleet.errors.lookup import RouteNotFound
 from facefleet.errors.outage import OutageError
@@ -83,7 +84,7 @@ class TaskEvents:
                         yield change
                     if self._left() <= _POLLED_SECONDS:
                         return
-        except (OutageError, RouteNotFound, MethodNotAllowed):
+        except (OutageError, RateLimited, RouteNotFound, MethodNotAllowed):
             return  # the poll that follows waits, or raises
 
     def _poll(self) -> Event:

@@ -1,6 +1,7 @@
 """Authenticates each request before its body is read, and holds it against the permission of its endpoint.
 
-One of two layers is in place: ``Authentication`` where tokens or API keys are configured, else ``LocalAuthentication``.
+One of two layers authenticates: ``Authentication`` where tokens or API keys are configured, else
+``LocalAuthentication``.
 """
 
 from __future__ import annotations
@@ -54,7 +55,6 @@ class Authentication:
                 _hosts(scope, headers)
                 principal = await self._principal(scope, headers)
                 scope["state"] |= {PRINCIPAL: principal, STILL: partial(self._still, headers, endpoint)}
-                _authorize(principal, endpoint)
         await self._app(scope, receive, send)
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
@@ -101,7 +101,27 @@ class LocalAuthentication:
                     for value in values:
                         _require_own_name(name, value)
                 scope["state"] |= {PRINCIPAL: LOCAL, STILL: _always}
-                _authorize(LOCAL, endpoint)
+        await self._app(scope, receive, send)
+
+
+class Authorization:
+    """Holds the principal against the permission of the endpoint.
+
+    The rate limits stand between the authentication and this, so that a refusal counts, too: each is written down.
+
+    Args:
+        app: The layers inside.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request in, or refuse it."""
+        if scope["type"] == "http":
+            endpoint = endpoint_of(scope)
+            if endpoint is None or not endpoint.public:
+                _authorize(scope["state"][PRINCIPAL], endpoint)
         await self._app(scope, receive, send)
 
 

@@ -17,7 +17,7 @@ from facefleet.gateway.problems import ANSWER_HEADERS
 class SignInLimit:
     """Stands outside of the authentication: who has failed too often is refused before it looks at the credential.
 
-    A request without a credential tries none, so it does not count.
+    A request without a credential tries none, so it does not count. Metrics need one, so it can be guessed there, too.
 
     Args:
         app: The layers inside.
@@ -30,7 +30,7 @@ class SignInLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request, or pass it on and count its failure."""
-        if scope["type"] != "http" or _public(scope):
+        if scope["type"] != "http" or _probe(scope):
             await self._app(scope, receive, send)
             return
         source = scope["state"][SOURCE]
@@ -65,6 +65,12 @@ class RateLimit:
             if refusal is not None:
                 raise refusal
         await self._app(scope, receive, send)
+
+
+def _probe(scope: Scope) -> bool:
+    """Whether it is about the health of the gateway, which nobody shows a credential for."""
+    endpoint = endpoint_of(scope)
+    return endpoint is not None and endpoint.public and endpoint.polled
 
 
 def _public(scope: Scope) -> bool:
