@@ -99,6 +99,18 @@ def test_a_server_of_the_release_before_is_asked_now_and_then() -> None:
     assert done.view.raw["from_later"] == [1]
 
 
+def test_who_follows_a_task_and_asks_too_often_waits_and_goes_on() -> None:
+    views = in_turn(refusal(429, "rate_limited", Retry_After="0"), Said(200, task("succeeded", 2)))
+
+    def answer(heard: Heard) -> Said:
+        if heard.method == "POST":
+            return Said(202, {"task_id": "t-1", "status": "queued", "links": {}})
+        return refusal(429, "rate_limited", Retry_After="0") if heard.path.endswith("/events") else views(heard)
+
+    with saying(answer) as server, client(server.url) as facefleet:
+        assert facefleet.fuse(b"a", b"b", consent=True).wait(60).view.status == "succeeded"
+
+
 @pytest.mark.parametrize(("code", "error"), [("face_not_found", FaceNotFound), ("from_later", TaskFailed)])
 def test_a_task_that_failed_is_an_error_of_its_class(code: str, error: type[FacefleetError]) -> None:
     failed = task("failed", 3, error={"code": code, "message": "No face.", "detail": {"role": "source"}, "new": 1})
