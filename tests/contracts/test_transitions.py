@@ -13,6 +13,7 @@ from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, FakeClock, a_task
 from facefleet.errors.conflict import Conflict
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.tasks.records.changes import Committed, statement
+from facefleet.tasks.records.claims import Postponed
 from facefleet.tasks.records.operator_records import OperatorRecords
 from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.tables.database import Database
@@ -33,8 +34,14 @@ class Everybody:
         self.operators = OperatorRecords(database, clock, self.made.append)
 
 
+def find_no_place(all_: Everybody, task: Task) -> None:
+    with suppress(Postponed):
+        all_.records.claim(task.id, LEASE, {}, cap=lambda _: 0)
+
+
 MADE: dict[Change, Callable[[Everybody, Task], object]] = {
     Change.CLAIM: lambda all_, task: all_.records.claim(task.id, LEASE, {}),
+    Change.POSTPONE: lambda all_, task: find_no_place(all_, task),
     Change.ADVANCE: lambda all_, task: all_.records.advance(task, "warp", 0.5),
     Change.SUCCEED: lambda all_, task: all_.records.succeed(task, "key", "image/png", {}),
     Change.FAIL: lambda all_, task: all_.records.fail(task, ERROR),

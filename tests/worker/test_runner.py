@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from obstore.store import MemoryStore
+from structlog.testing import capture_logs
 from tests.engine.pictures import under_blue_light
 from tests.servers import wait_until
 from tests.tasks.fakes import LEASE, AllRecords, a_task
@@ -333,3 +334,15 @@ def test_every_line_of_a_task_carries_its_id(
     assert [line["event"] for line in lines] == ["task.claimed", "task.succeeded"]
     assert {line["task_id"] for line in lines} == {task.id}
     assert {line["fence"] for line in lines} == {1}
+
+
+def test_a_task_that_finds_no_place_waits_and_the_log_says_so(bench: Bench, photos: tuple[bytes, bytes]) -> None:
+    task = bench.queue(*photos)
+    with capture_logs() as lines:
+        replace(bench.runner, cap=lambda tenant: 0 if tenant == "acme" else None)(task.id)
+    assert [line["event"] for line in lines] == ["task.postponed"]
+    waiting = bench.read(task)
+    assert (waiting.state, waiting.fence, waiting.failures, waiting.sent_at) == (State.QUEUED, 0, 0, None)
+    bench.clock.now = waiting.run_at
+    bench.runner(task.id)
+    assert bench.read(task).state is State.SUCCEEDED

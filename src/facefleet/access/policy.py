@@ -33,6 +33,9 @@ class Policy(Section):
     batch_lane: Lane = Field(Lane.BULK, description="lane of its batches")
     tenant_rate: RateText | None = Field(None, description="requests of the whole tenant, such as `600/60s`")
     key_rate: RateText | None = Field(None, description="requests with one key, or of one subject with tokens")
+    concurrency: Count | None = Field(
+        None, description="tasks that run at once, over all workers; of the plan that operators gave it"
+    )
     backlog: Count | None = Field(None, description="tasks that wait at once")
     bytes_per_day: Count | None = Field(None, description="bytes of photos that it sends in a day (UTC)")
     kinds: tuple[Kind, ...] | None = Field(None, description="kinds of tasks that it may make; null: all")

@@ -39,6 +39,7 @@ class Change(StrEnum):
 
     ADD = "add"
     CLAIM = "claim"
+    POSTPONE = "postpone"
     ADVANCE = "advance"
     SUCCEED = "succeed"
     FAIL = "fail"
@@ -76,6 +77,7 @@ _CANCELED: dict[State | None, State] = dict.fromkeys((State.QUEUED, State.RUNNIN
 TRANSITIONS: Mapping[Change, Transition] = {
     Change.ADD: _row({None: State.QUEUED}, Actor.GATEWAY),
     Change.CLAIM: _row({State.QUEUED: State.RUNNING}, Actor.WORKER),
+    Change.POSTPONE: _row({State.QUEUED: State.QUEUED}, Actor.WORKER),
     Change.ADVANCE: _row({State.RUNNING: State.RUNNING}, Actor.WORKER),
     Change.SUCCEED: _row({State.RUNNING: State.SUCCEEDED}, Actor.WORKER),
     Change.FAIL: _row({State.RUNNING: State.FAILED}, Actor.WORKER),

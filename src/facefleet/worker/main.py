@@ -19,6 +19,8 @@ from celery.signals import setup_logging, worker_ready
 from celery.worker import state as celery_state
 from prometheus_client import CollectorRegistry
 
+from facefleet.access.policy_lookup import PolicyLookup
+from facefleet.access.policy_records import PolicyRecords
 from facefleet.clock import now
 from facefleet.config import Settings
 from facefleet.observability import logs
@@ -119,6 +121,7 @@ def _build_runner(
     engine = build_engine(settings, interpreters=settings.worker.threads)
     engine.warm()
     store = open_store(settings.objects_url, settings.objects, on_outage=metrics.on_outage("store"))
+    policies = PolicyLookup(settings.policies.file, PolicyRecords(database, now).all)
     return Runner(
         claims=claims,
         store=store,
@@ -131,6 +134,7 @@ def _build_runner(
         metrics=metrics,
         clock=now,
         producer=settings.marks.producer,
+        cap=lambda tenant: policies.of_tenant(tenant).concurrency,
         tracer=tracer,
     )
 

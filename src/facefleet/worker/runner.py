@@ -20,7 +20,7 @@ from facefleet.queue.retries import RetryPolicy
 from facefleet.safety.marking import MarkedPicture, mark
 from facefleet.storage.store import Store
 from facefleet.tasks.kinds import KINDS, Kind, Uploads
-from facefleet.tasks.records.claims import Claims
+from facefleet.tasks.records.claims import Cap, Claims, Postponed, no_cap
 from facefleet.tasks.task import Task
 from facefleet.upkeep.retention import Retention
 from facefleet.worker.engines import EngineProvider
@@ -42,6 +42,7 @@ class Runner:
         handlers: Kind → what this worker can do; a task of another kind is left to other workers.
         engines: Lends each run its engine.
         lock: Held in shared mode by most runs, in exclusive mode by one that may crash the process.
+        cap: How many tasks of a tenant may run at once.
         retention: Deletes the photos of what was rejected.
         producer: Provider's name in the marks of results.
         jitter: Spreads the delays of retries.
@@ -58,6 +59,7 @@ class Runner:
     metrics: Metrics
     clock: Clock
     producer: str
+    cap: Cap = no_cap
     jitter: random.Random = field(default_factory=random.SystemRandom)
     tracer: Tracer = field(default_factory=NoTracer)
 
@@ -78,6 +80,9 @@ class Runner:
             handling.set(task_id=task_id)
             try:
                 self._run_locked(task_id)
+            except Postponed:
+                handling.event("postponed")
+                _log.info("task.postponed")
             except OutageError as error:  # the record is still queued, the sweeper sends it again
                 handling.fail(error.code)
                 _log.warning("task.claim_failed", code=error.code, cause=error.detail.get("cause"))
@@ -99,7 +104,7 @@ class Runner:
         lease = self.engines.lease()  # before the claim: the versions that the claim writes down are those that run
         with span("claim"):
             task = self.claims.claim(
-                task_id, self.leases.lease, lease.models, suspect=suspect, kinds=self.handlers.keys()
+                task_id, self.leases.lease, lease.models, suspect=suspect, kinds=self.handlers.keys(), cap=self.cap,
             )  # fmt: skip
         if task is None:
             return False

@@ -6,11 +6,11 @@ another fence changes nothing and says so.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, true, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, true, update
 from sqlalchemy.sql.dml import Update
 
 from facefleet.errors.base import FacefleetError
@@ -31,6 +31,9 @@ from facefleet.tasks.tables.table import task_of, tasks
 from facefleet.tasks.task import SUSPECT_LOST, Json, Task
 from facefleet.tasks.transitions import Actor, Change, State
 
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=1), timedelta(seconds=30)
+_CAP_LOCK = 7_203  # tells these locks from others of the database
+_WAIT_PER_TURN = timedelta(seconds=0.5)  # times the tasks that wait for each of the tenant's places
 _SUSPECT = tasks.c.lost >= SUSPECT_LOST
 
 
@@ -48,6 +51,9 @@ def _claim(suspect: ColumnElement[bool]) -> Statement:
 
 
 _CLAIMS = {suspect: _claim(only) for suspect, only in ((None, true()), (True, _SUSPECT), (False, ~_SUSPECT))}
+_POSTPONE = _worker(
+    Change.POSTPONE, tasks.c.id == param("task_id"), run_at=param("run_at"), sent_at=None, sent_epoch=None
+)
 _RENEW = update(tasks).where(*HELD, tasks.c.state == State.RUNNING).values(lease_until=param("until"))
 _ADVANCE = _worker(Change.ADVANCE, *HELD, step=param("step"), progress=param("progress"))
 _HAND_BACK = _worker(Change.HAND_BACK, *HELD, whole=True, **BACK_IN_QUEUE)
@@ -60,12 +66,33 @@ _FAIL = _worker(Change.FAIL, *HELD, **ENDED, **ERROR, inspections=param("inspect
 _RETRY = _worker(Change.RETRY, *HELD, **BACK_IN_QUEUE, **ERROR, failures=tasks.c.failures + param("spent"))
 
 
+Cap = Callable[[str], int | None]
+"""How many tasks of a tenant may run at once; None: as many as there are workers for."""
+
+
+class Postponed(Exception):
+    """As many tasks of the tenant run as may; the record waits, and the sweeper sends it later."""
+
+
+class _NoPlace(Exception):
+    """Undoes a claim."""
+
+    def __init__(self, tenant: str, cap: int) -> None:
+        super().__init__()
+        self.tenant = tenant
+        self.cap = cap
+
+
+def no_cap(_: str) -> None:
+    """Every tenant may have as many tasks running as there are workers for."""
+
+
 class Claims(Records):
     """The records for a worker."""
 
     def claim(
         self, task_id: str, lease: timedelta, models: Mapping[str, str], *,
-        suspect: bool | None = None, kinds: Collection[Kind] = tuple(Kind),
+        suspect: bool | None = None, kinds: Collection[Kind] = tuple(Kind), cap: Cap = no_cap,
     ) -> Task | None:  # fmt: skip
         """Take a queued task whose time has come.
 
@@ -75,17 +102,33 @@ class Claims(Records):
             models: Name → version of what this run will use.
             suspect: Only one that has, or has not, lost ``SUSPECT_LOST`` workers; any where not given.
             kinds: Kinds that this worker can run; other tasks are left to other workers.
+            cap: Holds over all workers: who claims counts what runs while no other can claim for that tenant.
 
         Returns:
             The record under its new fence; none when it is not there, not queued or not due (a duplicate message), or
             not of the kind asked for.
+
+        Raises:
+            Postponed: As many tasks of its tenant run as may; no budget is spent.
         """
         now = self._clock()
-        row = self._writer.change(
-            _CLAIMS[suspect], undoable=True,
-            task_id=task_id, now=now, until=now + lease, models=dict(models), kinds=list(kinds),
-        )  # fmt: skip
-        return None if row is None else task_of(row)
+        values = {"now": now, "until": now + lease, "models": dict(models), "kinds": list(kinds)}
+        try:
+            with self._writer.transaction(undoable=True) as transaction:
+                rows = transaction.change(_CLAIMS[suspect], task_id=task_id, **values)
+                for row in rows:
+                    _require_place(transaction.connection, row["tenant"], cap)
+        except _NoPlace as full:
+            self._writer.change(_POSTPONE, task_id=task_id, run_at=now + self._wait(full))
+            raise Postponed from None
+        return task_of(rows[0]) if rows else None
+
+    def _wait(self, full: _NoPlace) -> timedelta:
+        """How long until it is this task's turn, roughly: all that wait must not ask at once, nor many times."""
+        waiting = select(func.count()).where(tasks.c.tenant == full.tenant, tasks.c.state == State.QUEUED)
+        with self._database.read() as connection:
+            turns = connection.execute(waiting).scalar_one() / max(1, full.cap)
+        return min(LONGEST_WAIT, max(SHORTEST_WAIT, turns * _WAIT_PER_TURN))
 
     def is_suspect(self, task_id: str) -> bool:
         """Whether this task waits to run and has lost so many workers that it must run alone."""
@@ -172,3 +215,19 @@ class Claims(Records):
 
     def _change_held(self, wanted: Statement, task: Task, **values: Any) -> bool:
         return self._writer.change(wanted, task_id=task.id, fence=task.fence, **values) is not None
+
+
+def _require_place(connection: Connection, tenant: str, cap: Cap) -> None:
+    """Check, within the transaction of a claim, that no more tasks of the tenant run than may; it is one of them.
+
+    SQLite has one writer. On PostgreSQL the claims of one tenant take turns from here to their commit, so each counts
+    what those before it have committed.
+    """
+    places = cap(tenant)
+    if places is None:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(tenant, _CAP_LOCK))))
+    running = select(func.count()).where(tasks.c.tenant == tenant, tasks.c.state == State.RUNNING)
+    if connection.execute(running).scalar_one() > places:
+        raise _NoPlace(tenant, places)
