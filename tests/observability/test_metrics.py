@@ -51,6 +51,8 @@ def test_every_name_is_of_one_family_with_its_labels(metrics: Metrics) -> None:
         "facefusion_uploads": "counter",
         "facefusion_requests": "counter",
         "facefusion_authentication_failures": "counter",
+        "facefusion_rate_limited": "counter",
+        "facefusion_rates_unchecked": "counter",
         "facefusion_process_seconds": "histogram",
         "facefusion_worker_slots": "gauge",
         "facefusion_worker_in_flight": "gauge",
