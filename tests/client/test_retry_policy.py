@@ -10,8 +10,8 @@ from email.utils import format_datetime
 import pytest
 
 from facefleet.client.retry_policy import Attempts, Patience, retry_after
-from facefleet.errors.access import RateLimited
 from facefleet.errors.client import ServerUnreachable
+from facefleet.errors.limits import RateLimited
 from facefleet.errors.outage import Overloaded
 
 

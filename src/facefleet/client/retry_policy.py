@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from facefleet.errors.access import RateLimited
 from facefleet.errors.base import FacefleetError
+from facefleet.errors.limits import RateLimited
 
 RETRIED = frozenset({
     HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS,

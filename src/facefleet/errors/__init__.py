@@ -49,11 +49,11 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── CredentialExpired         credential_expired        401
     │   └── CredentialRevoked         credential_revoked        401
     ├── NotPermitted                  not_permitted             403   access.py
-    ├── RateLimited                   rate_limited              429   retryable   access.py
     ├── PolicyForbids                 policy_forbids            403   limits.py; what a tenant may do, and how much
     ├── LimitReached                  limits.py
     │   ├── BacklogFull               backlog_full              429   retryable
-    │   └── QuotaExceeded             quota_exceeded            429   retryable
+    │   ├── QuotaExceeded             quota_exceeded            429   retryable
+    │   └── RateLimited               rate_limited              429   retryable
     ├── LookupFailed                  lookup.py     nothing is there
     │   ├── TaskNotFound              task_not_found            404
     │   ├── DeliveryNotFound          delivery_not_found        404
@@ -114,7 +114,6 @@ from facefleet.errors.access import (
     CredentialInvalid,
     CredentialRevoked,
     NotPermitted,
-    RateLimited,
     Unauthenticated,
 )
 from facefleet.errors.base import FacefleetError, InternalError
@@ -168,7 +167,7 @@ from facefleet.errors.input import (
     UploadTooLarge,
     WebhookUrlRefused,
 )
-from facefleet.errors.limits import BacklogFull, LimitReached, PolicyForbids, QuotaExceeded
+from facefleet.errors.limits import BacklogFull, LimitReached, PolicyForbids, QuotaExceeded, RateLimited
 from facefleet.errors.lookup import (
     BatchNotFound,
     DeliveryNotFound,
@@ -222,9 +221,8 @@ __all__ = [
     "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch", "ModelError", "ModelFetchFailed",
     "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted", "ObjectMissing", "OptionInvalid",
     "OutOfMemory", "OutageError", "Overloaded", "PhotoNotFetched", "PhotoUrlRefused", "PolicyForbids",
-    "QueueUnavailable", "QuotaExceeded", "RateLimited",
-    "RecordsUnavailable", "RecordsUncertain", "RefusedByServer",
-    "RequestError", "RequeueRefused", "ResultNotReady", "ResultUnavailable", "RouteNotFound",
+    "QueueUnavailable", "QuotaExceeded", "RateLimited", "RecordsUnavailable", "RecordsUncertain",
+    "RefusedByServer", "RequestError", "RequeueRefused", "ResultNotReady", "ResultUnavailable", "RouteNotFound",
     "ServerUnreachable", "SignatureInvalid", "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure",
     "TaskHeld", "TaskNotFound", "TemplateFaceNotFound", "TemplateFailed", "TemplateNotFound",
     "TemplateNotReady", "Unauthenticated", "UploadIncomplete", "UploadMismatch", "UploadMissing",

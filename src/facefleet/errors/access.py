@@ -40,12 +40,3 @@ class NotPermitted(FacefleetError):
     code = "not_permitted"
     status = 403
     title = "Not permitted"
-
-
-class RateLimited(FacefleetError):
-    """More requests, or refused credentials, than are taken in a while; ``detail["retry_after"]`` has the s to wait."""
-
-    code = "rate_limited"
-    status = 429
-    retryable = True
-    title = "Too many requests"

@@ -33,3 +33,10 @@ class QuotaExceeded(LimitReached):
 
     code = "quota_exceeded"
     title = "Quota of the day is used up"
+
+
+class RateLimited(LimitReached):
+    """More requests, or refused credentials, than are taken in a while."""
+
+    code = "rate_limited"
+    title = "Too many requests"

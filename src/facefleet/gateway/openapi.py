@@ -13,7 +13,6 @@ from facefleet.errors.access import (
     CredentialInvalid,
     CredentialRevoked,
     NotPermitted,
-    RateLimited,
     Unauthenticated,
 )
 from facefleet.errors.base import FacefleetError, InternalError
@@ -36,6 +35,7 @@ from facefleet.errors.input import (
     UploadTooLarge,
     WebhookUrlRefused,
 )
+from facefleet.errors.limits import RateLimited
 from facefleet.errors.lookup import TemplateNotFound, UploadNotFound
 from facefleet.errors.outage import (
     IssuerUnavailable,

@@ -13,8 +13,8 @@ from facefleet.client.requests import APPLIED, LONGEST_WAIT_SECONDS
 from facefleet.client.retry_policy import now
 from facefleet.client.sse import Parser
 from facefleet.client.views import Event, event, task_view
-from facefleet.errors.access import RateLimited
 from facefleet.errors.input import MethodNotAllowed
+from facefleet.errors.limits import RateLimited
 from facefleet.errors.lookup import RouteNotFound
 from facefleet.errors.outage import OutageError
 

@@ -19,7 +19,7 @@ from facefleet.access.policy_lookup import PolicyLookup
 from facefleet.access.principal import CredentialKind, Principal
 from facefleet.access.rates import Rate, Rates
 from facefleet.config import Settings
-from facefleet.errors.access import RateLimited
+from facefleet.errors.limits import RateLimited
 from facefleet.errors.outage import OutageError, QueueUnavailable
 from facefleet.gateway.limits.shared import SharedLimiter
 from facefleet.gateway.limits.window import Limit, Limiter, Standing
