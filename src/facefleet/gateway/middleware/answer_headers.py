@@ -1,10 +1,19 @@
-"""Adds to every answer the headers that layers further inside have noted, whichever layer answers."""
+"""Adds to every answer the headers that layers further inside have noted, and those that protect browsers."""
 
 from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facefleet.gateway.problems import ANSWER_HEADERS
+
+# An answer with such a header of its own keeps it: pages say what they need.
+_PROTECTION = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
 
 
 class AnswerHeaders:
@@ -22,7 +31,10 @@ class AnswerHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *state.get(ANSWER_HEADERS, ())]
+                headers = list(message["headers"])
+                own = {name.lower() for name, _ in headers}
+                protection = (header for header in _PROTECTION if header[0] not in own)
+                message["headers"] = [*headers, *protection, *state.get(ANSWER_HEADERS, ())]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
