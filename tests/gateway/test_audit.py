@@ -128,17 +128,21 @@ _CHANGES: Mapping[tuple[str, str], tuple[str, Ask]] = {
     ("PUT", "/v1/operator/lanes/{lane}/pause"): (
         "lane.pause", lambda door, _: door.client.put("/v1/operator/lanes/bulk/pause")
     ),
+    ("PUT", "/v1/operator/policies/{scope}/{name}"): (
+        "policy.set", lambda door, _: door.client.put("/v1/operator/policies/plan/trial", json={"backlog": 9})
+    ),
     ("PUT", "/v1/operator/maintenance"): (
         "maintenance.begin", lambda door, _: door.client.put("/v1/operator/maintenance")
     ),
 }  # fmt: skip
-# Their entries are in the tests below, in ``contracts/test_audit.py`` and ``contracts/test_key_records.py``:
-# they undo what another does, or are there only where API keys are taken. That the photo of an upload has come has no
-# entry of its own, as the gateway does not see it where a store takes it: its announcement has one.
+# Their entries are in the tests below and in ``contracts/`` (audit, key and policy records): they undo what another does,
+# or are there only where API keys are taken. That the photo of an upload has come has no entry of its own, as the
+# gateway does not see it where a store takes it: its announcement has one.
 _ELSEWHERE = {
     ("POST", "/v1/keys"), ("DELETE", "/v1/keys/{key_id}"), ("POST", "/v1/keys/{key_id}/rotate"),
     ("POST", "/v1/tasks/{task_id}/webhooks/{delivery_id}/replay"), ("POST", "/v1/operator/tasks/{task_id}/requeue"),
     ("DELETE", "/v1/operator/lanes/{lane}/pause"), ("DELETE", "/v1/operator/maintenance"),
+    ("DELETE", "/v1/operator/policies/{scope}/{name}"),
     ("PUT", "/v1/uploads/{upload_id}/content"),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.tasks.fakes import ORIGIN
 from tests.worker.conftest import Bench, Build
 
 from facefleet import config
+from facefleet.access.policy import Policy
 from facefleet.engine.build import build_engine
 from facefleet.engine.fusion import Engine
 from facefleet.engine.inspector import Shown
@@ -125,6 +127,21 @@ def test_a_threshold_of_0_blocks_everything_and_the_uploads_are_deleted_at_once(
     assert bench.count("facefusion_inspections_total", check="nsfw", role="source", verdict="blocked") == 1
     (told,) = (line for line in lines if line["event"] == "photo.rejected")
     assert (told["check"], told["role"], told["verdict"]) == ("nsfw", "source", "blocked")
+
+
+def test_a_tenant_may_be_stricter_than_the_service_and_nobody_elses_photos_suffer(
+    build: Build, models: Mapping[str, ModelFiles], classifier: OpenNsfw, photos: tuple[bytes, bytes]
+) -> None:
+    bench = build(engine=gated(models, classifier, 0.5))
+    strict, other = bench.queue(*photos), bench.queue(*photos)
+    replace(bench.runner, policy=lambda _: Policy(nsfw_allow=0.0))(strict.id)
+    failed = bench.read(strict)
+    assert failed.failure is not None
+    assert (failed.failure.code, failed.failure.detail) == ("content_rejected", {"check": "nsfw", "field": "source"})
+    assert [(one["role"], one["verdict"]) for one in failed.inspections or ()] == [("source", "review")]
+    assert not failed.inputs_kept
+    replace(bench.runner, policy=lambda _: Policy(nsfw_allow=0.9))(other.id)
+    assert bench.read(other).state is State.SUCCEEDED, "laxer than the service changes nothing"
 
 
 @pytest.mark.parametrize(("score", "verdict"), [(0.6, "review"), (0.95, "blocked")])

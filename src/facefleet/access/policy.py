@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, FilePath, ValidationError, field_validator
 
 from facefleet.access.rates import Rate, Rates
+from facefleet.config import Share
 from facefleet.errors.input import OptionInvalid
 from facefleet.errors.limits import PolicyForbids
 from facefleet.options import FuseOptions
@@ -46,6 +47,10 @@ class Policy(Section):
     keep_inputs: Kept | None = Field(None, description="s that uploads are kept after their task has ended")
     keep_results: Kept | None = Field(None, description="s that a result is kept after its task has ended")
     keep_rows: Kept | None = Field(None, description="s that the record is kept after its task has ended")
+
+    nsfw_allow: Share | None = Field(
+        None, description="score from which on its photos are refused, where that is less than `safety.nsfw_allow`"
+    )
 
     @field_validator("options")
     @classmethod

@@ -73,7 +73,10 @@ class Inspection:
 
 
 Tell = Callable[[Inspection], object]
-"""Called with every inspection of a fusion in their order, also with one that was kept and one that refuses."""
+"""Called with every inspection of a fusion in their order, also with one that was kept and one that refuses.
+
+It may refuse what the inspector lets pass, by the same error; what was kept of the photo stays for others.
+"""
 
 
 def tell_nobody(_: Inspection) -> None:
@@ -146,8 +149,13 @@ def admit(inspector: Inspector, shown: Shown, role: Inspected, tell: Tell) -> In
     inspection = inspector.inspect(shown, role)
     if inspection is not None and inspection.verdict is not Verdict.ALLOWED:
         tell(inspection)
-        what = "result" if role is Inspected.RESULT else "photo"
-        raise ContentRejected(
-            f"The {what} may show what is not allowed here ({inspection.check}).", check=inspection.check
-        )
+        raise rejection(inspection)
     return inspection
+
+
+def rejection(inspection: Inspection) -> ContentRejected:
+    """The error of a photo or result that is refused."""
+    what = "result" if inspection.role is Inspected.RESULT else "photo"
+    return ContentRejected(
+        f"The {what} may show what is not allowed here ({inspection.check}).", check=inspection.check
+    )

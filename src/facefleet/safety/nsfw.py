@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Protocol
 
@@ -39,6 +39,18 @@ class NsfwPolicy:
         if score >= self.block:
             return Verdict.BLOCKED
         return Verdict.REVIEW if score >= self.allow else Verdict.ALLOWED
+
+
+def stricter(found: Inspection, allow: float | None) -> Inspection:
+    """What was found as a tenant judges it that allows less than the service.
+
+    Args:
+        found: As the service judged it.
+        allow: Score from which on the tenant's photos are refused; None, or above the service's: nothing changes.
+    """
+    if allow is None or found.check != CHECK or found.verdict is not Verdict.ALLOWED or found.score < allow:
+        return found
+    return replace(found, verdict=Verdict.REVIEW)
 
 
 class Classifier(Protocol):

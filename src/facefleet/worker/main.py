@@ -134,7 +134,7 @@ def _build_runner(
         metrics=metrics,
         clock=now,
         producer=settings.marks.producer,
-        cap=lambda tenant: policies.of_tenant(tenant).concurrency,
+        policy=policies.of_tenant,
         tracer=tracer,
     )
 

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from facefleet.engine.fusion import Engine
-from facefleet.engine.inspector import Inspection
+from facefleet.engine.inspector import Inspection, rejection
 from facefleet.observability.tracing import span
+from facefleet.safety.nsfw import stricter
 from facefleet.tasks.task import Json, Task
 from facefleet.worker.leases import Hold
 
@@ -44,6 +45,7 @@ class Run:
         engine: Leased for this run; it stays the same until the run ends.
         hold: The claim; to be checked between two steps.
         timings: Filled step by step.
+        nsfw_allow: Score from which on this tenant's photos are refused, where that is less than the service's.
         inspections: Filled photo by photo.
     """
 
@@ -51,7 +53,19 @@ class Run:
     engine: Engine
     hold: Hold
     timings: Timings
+    nsfw_allow: float | None = None
     inspections: list[Inspection] = field(default_factory=list)
+
+    def judge(self, found: Inspection) -> None:
+        """Note what an inspector found, and refuse what only this tenant's policy refuses.
+
+        Raises:
+            ContentRejected: It does.
+        """
+        judged = stricter(found, self.nsfw_allow)
+        self.inspections.append(judged)
+        if judged is not found:
+            raise rejection(judged)
 
     @property
     def found(self) -> list[Json]:

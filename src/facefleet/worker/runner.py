@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from facefleet.access.policy import Policy
 from facefleet.clock import Clock
 from facefleet.engine.inspector import Verdict
 from facefleet.engine.types import Picture
@@ -20,7 +21,7 @@ from facefleet.queue.retries import RetryPolicy
 from facefleet.safety.marking import MarkedPicture, mark
 from facefleet.storage.store import Store
 from facefleet.tasks.kinds import KINDS, Kind, Uploads
-from facefleet.tasks.records.claims import Cap, Claims, Postponed, no_cap
+from facefleet.tasks.records.claims import Claims, Postponed
 from facefleet.tasks.task import Task
 from facefleet.upkeep.retention import Retention
 from facefleet.worker.engines import EngineProvider
@@ -34,6 +35,11 @@ from facefleet.worker.run import Run, Timings
 _log = logger(__name__)
 
 
+def no_policy(_: str) -> Policy:
+    """Every tenant may do everything."""
+    return Policy()
+
+
 @dataclass(frozen=True, slots=True)
 class Runner:
     """Runs the task of a message.
@@ -42,7 +48,7 @@ class Runner:
         handlers: Kind → what this worker can do; a task of another kind is left to other workers.
         engines: Lends each run its engine.
         lock: Held in shared mode by most runs, in exclusive mode by one that may crash the process.
-        cap: How many tasks of a tenant may run at once.
+        policy: What a tenant may.
         retention: Deletes the photos of what was rejected.
         producer: Provider's name in the marks of results.
         jitter: Spreads the delays of retries.
@@ -59,7 +65,7 @@ class Runner:
     metrics: Metrics
     clock: Clock
     producer: str
-    cap: Cap = no_cap
+    policy: Callable[[str], Policy] = no_policy
     jitter: random.Random = field(default_factory=random.SystemRandom)
     tracer: Tracer = field(default_factory=NoTracer)
 
@@ -104,15 +110,18 @@ class Runner:
         lease = self.engines.lease()  # before the claim: the versions that the claim writes down are those that run
         with span("claim"):
             task = self.claims.claim(
-                task_id, self.leases.lease, lease.models, suspect=suspect, kinds=self.handlers.keys(), cap=self.cap,
+                task_id, self.leases.lease, lease.models, suspect=suspect, kinds=self.handlers.keys(), cap=self._cap,
             )  # fmt: skip
         if task is None:
             return False
         current().set(tenant=task.tenant, kind=task.kind.value, fence=task.fence, lane=task.route.lane)
         with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task) as hold:
             _log.info("task.claimed", failures=task.failures, lost=task.lost, alone=suspect)
-            self._run_measured(Run(task, lease.engine, hold, Timings()))
+            self._run_measured(Run(task, lease.engine, hold, Timings(), self.policy(task.tenant).nsfw_allow))
         return True
+
+    def _cap(self, tenant: str) -> int | None:
+        return self.policy(tenant).concurrency
 
     def _run_measured(self, run: Run) -> None:
         """Bring the run to its end, and count it by how it ended."""

@@ -36,7 +36,7 @@ class FuseHandler:
         with _naming_the_callers_field(task):
             fusion = run.engine.fuse(
                 source, target, options, more_sources=more_sources, keep_target=task.template is not None,
-                checkpoint=trace_steps("engine", run.hold.check), tell=run.inspections.append,
+                checkpoint=trace_steps("engine", run.hold.check), tell=run.judge,
             )  # fmt: skip
         self._count_prepared(fusion.cache_hits)
         run.timings.ms |= fusion.timings_ms

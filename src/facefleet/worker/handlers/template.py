@@ -34,7 +34,7 @@ class TemplateHandler:
         with run.timings.timed("load"):
             image = load_template(self.store, task.tenant, task.template)
         with run.timings.timed("faces"), naming_photo(IMAGE):
-            faces = run.engine.prepare_target(image, tell=run.inspections.append)
+            faces = run.engine.prepare_target(image, tell=run.judge)
             if not faces.faces:
                 raise FaceNotFound("No face was found in the photo; use one that shows a face.", image=IMAGE)
         output = faces_to_json(faces)
