@@ -135,7 +135,7 @@ _CHANGES: Mapping[tuple[str, str], tuple[str, Ask]] = {
         "maintenance.begin", lambda door, _: door.client.put("/v1/operator/maintenance")
     ),
 }  # fmt: skip
-# Their entries are in the tests below and in ``contracts/`` (audit, key and policy records): they undo what another does,
+# Their entries are in the tests below and in ``contracts/`` (audit, key, policy records): they undo what another does,
 # or are there only where API keys are taken. That the photo of an upload has come has no entry of its own, as the
 # gateway does not see it where a store takes it: its announcement has one.
 _ELSEWHERE = {
