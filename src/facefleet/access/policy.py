@@ -21,7 +21,7 @@ from facefleet.tasks.lanes import Lane
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
-RateText = Annotated[str, Field(pattern=f"^{RATE}$")]
+RateText = Annotated[str, Field(pattern=RATE)]
 _LONGEST_SECONDS = 10 * 365 * 86_400
 Kept = Annotated[int, Field(gt=0, le=_LONGEST_SECONDS)]
 _OPTIONS = FuseOptions.table()

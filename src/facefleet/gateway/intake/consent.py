@@ -12,7 +12,7 @@ _FLAG = {"type": "string", "enum": ["true", "false"], "default": "false"}
 CONSENT_FIELDS: Mapping[str, Any] = {
     "consent": {"type": "string", "enum": ["true"], "description": "attests that the people shown agree"},
     "consent_reference": {
-        "type": "string", "minLength": 1, "maxLength": MAX_REFERENCE, "examples": ["consent-2041"],
+        "type": "string", "maxLength": MAX_REFERENCE, "examples": ["consent-2041"],
         "description": "where the caller keeps the consent, such as its id; an operator may require it",
     },
     "own_photo": _FLAG | {"description": "the person in the source, or in a template, is the caller"},

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from facefleet.access.policy import Name, Policy, Scope, read_policy
+from facefleet.access.policy import Name, Policy, Scope, TenantPolicy, read_policy
 from facefleet.access.policy_lookup import PolicyLookup
 from facefleet.access.policy_records import PolicyRecords, StoredPolicy
 from facefleet.errors.access import NotPermitted
@@ -59,7 +59,9 @@ class PolicyList(BaseModel):
 def router(lookup: PolicyLookup, records: PolicyRecords) -> APIRouter:
     """The routes of policies."""
     routes = APIRouter()
-    of_operators = APIRouter(prefix="/v1/operator/policies", tags=["operator"], responses=refusals(NotPermitted))
+    of_operators = APIRouter(
+        prefix="/v1/operator/policies", tags=["operator"], responses=refusals(NotPermitted, OptionInvalid)
+    )
 
     @routes.get("/v1/policy", tags=["usage"])
     async def own(caller: AsCaller) -> PolicyView:
@@ -76,12 +78,10 @@ def router(lookup: PolicyLookup, records: PolicyRecords) -> APIRouter:
         """What a tenant or plan may, and what of it an operator set."""
         return await run_in_threadpool(_show, scope, name)
 
-    @of_operators.put("/{scope}/{name}", responses=refusals(OptionInvalid, RecordsUncertain))
-    async def put(
-        scope: Scope, name: OfName, caller: AsCaller, body: Annotated[dict[str, Any], Body()]
-    ) -> OperatorPolicyView:
+    @of_operators.put("/{scope}/{name}", responses=refusals(RecordsUncertain))
+    async def put(scope: Scope, name: OfName, caller: AsCaller, body: TenantPolicy) -> OperatorPolicyView:
         """Set the policy of a tenant or plan; every gateway follows within 10 s. What the body lacks, the file says."""
-        policy = read_policy(scope, body)
+        policy = read_policy(scope, body.given())
         await run_in_threadpool(lambda: lookup.read_now().require_plan(policy))
         await run_in_threadpool(records.put, scope, name, policy, caller.origin)
         _log.info("operator.policy_set", subject=caller.subject, scope=scope.value, name=name)
