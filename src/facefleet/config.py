@@ -28,7 +28,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from facefleet.auth_settings import Auth
 from facefleet.errors.input import ConfigInvalid
 from facefleet.rate_settings import RateLimits
-from facefleet.section import Count, Seconds, Section
+from facefleet.section import Count, Seconds, Section, WebOrigin
 
 _PREFIX = "FACEFLEET_"
 _DELIMITER = "__"
@@ -116,6 +116,9 @@ class Gateway(Section):
     )
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
         "x-forwarded-for", description="the header that each of those proxies adds its client to"
+    )
+    cors_origins: tuple[WebOrigin, ...] = Field(
+        (), description='origins whose pages may call from a browser, a JSON list such as `["https://app.example"]`'
     )
     threads: Count = Field(16, description="threads for records, store and queue calls")
     watchers: Count = Field(

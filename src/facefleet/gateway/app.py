@@ -40,6 +40,7 @@ from facefleet.gateway.middleware.authentication import (
     require_loopback,
 )
 from facefleet.gateway.middleware.body_limit import Allowance, BodyLimit
+from facefleet.gateway.middleware.cross_origin import CrossOrigin
 from facefleet.gateway.middleware.rate_limit import RateLimit, SignInLimit
 from facefleet.gateway.middleware.refusals import RecordRefusals
 from facefleet.gateway.middleware.request_metrics import RequestMetrics
@@ -228,11 +229,14 @@ def _middleware(
         if authenticator
         else Middleware(LocalAuthentication)
     )
+    origins = settings.gateway.cors_origins
+    cross_origin = [Middleware(CrossOrigin, origins=origins)] if origins else []
     return [
         Middleware(RequestTracing, tracer=parts.tracer),
         Middleware(AccessLog),
         Middleware(RequestMetrics, metrics=parts.metrics),
         Middleware(AnswerHeaders),
+        *cross_origin,
         Middleware(problems.Problems),
         Middleware(
             SourceAddress, proxies=settings.gateway.trusted_proxies, header=settings.gateway.forwarded_header,
