@@ -58,7 +58,7 @@ def test_a_reference_that_cannot_be_kept_or_shown_is_refused(reference: str) -> 
     assert caught.value.detail == {"field": "consent_reference"}
 
 
-@pytest.mark.parametrize("reference", [{}, {"consent_reference": ""}])
+@pytest.mark.parametrize("reference", [{}, {"consent_reference": ""}, {"consent_reference": "   "}])
 def test_a_rule_may_ask_for_a_reference(reference: dict[str, str]) -> None:
     texts = {"consent": "true", **reference}
     with pytest.raises(ConsentRequired) as caught:

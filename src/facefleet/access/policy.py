@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -173,11 +173,18 @@ def read_policy(scope: Scope, values: Mapping[str, Any]) -> Policy:
         return SHAPES[scope].model_validate(values)
     except ValidationError as error:
         fields = [
-            {"field": ".".join(map(str, e["loc"])), "reason": e["msg"].removeprefix("Value error, ")}
+            {"field": ".".join(map(str, e["loc"])), "reason": _reason(e["loc"], e["msg"])}
             for e in error.errors(include_input=False, include_url=False)
         ]
         reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in fields)
         raise OptionInvalid(f"{reasons}.", fields=fields) from None
+
+
+def _reason(where: Sequence[int | str], message: str) -> str:
+    """Why a value is refused, without pydantic's prefix; of a rate, how it is written."""
+    if str(where[0]).endswith("_rate"):
+        return "write requests/seconds, such as 600/60s"
+    return message.removeprefix("Value error, ")
 
 
 def check_name(name: str) -> str:

@@ -46,7 +46,7 @@ def attest(
             f"{_sent(value)}Send consent=true to attest that the people shown agree to this use of their photos.",
             field="consent",
         )
-    reference = _reference(texts.get("consent_reference") or None)
+    reference = _reference(texts.get("consent_reference"))
     if reference is None and rule is ConsentRule.REFERENCE:
         raise ConsentRequired(
             "Send consent_reference, too: this service asks where the consent of the people shown is kept.",
@@ -56,7 +56,10 @@ def attest(
 
 
 def _reference(text: str | None) -> str | None:
-    if text is not None and (len(text) > MAX_REFERENCE or not text.isprintable()):
+    """The reference; one of blanks alone is none."""
+    if text is None or not text.strip(" "):
+        return None
+    if len(text) > MAX_REFERENCE or not text.isprintable():
         raise OptionInvalid(
             f"consent_reference is 1 to {MAX_REFERENCE} characters that can be printed.", field="consent_reference"
         )

@@ -46,6 +46,7 @@ def test_values_are_set_one_by_one_and_taken_back(run: Run, here: list[str]) -> 
     [
         (("set", "tenant", "studio", "backlog=many"), "backlog"),
         (("set", "tenant", "studio", "plan=gold"), "gold"),
+        (("set", "tenant", "studio", "tenant_rate=5"), "600/60s"),
         (("set", "tenant", "../x", "backlog=1"), "../x"),
         (("set", "tenant", "studio", "backlog"), "NAME=VALUE"),
         (("show", "team", "studio"), "team"),

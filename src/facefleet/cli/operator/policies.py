@@ -121,10 +121,10 @@ def _value(pair: str) -> tuple[str, Any]:
     name, is_given, text = pair.partition("=")
     if not is_given:
         raise OptionInvalid(f"{pair[:64]!r} is not NAME=VALUE.", field=name[:64])
-    if text.isdigit():
-        return name, int(text)
     if name in {"kinds", "options"}:
         return name, None if text == "" else text.split(",")
+    if text.isdigit() and name not in {"tenant_rate", "key_rate"}:
+        return name, int(text)
     return name, text or None
 
 
