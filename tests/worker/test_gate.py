@@ -14,7 +14,7 @@ from tests.tasks.fakes import ORIGIN
 from tests.worker.conftest import Bench, Build
 
 from facefleet import config
-from facefleet.access.policy import Policy
+from facefleet.access.policy import Policies, Policy
 from facefleet.engine.build import build_engine
 from facefleet.engine.fusion import Engine
 from facefleet.engine.inspector import Shown
@@ -134,13 +134,13 @@ def test_a_tenant_may_be_stricter_than_the_service_and_nobody_elses_photos_suffe
 ) -> None:
     bench = build(engine=gated(models, classifier, 0.5))
     strict, other = bench.queue(*photos), bench.queue(*photos)
-    replace(bench.runner, policy=lambda _: Policy(nsfw_allow=0.0))(strict.id)
+    replace(bench.runner, policies=lambda: Policies(default=Policy(nsfw_allow=0.0)))(strict.id)
     failed = bench.read(strict)
     assert failed.failure is not None
     assert (failed.failure.code, failed.failure.detail) == ("content_rejected", {"check": "nsfw", "field": "source"})
     assert [(one["role"], one["verdict"]) for one in failed.inspections or ()] == [("source", "review")]
     assert not failed.inputs_kept
-    replace(bench.runner, policy=lambda _: Policy(nsfw_allow=0.9))(other.id)
+    replace(bench.runner, policies=lambda: Policies(default=Policy(nsfw_allow=0.9)))(other.id)
     assert bench.read(other).state is State.SUCCEEDED, "laxer than the service changes nothing"
 
 

@@ -19,7 +19,7 @@ from tests.servers import wait_until
 from tests.tasks.fakes import LEASE, AllRecords, a_task
 from tests.worker.conftest import Bench, Build
 
-from facefleet.access.policy import Policy
+from facefleet.access.policy import Policies, Policy
 from facefleet.engine.fusion import Engine
 from facefleet.engine.types import Picture
 from facefleet.errors.model import OutOfMemory
@@ -341,7 +341,7 @@ def test_a_task_that_finds_no_place_waits_and_the_log_says_so(bench: Bench, phot
     running, task = bench.queue(*photos), bench.queue(*photos)
     assert bench.records.claim(running.id, LEASE, {}) is not None
     with capture_logs() as lines:
-        replace(bench.runner, policy=lambda _: Policy(concurrency=1))(task.id)
+        replace(bench.runner, policies=lambda: Policies(default=Policy(concurrency=1)))(task.id)
     assert [line["event"] for line in lines] == ["task.postponed"]
     waiting = bench.read(task)
     assert (waiting.state, waiting.fence, waiting.failures, waiting.sent_at) == (State.QUEUED, 0, 0, None)

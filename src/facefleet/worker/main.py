@@ -134,7 +134,7 @@ def _build_runner(
         metrics=metrics,
         clock=now,
         producer=settings.marks.producer,
-        policy=policies.of_tenant,
+        policies=policies.refresh,
         tracer=tracer,
     )
 

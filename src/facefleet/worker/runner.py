@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from facefleet.access.policy import Policy
+from facefleet.access.policy import Policies
 from facefleet.clock import Clock
 from facefleet.engine.inspector import Verdict
 from facefleet.engine.types import Picture
@@ -35,11 +35,6 @@ from facefleet.worker.run import Run, Timings
 _log = logger(__name__)
 
 
-def no_policy(_: str) -> Policy:
-    """Every tenant may do everything."""
-    return Policy()
-
-
 @dataclass(frozen=True, slots=True)
 class Runner:
     """Runs the task of a message.
@@ -48,7 +43,7 @@ class Runner:
         handlers: Kind → what this worker can do; a task of another kind is left to other workers.
         engines: Lends each run its engine.
         lock: Held in shared mode by most runs, in exclusive mode by one that may crash the process.
-        policy: What a tenant may.
+        policies: What tenants may by now.
         retention: Deletes the photos of what was rejected.
         producer: Provider's name in the marks of results.
         jitter: Spreads the delays of retries.
@@ -65,7 +60,7 @@ class Runner:
     metrics: Metrics
     clock: Clock
     producer: str
-    policy: Callable[[str], Policy] = no_policy
+    policies: Callable[[], Policies] = Policies
     jitter: random.Random = field(default_factory=random.SystemRandom)
     tracer: Tracer = field(default_factory=NoTracer)
 
@@ -107,21 +102,20 @@ class Runner:
 
     def _run_claimed(self, task_id: str, *, suspect: bool) -> bool:
         """Run the task to its end; false where it could not be claimed."""
+        policies = self.policies()  # before the claim, whose transaction is no time to read them
         lease = self.engines.lease()  # before the claim: the versions that the claim writes down are those that run
         with span("claim"):
             task = self.claims.claim(
-                task_id, self.leases.lease, lease.models, suspect=suspect, kinds=self.handlers.keys(), cap=self._cap,
+                task_id, self.leases.lease, lease.models, suspect=suspect, kinds=self.handlers.keys(),
+                cap=lambda tenant: policies.of(tenant, None).concurrency,
             )  # fmt: skip
         if task is None:
             return False
         current().set(tenant=task.tenant, kind=task.kind.value, fence=task.fence, lane=task.route.lane)
         with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task) as hold:
             _log.info("task.claimed", failures=task.failures, lost=task.lost, alone=suspect)
-            self._run_measured(Run(task, lease.engine, hold, Timings(), self.policy(task.tenant).nsfw_allow))
+            self._run_measured(Run(task, lease.engine, hold, Timings(), policies.of(task.tenant, None).nsfw_allow))
         return True
-
-    def _cap(self, tenant: str) -> int | None:
-        return self.policy(tenant).concurrency
 
     def _run_measured(self, run: Run) -> None:
         """Bring the run to its end, and count it by how it ended."""

@@ -27,6 +27,7 @@ from facefleet.tasks.records.changes import (
     params,
     statement,
 )
+from facefleet.tasks.tables.database import take_lock
 from facefleet.tasks.tables.table import task_of, tasks
 from facefleet.tasks.task import SUSPECT_LOST, Json, Task
 from facefleet.tasks.transitions import Actor, Change, State
@@ -71,11 +72,7 @@ Cap = Callable[[str], int | None]
 
 
 class Postponed(Exception):
-    """As many tasks of the tenant run as may; the record waits, and the sweeper sends it later."""
-
-
-class _NoPlace(Exception):
-    """Undoes a claim."""
+    """As many tasks of the tenant run as may; the claim is undone, the record waits, and the sweeper sends it later."""
 
     def __init__(self, tenant: str, cap: int) -> None:
         super().__init__()
@@ -118,12 +115,12 @@ class Claims(Records):
                 rows = transaction.change(_CLAIMS[suspect], task_id=task_id, **values)
                 for row in rows:
                     _require_place(transaction.connection, row["tenant"], cap)
-        except _NoPlace as full:
+        except Postponed as full:
             self._writer.change(_POSTPONE, task_id=task_id, run_at=now + self._wait(full))
-            raise Postponed from None
+            raise
         return task_of(rows[0]) if rows else None
 
-    def _wait(self, full: _NoPlace) -> timedelta:
+    def _wait(self, full: Postponed) -> timedelta:
         """How long until it is this task's turn, roughly: all that wait must not ask at once, nor many times."""
         waiting = select(func.count()).where(tasks.c.tenant == full.tenant, tasks.c.state == State.QUEUED)
         with self._database.read() as connection:
@@ -226,8 +223,7 @@ def _require_place(connection: Connection, tenant: str, cap: Cap) -> None:
     places = cap(tenant)
     if places is None:
         return
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(tenant, _CAP_LOCK))))
+    take_lock(connection, _CAP_LOCK, of=tenant)
     running = select(func.count()).where(tasks.c.tenant == tenant, tasks.c.state == State.RUNNING)
     if connection.execute(running).scalar_one() > places:
-        raise _NoPlace(tenant, places)
+        raise Postponed(tenant, places)

@@ -139,10 +139,20 @@ class Database:
             raise RecordsUnavailable("The database did not answer; try again.", cause=cause) from error
 
 
-def take_lock(connection: Connection, number: int) -> None:
-    """Wait for a lock of all processes, and keep it until the transaction ends. SQLite has one writer."""
-    if connection.dialect.name != "sqlite":
+def take_lock(connection: Connection, number: int, of: str | None = None) -> None:
+    """Wait for a lock of all processes, and keep it until the transaction ends. SQLite has one writer.
+
+    Args:
+        connection: Of the transaction.
+        number: Tells the lock from others of the database.
+        of: Whose lock it is, where each has one of its own; two whose names have the same hash share one.
+    """
+    if connection.dialect.name == "sqlite":
+        return
+    if of is None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": number})
+    else:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock, hashtext(:of))"), {"lock": number, "of": of})
 
 
 def try_lock(connection: Connection, number: int) -> bool:
