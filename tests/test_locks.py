@@ -42,7 +42,7 @@ HASH = f"--hash=sha256:{'0' * 64}"
     "line",
     [
         "pillow>=11", "pillow==11.*", "pillow", f"pillow @ https://example.org/pillow.whl {HASH}", "-e .",
-        "pillow==12.0", "--index-url https://example.org/simple", "pillow==12.0 --hash=md5:0",
+        "pillow==12.0", "--index-url mirror", "pillow==12.0 --hash=md5:0",
         f"pillow==12.0 {HASH[:-1]}",
     ],
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +16,11 @@ WebOrigin = Annotated[
         pattern=r"^(https://([a-z0-9.-]+|\[[0-9a-f:]+\])|http://(127\.0\.0\.1|\[::1\]|localhost))(:[1-9][0-9]{0,4})?$"
     ),
 ]
+
+
+def reason_of(invalid: Mapping[str, Any]) -> str:
+    """The reason that pydantic gives for refusing a value, without its own prefix."""
+    return str(invalid["msg"]).removeprefix("Value error, ")
 
 
 class Section(BaseModel):

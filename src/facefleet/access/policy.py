@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, FilePath, ValidationError, field_validator
 
@@ -15,12 +14,12 @@ from facefleet.errors.input import OptionInvalid
 from facefleet.errors.limits import PolicyForbids
 from facefleet.options import FuseOptions
 from facefleet.rate_settings import RATE
-from facefleet.section import Count, Section
+from facefleet.section import Count, Section, reason_of
+from facefleet.storage.keys import TENANT, is_tenant
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.lanes import Lane
 
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-Name = Annotated[str, Field(pattern=f"^{_NAME}$")]
+Name = Annotated[str, Field(pattern=f"^{TENANT}$")]
 RateText = Annotated[str, Field(pattern=RATE)]
 _LONGEST_SECONDS = 10 * 365 * 86_400
 Kept = Annotated[int, Field(gt=0, le=_LONGEST_SECONDS)]
@@ -99,6 +98,9 @@ class TenantPolicy(Policy):
     plan: Name | None = Field(None, description="the plan that it has; null: the one that its token names, if any")
 
 
+_P = TypeVar("_P", bound=Policy)
+
+
 class Scope(StrEnum):
     """Whose policy it is."""
 
@@ -152,15 +154,13 @@ class Policies(Section):
 
     def with_rows(self, plans: Mapping[str, Policy], tenants: Mapping[str, TenantPolicy]) -> Policies:
         """These policies, with values of the same names replaced by those of others."""
-        merged_plans = {n: Policy.model_validate(_given(self.plans, n) | one.given()) for n, one in plans.items()}
-        merged_tenants = {
-            name: TenantPolicy.model_validate(_given(self.tenants, name) | one.given()) for name, one in tenants.items()
-        }
-        return self.model_copy(update={"plans": self.plans | merged_plans, "tenants": self.tenants | merged_tenants})
+        merged = {"plans": _merged(self.plans, plans), "tenants": _merged(self.tenants, tenants)}
+        return self.model_copy(update=merged)
 
 
-def _given(policies: Mapping[str, Policy], name: str) -> dict[str, Any]:
-    return policies[name].given() if name in policies else {}
+def _merged(ours: Mapping[str, _P], others: Mapping[str, _P]) -> dict[str, _P]:
+    known = {name: ours[name].given() if name in ours else {} for name in others}
+    return {**ours, **{name: type(one).model_validate(known[name] | one.given()) for name, one in others.items()}}
 
 
 def read_policy(scope: Scope, values: Mapping[str, Any]) -> Policy:
@@ -173,18 +173,16 @@ def read_policy(scope: Scope, values: Mapping[str, Any]) -> Policy:
         return SHAPES[scope].model_validate(values)
     except ValidationError as error:
         fields = [
-            {"field": ".".join(map(str, e["loc"])), "reason": _reason(e["loc"], e["msg"])}
+            {"field": ".".join(map(str, e["loc"])), "reason": _reason(e["loc"][0], e)}
             for e in error.errors(include_input=False, include_url=False)
         ]
         reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in fields)
         raise OptionInvalid(f"{reasons}.", fields=fields) from None
 
 
-def _reason(where: Sequence[int | str], message: str) -> str:
-    """Why a value is refused, without pydantic's prefix; of a rate, how it is written."""
-    if str(where[0]).endswith("_rate"):
-        return "write requests/seconds, such as 600/60s"
-    return message.removeprefix("Value error, ")
+def _reason(name: int | str, invalid: Mapping[str, Any]) -> str:
+    """Why a value is refused; of a rate, how it is written."""
+    return "write requests/seconds, such as 600/60s" if str(name).endswith("_rate") else reason_of(invalid)
 
 
 def check_name(name: str) -> str:
@@ -193,6 +191,6 @@ def check_name(name: str) -> str:
     Raises:
         OptionInvalid: It has other characters than letters, digits and ``.``, ``_``, ``-``, or more than 64.
     """
-    if not re.fullmatch(_NAME, name):
+    if not is_tenant(name):
         raise OptionInvalid(f"{name[:64]!r} is no name of a tenant or plan.", field="name")
     return name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from facefleet.client.parsing import malformed_response
 from facefleet.client.photos import Content, size_of
@@ -86,7 +86,7 @@ def destination(document: Document) -> Destination:
 def sending(to: Destination, content: Content, facts: Facts) -> ApiRequest:
     """The request that sends the photo; a second one changes nothing."""
     headers = {**to.headers, "Content-Length": str(facts.size)}
-    return replace(ApiRequest("PUT", to.url), headers=headers, content=content)
+    return ApiRequest("PUT", to.url, headers=headers, content=content)
 
 
 def _type_of(head: bytes) -> str:

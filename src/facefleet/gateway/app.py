@@ -25,7 +25,6 @@ from facefleet.gateway.intake.json_body import JsonReader
 from facefleet.gateway.intake.multipart import FUSION
 from facefleet.gateway.intake.reception import Reception
 from facefleet.gateway.intake.remote_photos import Fetcher
-from facefleet.gateway.intake.remote_photos import resolver_of as photo_resolver_of
 from facefleet.gateway.intake.tasks import Intake
 from facefleet.gateway.intake.templates import TemplateLookup
 from facefleet.gateway.intake.uploads import UploadIntake
@@ -67,10 +66,11 @@ from facefleet.gateway.routes.uploads import router as upload_routes
 from facefleet.gateway.routes.usage import router as usage_routes
 from facefleet.gateway.routes.webhooks import router as webhook_routes
 from facefleet.gateway.server import Server, allow_connections, listen, metrics_served
-from facefleet.gateway.webhook_delivery import deliverer_of, resolver_of
+from facefleet.gateway.webhook_delivery import deliverer_of
 from facefleet.media.limits import image_limits
 from facefleet.media.sniff import Limits
 from facefleet.observability import logs
+from facefleet.outbound.resolve import Resolver
 from facefleet.queue.wakes import subscribe
 from facefleet.safety.consent import ConsentRule
 from facefleet.tasks.backlog import Backlog
@@ -149,7 +149,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     )  # fmt: skip
     seals = Seals(parts.database, now)
     sealer = Sealer(seals, parts.metrics, now, timedelta(seconds=settings.audit.kept))
-    resolver, photo_resolver = resolver_of(settings.webhooks), photo_resolver_of(settings.remote_photos)
+    resolver, photo_resolver = Resolver.of(settings.webhooks), Resolver.of(settings.remote_photos)
     deliverer = deliverer_of(settings, parts.policies, deliveries, resolver, parts.metrics, now)
     grace = timedelta(seconds=settings.sweeper.grace)
     losses = Losses(parts.database, now, parts.waker.on_commit)
@@ -220,8 +220,8 @@ def _middleware(
     """The layers round every request, the outermost of ours first; the framework's own are outside and inside of them.
 
     Tracing is outside of the log, so that its lines have the trace id; log and metrics are outside of the documents
-    that problems become, so that they see every answer; who asks, and whether too
-    often, is known before the first byte of a body is read.
+    that problems become, so that they see every answer; who asks, and whether too often, is known before the first byte
+    of a body is read.
     """
     authenticator = parts.access.authenticator
     authentication = (

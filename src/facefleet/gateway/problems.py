@@ -29,6 +29,7 @@ from facefleet.gateway.plain_html import MEDIA_TYPE as HTML
 from facefleet.gateway.plain_html import SECURITY
 from facefleet.gateway.unauthenticated_page import page, wants_page
 from facefleet.observability.logs import logger
+from facefleet.section import reason_of
 
 MEDIA_TYPE = "application/problem+json"
 DOCUMENTATION = "/docs/errors"  # relative, so that it holds behind any host name
@@ -179,11 +180,6 @@ async def _validation(request: Request, error: Exception) -> Response:
     fields = [{"field": _field(e["loc"]), "reason": reason_of(e)} for e in error.errors()]
     reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in fields)
     return problem(OptionInvalid(f"{reasons}.", **{FIELDS: fields}), request.scope)
-
-
-def reason_of(invalid: Mapping[str, Any]) -> str:
-    """The reason that pydantic gives for refusing a value, without its own prefix."""
-    return str(invalid["msg"]).removeprefix("Value error, ")
 
 
 def _allowed(request: Request) -> list[str]:

@@ -1,4 +1,4 @@
-"""Builds the delivery of webhooks from the settings: the resolver of addresses, the signers, the deliverer."""
+"""Builds the delivery of webhooks from the settings: the signers, the deliverer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from importlib.metadata import version
 
 from facefleet.access.policy_lookup import PolicyLookup
 from facefleet.clock import Clock
-from facefleet.config import Settings, Webhooks
+from facefleet.config import Settings
 from facefleet.gateway.views import view
 from facefleet.observability.metrics import Metrics
-from facefleet.outbound.address import Policy
 from facefleet.outbound.connect import Connector
 from facefleet.outbound.resolve import Resolver
 from facefleet.tasks.deliveries import Deliveries
@@ -20,11 +19,6 @@ from facefleet.trust import trust_of
 from facefleet.webhooks.deliver import Deliverer, SignerOf
 from facefleet.webhooks.post import Poster
 from facefleet.webhooks.sign import Signer, secrets_of
-
-
-def resolver_of(settings: Webhooks) -> Resolver:
-    """Build what resolves host names and refuses forbidden addresses."""
-    return Resolver(Policy(settings.allow_http, settings.allow_private, frozenset(settings.ports)))
 
 
 def deliverer_of(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
+from facefleet.config import RemotePhotos, Webhooks
 from facefleet.outbound.address import Address, Policy, Target, UrlRefused, check
 
 Lookup = Callable[[str, int], list[str]]  # (name, port) → addresses; raises OSError
@@ -37,6 +38,11 @@ class Resolver:
         self.policy = policy
         self._lookup = lookup
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="names")
+
+    @classmethod
+    def of(cls, settings: Webhooks | RemotePhotos) -> Resolver:
+        """By the settings of what calls the URLs."""
+        return cls(Policy(settings.allow_http, settings.allow_private, frozenset(settings.ports)))
 
     async def addresses(self, target: Target, seconds: float) -> list[Address]:
         """The addresses of a target: at least one, and all of them allowed.

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 ALL_TENANTS = "tenants/"
 MAX_TENANT = 64  # characters; the records have no more room
+TENANT = rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_TENANT - 1}}}"
 _PLACE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>inputs|results)/(?P<owner>[0-9a-f-]{36})/[^/]+(/[^/]+)?")
 _SINGLE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>templates|uploads)/(?P<owner>[0-9a-f-]{36})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -63,7 +64,7 @@ def tenant_prefix(tenant: str) -> str:
 
 def is_tenant(name: str) -> bool:
     """Whether a text can be the name of a tenant: of records, and of the prefix of all its objects."""
-    return len(name) <= MAX_TENANT and _NAME.fullmatch(name) is not None
+    return re.fullmatch(TENANT, name) is not None
 
 
 def _name(part: str) -> str:

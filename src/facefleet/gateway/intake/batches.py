@@ -20,8 +20,9 @@ from facefleet.gateway.caller import Caller
 from facefleet.gateway.intake.consent import CONSENT_TEXTS
 from facefleet.gateway.intake.multipart import Fields, Part, drop, missing, read_parts
 from facefleet.gateway.intake.options import parse_fuse_options
+from facefleet.gateway.intake.photos import digest_of
 from facefleet.gateway.intake.reception import Incoming
-from facefleet.gateway.intake.tasks import Intake, canonical_digest, digest_of, require_same_request
+from facefleet.gateway.intake.tasks import Intake, canonical_digest, require_same_request
 from facefleet.gateway.intake.templates import TemplateLookup
 from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS, WebhookIntake
 from facefleet.media.sniff import Limits

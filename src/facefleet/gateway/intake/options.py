@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from facefleet.assignments import MAX_ASSIGNMENTS, MAX_SOURCES, check_sources
 from facefleet.errors.input import OptionInvalid
-from facefleet.gateway.problems import reason_of
 from facefleet.option_values import Flag, Index, Number
 from facefleet.options import Assignments, DetectOptions, FuseOptions, Option, Options
+from facefleet.section import reason_of
 
 _FaceIndex = Annotated[int, Field(ge=0, le=1000)]
 _STRICT = ConfigDict(extra="forbid", strict=True)

@@ -21,6 +21,11 @@ from facefleet.storage.store import Store
 from facefleet.tasks.uploads import Upload
 
 
+def digest_of(data: bytes) -> str:
+    """SHA-256, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where in a request a photo is: its field, and of several its number, from 0."""
@@ -63,7 +68,7 @@ class Photo:
     @property
     def digest(self) -> str:
         """SHA-256, in hexadecimal."""
-        return hashlib.sha256(self.data).hexdigest()
+        return digest_of(self.data)
 
     def keep(self, store: Store, key: str) -> None:
         """Put it under a key."""

@@ -28,9 +28,9 @@ from facefleet.media.sniff import Limits, check_arriving, check_bytes, sniff
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
 from facefleet.observability.tracing import span
-from facefleet.outbound.address import Policy, UrlRefused, host_of
+from facefleet.outbound.address import UrlRefused, host_of
 from facefleet.outbound.connect import Connector, NotReached, Outgoing
-from facefleet.outbound.resolve import Lookup, Resolver, system_lookup
+from facefleet.outbound.resolve import Resolver
 from facefleet.tasks.audit import Action, Origin
 from facefleet.tasks.records.audit_log import AuditLog
 from facefleet.trust import trust_of
@@ -157,8 +157,3 @@ class Fetcher:
                 else:
                     _log.info("photo.fetched", host=host, ms=ms)
                 await run_in_threadpool(self.audit_log.record, origin, Action.PHOTO_FETCH, host, refused=refused)
-
-
-def resolver_of(settings: RemotePhotos, lookup: Lookup = system_lookup) -> Resolver:
-    """Build what resolves the names of photos' servers and refuses forbidden addresses."""
-    return Resolver(Policy(settings.allow_http, settings.allow_private, frozenset(settings.ports)), lookup)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from facefleet.errors.outage import OutageError, QueueUnavailable, RecordsUncert
 from facefleet.gateway.caller import Caller
 from facefleet.gateway.intake.admission import Admission
 from facefleet.gateway.intake.multipart import Form
-from facefleet.gateway.intake.photos import Photo, UploadedPhoto, Usable
+from facefleet.gateway.intake.photos import Photo, UploadedPhoto, Usable, digest_of
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import SpanKind, span, traceparent_or_new
 from facefleet.queue.submit import Submitter
@@ -228,8 +227,3 @@ def canonical_digest(content: Mapping[str, object], webhook: Webhook | None, con
     attested = {"consent": said} if any(said) else {}
     whole = {**content, **notified, **attested}
     return digest_of(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode())
-
-
-def digest_of(data: bytes) -> str:
-    """SHA-256, in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()

@@ -6,7 +6,6 @@ through here. Elsewhere (a folder, a store whose keys are not in the settings) i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +13,7 @@ from datetime import timedelta
 from facefleet.clock import Clock, now
 from facefleet.gateway.caller import Caller
 from facefleet.gateway.intake.multipart import Form, drop
-from facefleet.gateway.intake.photos import Given, UploadedPhoto, UploadId, Usable, mismatch
+from facefleet.gateway.intake.photos import Given, UploadedPhoto, UploadId, Usable, digest_of, mismatch
 from facefleet.gateway.parts import Parts
 from facefleet.media.sniff import ImageType, Limits, check_bytes, sniff
 from facefleet.observability.logs import logger
@@ -105,7 +104,7 @@ class UploadIntake:
             ImageError: The photo cannot be used.
             StoreUnavailable: The store does not answer.
         """
-        if hashlib.sha256(data).hexdigest() != upload.sha256:
+        if digest_of(data) != upload.sha256:
             raise mismatch(upload, "its SHA-256 is not the one that was announced")
         header = sniff(data, self.limits)
         if header.type.value != upload.media_type:

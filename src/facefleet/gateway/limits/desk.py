@@ -149,7 +149,8 @@ async def _rates_of(policies: PolicyLookup, usual: Rates, principal: Principal) 
         policy = policies.of(principal) if policies.fresh else await run_in_threadpool(policies.of, principal)
     except OutageError:
         return usual
-    return Rates(policy.rates.tenant or usual.tenant, policy.rates.key or usual.key)
+    own = policy.rates
+    return Rates(own.tenant or usual.tenant, own.key or usual.key)
 
 
 def _network(source: str) -> str:
