@@ -112,10 +112,12 @@ class Gateway(Section):
     metrics_host: str = Field("127.0.0.1", description="address of a /metrics that asks for no credentials")
     metrics_port: int = Field(0, ge=0, le=65535, description="0: only the one among the other endpoints, for operators")
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
-        (), description='networks whose word about a client\'s address is taken, a JSON list such as `["10.0.0.0/8"]`'
+        (),
+        description='networks whose word about a client (address, TLS) is taken, a JSON list such as `["10.0.0.0/8"]`',
     )
     forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
-        "x-forwarded-for", description="the header that each of those proxies adds its client to"
+        "x-forwarded-for",
+        description="each of those proxies adds its client to it; beside the first, X-Forwarded-Proto is read",
     )
     cors_origins: tuple[WebOrigin, ...] = Field(
         (), description='origins whose pages may call from a browser, a JSON list such as `["https://app.example"]`'

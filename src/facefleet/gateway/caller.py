@@ -17,6 +17,7 @@ from facefleet.tasks.audit import Origin
 
 PRINCIPAL = "principal"  # in the state of a request: set by authentication, read here
 SOURCE = "source"  # there, too: the address that the request came from
+SECURE = "secure"  # there, too: whether the client came by TLS, to us or to a trusted proxy
 STILL = "still"  # there, too: whether the credential that was shown is good by now
 
 Still = Callable[[], Awaitable[bool]]

@@ -1,6 +1,7 @@
-"""Finds the address that a request came from: the peer's, or what trusted proxies say of those before them.
+"""Finds the address that a request came from, and whether by TLS: the peer's, or what trusted proxies say of both.
 
-One header is read, the one that the proxies set: a client can write any other itself.
+One header is read, the one that the proxies set, and ``X-Forwarded-Proto`` beside ``X-Forwarded-For``: a client can
+write any other itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Literal
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from facefleet.gateway.caller import SOURCE
+from facefleet.gateway.caller import SECURE, SOURCE
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -22,11 +23,12 @@ Address = IPv4Address | IPv6Address
 _MOST_HOPS = 16  # proxies that are followed back
 # RFC 7239, section 6: an address of six is in brackets; either may have a port.
 _NODE = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<four>[0-9.]+))(?::\d{1,5})?|(?P<bare>[0-9a-fA-F:.]+)")
+_PROTO = re.compile(r'(?:^|;)\s*proto\s*=\s*"?(?P<scheme>[a-z]+)"?\s*(?:;|$)', re.IGNORECASE)
 _FOR = re.compile(r'(?:^|;)\s*for\s*=\s*(?:"(?P<quoted>[^"\\]*)"|(?P<token>[^\s;,"]+))', re.IGNORECASE)
 
 
 class SourceAddress:
-    """Puts the address into the state of each request, where limits, logs and audit read it.
+    """Puts both into the state of each request, where limits, logs, audit and cookies read them.
 
     Args:
         app: The layers inside.
@@ -43,25 +45,51 @@ class SourceAddress:
         self._read = _x_forwarded_for if header == "x-forwarded-for" else _forwarded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Note the address and go on."""
+        """Note address and scheme and go on."""
         if scope["type"] == "http":
-            scope["state"][SOURCE] = self._source(scope)
+            source, secure = self._origin(scope)
+            scope["state"] |= {SOURCE: source, SECURE: secure}
         await self._app(scope, receive, send)
 
-    def _source(self, scope: Scope) -> str:
-        """The nearest address that is no trusted proxy's; empty where the server knows no peer."""
+    def _origin(self, scope: Scope) -> tuple[str, bool]:
+        """The nearest address that is no trusted proxy's, empty where the server knows no peer; and whether by TLS."""
+        secure = scope.get("scheme") == "https"
         client = scope.get("client")
         address = _parsed(client[0]) if client else None
         if address is None or not self._trusted(address):
-            return str(address or "")
-        for hop in reversed(self._hops(Headers(scope=scope).getlist(self._header))):
+            return str(address or ""), secure
+        headers = Headers(scope=scope)
+        hops = self._hops(headers.getlist(self._header))
+        source, followed = self._followed(address, hops)
+        scheme = self._scheme(headers, hops[-followed], followed)
+        return str(source), scheme == "https" if scheme else secure
+
+    def _followed(self, proxy: Address, hops: Sequence[str]) -> tuple[Address, int]:
+        """The address that the hops lead back to from a trusted proxy, and how many of them trusted proxies wrote."""
+        address = proxy
+        for followed, hop in enumerate(reversed(hops), 1):
             before = self._read(hop)
             if before is None:  # hidden, or no address: what we know ends at the proxy that says so
-                break
+                return address, followed
             address = before
             if not self._trusted(address):
-                break
-        return str(address)
+                return address, followed
+        return address, len(hops)
+
+    def _scheme(self, headers: Headers, hop: str, followed: int) -> str:
+        """What the outermost trusted proxy says its client came by; empty where it says nothing.
+
+        Args:
+            headers: Of the request.
+            hop: What that proxy wrote.
+            followed: How many proxies are trusted. Of several schemes, those before theirs are the client's invention;
+                there may be fewer, since most proxies pass on the one that they were given.
+        """
+        if self._header == "forwarded":
+            found = _PROTO.search(hop)
+            return found["scheme"].lower() if found else ""
+        schemes = self._hops(headers.getlist("x-forwarded-proto"))
+        return schemes[-min(followed, len(schemes))].strip().lower()
 
     def _hops(self, values: Sequence[str]) -> list[str]:
         """What each proxy wrote, the nearest last; several headers count as one (RFC 9110, section 5.3)."""
