@@ -16,7 +16,6 @@ import platformdirs
 from pydantic import (
     Field,
     FilePath,
-    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -27,8 +26,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from facefleet.auth_settings import Auth
 from facefleet.errors.input import ConfigInvalid
+from facefleet.gateway_settings import Gateway
 from facefleet.rate_settings import RateLimits
-from facefleet.section import Count, Seconds, Section, WebOrigin
+from facefleet.section import Count, Seconds, Section
 
 _PREFIX = "FACEFLEET_"
 _DELIMITER = "__"
@@ -104,41 +104,6 @@ class Queue(Section):
         return SecretStr(urlunsplit(parts._replace(query=urlencode(checks | dict(parse_qsl(parts.query))))))
 
 
-class Gateway(Section):
-    """The gateway, which is the HTTP program."""
-
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: int = Field(8080, ge=0, le=65535, description="0: any free port")
-    metrics_host: str = Field("127.0.0.1", description="address of a /metrics that asks for no credentials")
-    metrics_port: int = Field(0, ge=0, le=65535, description="0: only the one among the other endpoints, for operators")
-    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
-        (),
-        description='networks whose word about a client (address, TLS) is taken, a JSON list such as `["10.0.0.0/8"]`',
-    )
-    forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
-        "x-forwarded-for",
-        description="each of those proxies adds its client to it; beside the first, X-Forwarded-Proto is read",
-    )
-    cors_origins: tuple[WebOrigin, ...] = Field(
-        (), description='origins whose pages may call from a browser, a JSON list such as `["https://app.example"]`'
-    )
-    threads: Count = Field(16, description="threads for records, store and queue calls")
-    watchers: Count = Field(
-        5_000, description="clients that follow a task or wait for it, at once; beyond it the answer is `overloaded`"
-    )
-    upload_timeout: Seconds = Field(120.0, description="s that the body of one request may take to arrive")
-    upload_bytes: Count = Field(
-        1 << 30, description="bytes of all request bodies held at once; beyond it the answer is `overloaded`"
-    )
-    json_bytes: Count = Field(
-        64_000_000, description="bytes of a JSON body; base64 makes photos a third larger, and parsing it takes memory"
-    )
-    batch_bytes: Count = Field(2 << 30, description="bytes of the body of one batch, which is not held")
-    batch_timeout: Seconds = Field(
-        1800.0, description="s that the body of one batch may take to arrive; less than `retention.orphans`"
-    )
-
-
 class Worker(Section):
     """The worker, which runs the tasks."""
 
@@ -200,7 +165,18 @@ class Policies(Section):
     )
 
 
-class Webhooks(Section):
+class Outbound(Section):
+    """Which URLs of clients are called; the sections of what calls them extend it."""
+
+    allow_http: bool = Field(False, description="also URLs of http://")
+    allow_private: bool = Field(False, description="also private and loopback addresses; link-local ones never")
+    ports: tuple[int, ...] = Field((80, 443, 8080, 8443), description="ports of URLs, a JSON list; empty: any")
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of a private certificate authority, besides the public ones"
+    )
+
+
+class Webhooks(Outbound):
     """Webhooks, which report tasks to other programs."""
 
     secrets: SecretStr = Field(
@@ -208,26 +184,14 @@ class Webhooks(Section):
         description="`whsec_…` secrets that sign, separated by blanks, each of them in every request; "
         "empty: one made beside an SQLite file of records, else no webhooks",
     )
-    allow_http: bool = Field(False, description="also URLs of http://")
-    allow_private: bool = Field(False, description="also private and loopback addresses; link-local ones never")
-    ports: tuple[int, ...] = Field((80, 443, 8080, 8443), description="ports of URLs, a JSON list; empty: any")
-    ca_file: FilePath | None = Field(
-        None, description="PEM file of a private certificate authority, besides the public ones"
-    )
     concurrency: Count = Field(32, description="attempts that one gateway makes at once")
     interval: Seconds = Field(0.5, description="s between looks for what is due")
 
 
-class RemotePhotos(Section):
+class RemotePhotos(Outbound):
     """Photos that a JSON body names by URL, which the gateway fetches."""
 
     enabled: bool = Field(False, description="fetch them; read `docs/guides/remote-photos.md` before")
-    allow_http: bool = Field(False, description="also URLs of http://")
-    allow_private: bool = Field(False, description="also private and loopback addresses; link-local ones never")
-    ports: tuple[int, ...] = Field((80, 443, 8080, 8443), description="ports of URLs, a JSON list; empty: any")
-    ca_file: FilePath | None = Field(
-        None, description="PEM file of a private certificate authority, besides the public ones"
-    )
     concurrency: Count = Field(
         16, description="photos that one gateway fetches at once; beyond it the answer is `overloaded`"
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
-from facefleet.config import RemotePhotos, Webhooks
+from facefleet.config import Outbound
 from facefleet.outbound.address import Address, Policy, Target, UrlRefused, check
 
 Lookup = Callable[[str, int], list[str]]  # (name, port) → addresses; raises OSError
@@ -40,7 +40,7 @@ class Resolver:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="names")
 
     @classmethod
-    def of(cls, settings: Webhooks | RemotePhotos) -> Resolver:
+    def of(cls, settings: Outbound) -> Resolver:
         """By the settings of what calls the URLs."""
         return cls(Policy(settings.allow_http, settings.allow_private, frozenset(settings.ports)))
 

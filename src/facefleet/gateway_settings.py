@@ -1,0 +1,44 @@
+"""Defines the settings of the gateway: where it listens, whom it believes, what it holds; ``config.py`` loads them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, IPvAnyNetwork
+
+from facefleet.section import Count, Seconds, Section, WebOrigin
+
+
+class Gateway(Section):
+    """The gateway, which is the HTTP program."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=0, le=65535, description="0: any free port")
+    metrics_host: str = Field("127.0.0.1", description="address of a /metrics that asks for no credentials")
+    metrics_port: int = Field(0, ge=0, le=65535, description="0: only the one among the other endpoints, for operators")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (),
+        description='networks whose word about a client (address, TLS) is taken, a JSON list such as `["10.0.0.0/8"]`',
+    )
+    forwarded_header: Literal["x-forwarded-for", "forwarded"] = Field(
+        "x-forwarded-for",
+        description="each of those proxies adds its client to it; beside the first, X-Forwarded-Proto is read",
+    )
+    cors_origins: tuple[WebOrigin, ...] = Field(
+        (), description='origins whose pages may call from a browser, a JSON list such as `["https://app.example"]`'
+    )
+    threads: Count = Field(16, description="threads for records, store and queue calls")
+    watchers: Count = Field(
+        5_000, description="clients that follow a task or wait for it, at once; beyond it the answer is `overloaded`"
+    )
+    upload_timeout: Seconds = Field(120.0, description="s that the body of one request may take to arrive")
+    upload_bytes: Count = Field(
+        1 << 30, description="bytes of all request bodies held at once; beyond it the answer is `overloaded`"
+    )
+    json_bytes: Count = Field(
+        64_000_000, description="bytes of a JSON body; base64 makes photos a third larger, and parsing it takes memory"
+    )
+    batch_bytes: Count = Field(2 << 30, description="bytes of the body of one batch, which is not held")
+    batch_timeout: Seconds = Field(
+        1800.0, description="s that the body of one batch may take to arrive; less than `retention.orphans`"
+    )
