@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,7 @@ from facefleet.errors.input import ConfigInvalid
 
 
 def trust_of(ca_file: Path | None, setting: str) -> ssl.SSLContext:
-    """The public authorities, and those in a file.
+    """The public authorities, and those in a file. Without a file all callers share one: nobody may change it.
 
     Args:
         ca_file: PEM.
@@ -20,12 +21,19 @@ def trust_of(ca_file: Path | None, setting: str) -> ssl.SSLContext:
     Raises:
         ConfigInvalid: The file cannot be used.
     """
+    if ca_file is None:
+        return _public()
     context = httpx.create_ssl_context(trust_env=False)
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except (ssl.SSLError, OSError) as error:
-            raise ConfigInvalid(
-                f"{setting} {ca_file} cannot be used: {error.strerror or type(error).__name__}.", setting=setting
-            ) from None
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigInvalid(
+            f"{setting} {ca_file} cannot be used: {error.strerror or type(error).__name__}.", setting=setting
+        ) from None
     return context
+
+
+@cache
+def _public() -> ssl.SSLContext:
+    """To read some 150 certificates takes tens of milliseconds, several times in the start of one gateway."""
+    return httpx.create_ssl_context(trust_env=False)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 
@@ -191,27 +191,32 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     problems.install(app)
     openapi.describe(app, credentials=settings.auth.required)
     queue_position = QueuePosition(control.lane_counts, now)
-    app.include_router(fuse_routes(reception))
-    app.include_router(batch_routes(batch_intake, batches, parts.store, audit_log, retention))
-    app.include_router(faces_routes(reception))
-    app.include_router(template_routes(reception, templates, parts.records, parts.store, audit_log, retention))
-    app.include_router(upload_routes(upload_intake))
-    app.include_router(task_routes(parts.records, parts.store, audit_log, changes, queue_position))
-    app.include_router(event_routes(parts.records, changes, queue_position))
-    app.include_router(listing_routes(Listing(parts.database), queue_position))
-    app.include_router(usage_routes(Usage(parts.database), now))
-    app.include_router(policy_routes(parts.policies, PolicyRecords(parts.database, now)))
-    app.include_router(audit_routes(audit_log))
-    app.include_router(erasure_routes(parts.records, retention))
-    app.include_router(webhook_routes(parts.records, deliveries))
-    app.include_router(key_routes(keys, now))
-    app.include_router(operator_routes(control))
-    app.include_router(error_page_routes())
-    app.include_router(page_routes(Site.load()))
+    _serve(app, fuse_routes(reception))
+    _serve(app, batch_routes(batch_intake, batches, parts.store, audit_log, retention))
+    _serve(app, faces_routes(reception))
+    _serve(app, template_routes(reception, templates, parts.records, parts.store, audit_log, retention))
+    _serve(app, upload_routes(upload_intake))
+    _serve(app, task_routes(parts.records, parts.store, audit_log, changes, queue_position))
+    _serve(app, event_routes(parts.records, changes, queue_position))
+    _serve(app, listing_routes(Listing(parts.database), queue_position))
+    _serve(app, usage_routes(Usage(parts.database), now))
+    _serve(app, policy_routes(parts.policies, PolicyRecords(parts.database, now)))
+    _serve(app, audit_routes(audit_log))
+    _serve(app, erasure_routes(parts.records, retention))
+    _serve(app, webhook_routes(parts.records, deliveries))
+    _serve(app, key_routes(keys, now))
+    _serve(app, operator_routes(control))
+    _serve(app, error_page_routes())
+    _serve(app, page_routes(Site.load()))
     needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
-    app.include_router(health_routes(needed, {"queue": parts.broker.ping}, parts.metrics))
+    _serve(app, health_routes(needed, {"queue": parts.broker.ping}, parts.metrics))
     app.state.leave = changes.leave
     return app
+
+
+def _serve(app: FastAPI, router: APIRouter) -> None:
+    """Add routes; `include_router` would build each a second time, while the first request waits for that."""
+    app.router.routes.extend(router.routes)
 
 
 def _middleware(

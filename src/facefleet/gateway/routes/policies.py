@@ -99,7 +99,7 @@ def router(lookup: PolicyLookup, records: PolicyRecords) -> APIRouter:
         row = next((one for one in records.all() if (one.scope, one.name) == (scope, name)), None)
         return OperatorPolicyView(scope=scope, name=name, effective=effective, stored=_view(row) if row else None)
 
-    routes.include_router(of_operators)
+    routes.routes.extend(of_operators.routes)  # `include_router` would build each a second time
     return routes
 
 
