@@ -25,7 +25,20 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, NoReturn
 
-ROOMS = ("cli", "client", "engine", "media", "observability", "storage", "tasks", "queue", "safety", "upkeep", "worker")
+ROOMS = (
+    "cli",
+    "client",
+    "doctor",
+    "engine",
+    "media",
+    "observability",
+    "storage",
+    "tasks",
+    "queue",
+    "safety",
+    "upkeep",
+    "worker",
+)
 
 
 class Template:

@@ -385,6 +385,18 @@ class SeaweedServer:
             self.kill()
         raise AssertionError(f"SeaweedFS did not start: {(self._folder / 'log').read_text()[-2000:]}")
 
+    def keep_versions(self) -> None:
+        """Have the bucket keep what is written over and deleted."""
+        ports = self._ports
+        servers = [
+            f"-{name}={HOST}:{ports[f'{name}.port']}.{ports[f'{name}.port.grpc']}" for name in ("master", "filer")
+        ]
+        done = subprocess.run(
+            [self._binary, "shell", *servers], input=f"s3.bucket.versioning -name {self.BUCKET} -enable\n",
+            text=True, capture_output=True, timeout=60, check=False, cwd=self._folder,
+        )  # fmt: skip
+        assert "Enabled" in done.stdout, done.stdout + done.stderr
+
     def kill(self) -> None:
         """End it as a power cut would."""
         process, self._process = self._process, None

@@ -1,6 +1,6 @@
-"""Writes the reference pages whose facts live in the code: settings and errors.
+"""Writes the reference pages whose facts live in the code: settings, errors and the lines of a contract.
 
-Run it after a change of either; ``--check`` only tells whether the pages are current, with status 1 if not.
+Run it after a change of one; ``--check`` only tells whether the pages are current, with status 1 if not.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from facefleet.config import Settings
+from facefleet.doctor.contract import Contract
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.tree import tree
 
@@ -41,6 +42,17 @@ failed carries one in `error.code`.
 """
 
 
+CONTRACT_HEAD = """# Contract
+
+The lines that the TOML file of `facefleet doctor --contract FILE` may have. A line that is not there asks for nothing;
+one that does not exist is refused. [Doctor](../guides/doctor.md) says what becomes of a broken one. Versions are one or
+more comparisons (`>=`, `<=`, `==`, `>`, `<`), separated by commas; sizes are bytes or texts such as `"1 GiB"`.
+
+| line | asks for |
+|---|---|
+"""
+
+
 def settings_page() -> str:
     """One row a setting."""
     return SETTINGS_HEAD + "".join(f"{row}\n" for row in _settings(Settings, "FACEFLEET_"))
@@ -51,6 +63,16 @@ def errors_page() -> str:
     leaves = [cls for cls in tree() if "code" in vars(cls) and cls is not FacefleetError]
     rows = (f"| `{c.code}` | {c.status} | {'yes' if c.retryable else ''} | {_first_line(c)} |\n" for c in leaves)
     return ERRORS_HEAD + "".join(rows)
+
+
+def contract_page() -> str:
+    """One row a line."""
+    return CONTRACT_HEAD + "".join(
+        f"| `{section}.{name}` | {line.description} |\n"
+        for section, field in Contract.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        for name, line in field.annotation.model_fields.items()
+    )
 
 
 def _settings(model: type[BaseModel], prefix: str) -> Iterator[str]:
@@ -76,9 +98,10 @@ def _first_line(cls: type[FacefleetError]) -> str:
 
 
 def main() -> int:
-    """Write or check both pages."""
+    """Write or check the pages."""
     stale = []
-    for name, text in (("settings.md", settings_page()), ("errors.md", errors_page())):
+    pages = {"settings.md": settings_page(), "errors.md": errors_page(), "contract.md": contract_page()}
+    for name, text in pages.items():
         path = HERE / name
         if path.is_file() and path.read_text() == text:
             continue

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facefleet.storage.keys import input_key, result_key, tenant_prefix
+from facefleet.storage.keys import input_key, place_of, probe_key, result_key, tenant_prefix
 
 
 def test_a_tenants_bytes_live_under_its_prefix() -> None:
@@ -54,3 +54,10 @@ def test_whatever_the_parts_are_a_key_stays_in_its_tenant(tenant: str, task: str
         return
     assert key.split("/") == ["tenants", tenant, "inputs", task, role]
     assert not {"", ".", ".."} & set(key.split("/"))
+
+
+def test_a_probe_is_no_object_of_anybody() -> None:
+    assert probe_key("0190") == "health/0190"
+    assert place_of(probe_key("0190")) is None
+    with pytest.raises(ValueError):
+        probe_key("../tenants")

@@ -3,6 +3,7 @@
     0    done
     1    an error of the tree (facefleet.errors), or a check that failed
     2    the command line itself cannot be understood, or an option has a value it cannot have
+    3    a line of the contract that ``doctor`` was given is broken
     130  stopped by Ctrl-C, as ``interrupted``
 
 With ``--json`` stdout carries exactly one JSON document, also for errors: ``{"error": {"code", "message", "detail"}}``.

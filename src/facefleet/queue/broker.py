@@ -1,11 +1,12 @@
-"""Reads from the broker its epoch, the length of each list, and the messages that workers have not acknowledged."""
+"""Reads from the broker its epoch, its settings, the length of each list, and what workers have not acknowledged."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
@@ -18,6 +19,26 @@ _EPOCH = "epoch"
 _UNACKED = "unacked"
 _UNACKED_INDEX = "unacked_index"
 _TIMEOUT_SECONDS = 2.0
+_INFO = ("server", "memory", "persistence")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerFacts:
+    """What a broker says of itself.
+
+    Attributes:
+        product: Name and version.
+        policy: ``maxmemory-policy``: what it does when its memory is full.
+        max_memory: Bytes that it may hold; 0: as many as there are.
+        append_only: Whether it writes each change to a file, so that a restart forgets nothing.
+        clock: Its time, s since the epoch of Unix.
+    """
+
+    product: str
+    policy: str
+    max_memory: int
+    append_only: bool
+    clock: float
 
 
 class Broker:
@@ -47,6 +68,19 @@ class Broker:
         """Check that the broker answers."""
         with self._outages():
             self._redis.ping()
+
+    def facts(self) -> BrokerFacts:
+        """Its version, the settings that decide whether it keeps messages, and its clock."""
+        with self._outages():
+            info = {name: value for part in _INFO for name, value in self._redis.info(part).items()}
+            seconds, microseconds = self._redis.time()
+        return BrokerFacts(
+            product=_product(info),
+            policy=str(info["maxmemory_policy"]),
+            max_memory=int(info["maxmemory"]),
+            append_only=bool(info["aof_enabled"]),
+            clock=seconds + microseconds / 1e6,
+        )
 
     def depths(self, track: str) -> dict[Route, int]:
         """Messages waiting in each list of a track."""
@@ -86,6 +120,13 @@ class Broker:
         except (RedisError, OSError) as error:
             self._on_outage()
             raise QueueUnavailable("The broker did not answer; try again.", cause=type(error).__name__) from error
+
+
+def _product(info: Mapping[str, object]) -> str:
+    """Valkey tells its own version beside that of the Redis it is compatible with."""
+    if "valkey_version" in info:
+        return f"Valkey {info['valkey_version']}"
+    return f"Redis {info['redis_version']}"
 
 
 def _task_id(message: str) -> str:

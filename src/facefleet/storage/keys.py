@@ -1,4 +1,4 @@
-"""Builds and parses all object keys: the objects of a tenant are under ``tenants/<tenant>/``."""
+"""Builds and parses all object keys: objects of a tenant are under ``tenants/<tenant>/``, probes under ``health/``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ALL_TENANTS = "tenants/"
+HEALTH = "health/"  # empty but while somebody tries the store
 MAX_TENANT = 64  # characters; the records have no more room
 TENANT = rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_TENANT - 1}}}"
 _PLACE = re.compile(r"tenants/(?P<tenant>[^/]+)/(?P<kind>inputs|results)/(?P<owner>[0-9a-f-]{36})/[^/]+(/[^/]+)?")
@@ -50,6 +51,11 @@ def template_key(tenant: str, template_id: str) -> str:
 def upload_key(tenant: str, upload_id: str) -> str:
     """A photo that its client sent by itself: ``tenants/<tenant>/uploads/<id>``."""
     return f"{tenant_prefix(tenant)}uploads/{_name(upload_id)}"
+
+
+def probe_key(probe_id: str) -> str:
+    """An object that tries the store and is deleted at once: ``health/<id>``."""
+    return f"{HEALTH}{_name(probe_id)}"
 
 
 def task_prefixes(tenant: str, task_id: str) -> tuple[str, str]:

