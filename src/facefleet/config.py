@@ -253,6 +253,9 @@ class Client(Section):
 
     url: str = Field("http://127.0.0.1:8080", description="gateway that `facefleet submit`, `wait`, `get` … talk to")
     api_key: SecretStr = Field(SecretStr(""), description="sent to it as a bearer token, where it is set")
+    ca_file: FilePath | None = Field(
+        None, description="PEM file of a private certificate authority of the server, besides the public ones"
+    )
     upload_from: int = Field(
         2_000_000, ge=0,
         description="bytes from which a photo goes to the server's object store by itself, if it can; 0: never",

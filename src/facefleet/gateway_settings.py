@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, IPvAnyNetwork
+from pydantic import Field, FilePath, IPvAnyNetwork, model_validator
 
 from facefleet.section import Count, Seconds, Section, WebOrigin
 
@@ -14,6 +14,12 @@ class Gateway(Section):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="0: any free port")
+    tls_cert_file: FilePath | None = Field(
+        None,
+        description="PEM file of the gateway's certificate and of the authorities between it and the root, for TLS; "
+        "set together with the key; both are read anew when they change",
+    )
+    tls_key_file: FilePath | None = Field(None, description="PEM file of its private key, without a passphrase")
     metrics_host: str = Field("127.0.0.1", description="address of a /metrics that asks for no credentials")
     metrics_port: int = Field(0, ge=0, le=65535, description="0: only the one among the other endpoints, for operators")
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
@@ -42,3 +48,9 @@ class Gateway(Section):
     batch_timeout: Seconds = Field(
         1800.0, description="s that the body of one batch may take to arrive; less than `retention.orphans`"
     )
+
+    @model_validator(mode="after")
+    def _certificate_and_key_come_in_pairs(self) -> Gateway:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file are set together or not at all")
+        return self

@@ -37,3 +37,16 @@ def trust_of(ca_file: Path | None, setting: str) -> ssl.SSLContext:
 def _public() -> ssl.SSLContext:
     """To read some 150 certificates takes tens of milliseconds, several times in the start of one gateway."""
     return httpx.create_ssl_context(trust_env=False)
+
+
+def trust_in_one(certificate: Path) -> ssl.SSLContext:
+    """Nothing but the certificate in a file, whatever name it is asked by: it is our own.
+
+    Raises:
+        OSError: The file cannot be read, or is no certificate.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # whoever signed it need not be in the file
+    context.load_verify_locations(cafile=certificate)
+    return context

@@ -31,6 +31,7 @@ from facefleet.engine.types import ModelFiles
 from facefleet.gateway.app import create
 from facefleet.gateway.parts import Parts
 from facefleet.gateway.server import Server, listen
+from facefleet.gateway.tls import OwnCertificate
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.store import Store
@@ -93,7 +94,7 @@ def doors(data: Path, valkey: ValkeyServer) -> Iterator[Open]:
             stack.callback(parts.close)
             if store is not None:
                 parts = replace(parts, store=store)
-            address = stack.enter_context(served(create(settings, parts)))
+            address = stack.enter_context(served(create(settings, parts), OwnCertificate.of(settings.gateway)))
             client = stack.enter_context(httpx.Client(base_url=address, trust_env=False, verify=False, timeout=30.0))
             return Door(client, parts, settings)
 
@@ -115,15 +116,15 @@ def open_shared_door(tmp_path_factory: pytest.TempPathFactory, valkey: ValkeySer
 
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
+def served(app: FastAPI, certificate: OwnCertificate | None = None) -> Iterator[str]:
     """The application on a real port."""
     with listen("127.0.0.1", 0) as listener:
-        server = Server(app, app.state.leave)
+        server = Server(app, app.state.leave, certificate)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
             wait_until(lambda: server.started or not thread.is_alive(), "the gateway starts")
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"{'https' if certificate else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()

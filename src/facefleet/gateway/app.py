@@ -66,6 +66,7 @@ from facefleet.gateway.routes.uploads import router as upload_routes
 from facefleet.gateway.routes.usage import router as usage_routes
 from facefleet.gateway.routes.webhooks import router as webhook_routes
 from facefleet.gateway.server import Server, allow_connections, listen, metrics_served
+from facefleet.gateway.tls import OwnCertificate
 from facefleet.gateway.webhook_delivery import deliverer_of
 from facefleet.media.limits import image_limits
 from facefleet.media.sniff import Limits
@@ -102,14 +103,15 @@ def run(settings: Settings) -> int:
     """Serve until told to stop.
 
     Raises:
-        ConfigInvalid: The address is not ours or taken, or not loopback and no credentials are asked for; or the first
-            API key cannot be kept.
+        ConfigInvalid: The address is not ours or taken, or not loopback and no credentials are asked for; the first
+            API key cannot be kept; or the certificate cannot be used.
         OutageError: Records or store cannot be opened.
     """
     logs.configure(settings.logs.level, settings.logs.format)
     allow_connections()
     if not settings.auth.required:
         require_loopback(settings.gateway.host)
+    certificate = OwnCertificate.of(settings.gateway)
     listener = listen(settings.gateway.host, settings.gateway.port)
     parts = Parts.build(settings)
     gateway = settings.gateway
@@ -119,7 +121,7 @@ def run(settings: Settings) -> int:
         app = create(settings, parts)
         with metrics_served(parts.metrics.registry, gateway.metrics_host, gateway.metrics_port):
             _log.info("gateway.listening", host=gateway.host, port=listener.getsockname()[1])
-            Server(app, app.state.leave).run(sockets=[listener])
+            Server(app, app.state.leave, certificate).run(sockets=[listener])
     finally:
         parts.close()
         listener.close()

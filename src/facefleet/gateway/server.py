@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import socket
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from facefleet.errors.input import ConfigInvalid
+from facefleet.gateway.tls import OwnCertificate
 
 OPEN_FILES = 65_536
 MAX_HEAD_BYTES = 65_536  # of the first line and the headers of a request, or of the trailers of its body
@@ -58,20 +60,32 @@ class Server(uvicorn.Server):
     Args:
         app: The application.
         leave: Ends all waiting; called in the server's loop.
+        certificate: Of the server; None: without TLS.
     """
 
-    def __init__(self, app: ASGIApp, leave: Callable[[], None]) -> None:
+    def __init__(self, app: ASGIApp, leave: Callable[[], None], certificate: OwnCertificate | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app, loop="uvloop", http=HttpProtocol, log_config=None, access_log=False, server_header=False,
                 proxy_headers=False, timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+                ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
             )
         )  # fmt: skip
         self._leave = leave
+        self._certificate = certificate
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, and to look for a renewed certificate."""
+        await super().startup(sockets)
+        if self._certificate is not None:
+            self._renewing = asyncio.create_task(self._certificate.run())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Leave, then wait."""
         self._leave()
+        if self._renewing is not None:
+            self._renewing.cancel()
         await super().shutdown(sockets)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -18,12 +19,14 @@ from redis.exceptions import RedisError
 
 from facefleet.config import Settings, environment
 from facefleet.errors.input import ConfigInvalid, FileUnwritable
+from facefleet.gateway.tls import OwnCertificate
 from facefleet.launcher.loopback import HOST, free_ports, http_status
 from facefleet.launcher.supervisor import PRIVATE, STOP_SECONDS, ManagedProcess, Supervisor
 from facefleet.launcher.workers import stop_seconds
 from facefleet.queue.connection import open_client
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.upgrade import upgrade
+from facefleet.trust import trust_in_one
 
 _PING_SECONDS = 0.5
 _PORTS = ("FACEFLEET_GATEWAY__PORT", "FACEFLEET_GATEWAY__METRICS_PORT", "FACEFLEET_WORKER__METRICS_PORT")
@@ -58,10 +61,11 @@ class Service:
         """Start everything and wait until it is ready; None when stopped meanwhile.
 
         Raises:
-            ConfigInvalid: Another service runs on this folder, or the port is taken.
+            ConfigInvalid: Another service runs on this folder, the port is taken, or the certificate cannot be used.
             FileUnwritable: The folder cannot be made.
             ServerUnreachable: A program did not start.
         """
+        OwnCertificate.of(self._settings.gateway)  # told before anything starts
         self._take_folder()
         environment = self._environment()
         if self._starts_valkey:
@@ -70,13 +74,14 @@ class Service:
                 return None
         self._migrate()
         gateway, metrics, worker = (int(environment[name]) for name in _PORTS)
-        self._supervisor.start(self._program("worker", worker, environment, stop_seconds(self._settings)))
-        self._supervisor.start(self._program("gateway", gateway, environment, STOP_SECONDS))
+        self._supervisor.start(
+            self._program("worker", lambda: http_status(worker, "/readyz"), environment, stop_seconds(self._settings))
+        )
+        self._supervisor.start(self._program("gateway", lambda: self._asked(gateway), environment, STOP_SECONDS))
         if not self._supervisor.wait_ready(START_SECONDS):
             return None
-        return Addresses(
-            f"http://{HOST}:{gateway}", f"http://{HOST}:{worker}", f"http://{HOST}:{metrics or gateway}/metrics"
-        )
+        own = f"{'https' if self._settings.gateway.tls_cert_file else 'http'}://{HOST}:{gateway}"
+        return Addresses(own, f"http://{HOST}:{worker}", f"{f'http://{HOST}:{metrics}' if metrics else own}/metrics")
 
     def run(self) -> None:
         """Keep the programs alive until told to stop."""
@@ -90,6 +95,14 @@ class Service:
     def pids(self) -> dict[str, int]:
         """Name → process id of the programs."""
         return self._supervisor.pids()
+
+    def _asked(self, port: int) -> int | None:
+        """The answer of the gateway; its certificate is read anew, since it may have been renewed."""
+        certificate = self._settings.gateway.tls_cert_file
+        try:
+            return http_status(port, "/readyz", trust_in_one(certificate) if certificate else None)
+        except OSError:  # the file is being written
+            return 0
 
     @property
     def _starts_valkey(self) -> bool:
@@ -156,12 +169,12 @@ class Service:
         finally:
             database.close()
 
-    def _program(self, name: str, port: int, environment: dict[str, str], stop_seconds: float) -> ManagedProcess:
+    def _program(
+        self, name: str, status: Callable[[], int | None], environment: dict[str, str], stop_seconds: float
+    ) -> ManagedProcess:
         command = [sys.executable, "-m", "facefleet", name]
         log = self._logs / f"{name}.log" if self._logs else None
-        return ManagedProcess(
-            name, command, environment, lambda: http_status(port, "/readyz") == 200, log=log, stop_seconds=stop_seconds
-        )
+        return ManagedProcess(name, command, environment, lambda: status() == 200, log=log, stop_seconds=stop_seconds)
 
 
 def _pings(url: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -34,9 +35,19 @@ def _bound(probe: socket.socket, port: int) -> int:
     return int(probe.getsockname()[1])
 
 
-def http_status(port: int, path: str) -> int | None:
-    """The HTTP status of a GET; None where nobody listens on the port, 0 where no answer comes."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
+def http_status(port: int, path: str, trust: ssl.SSLContext | None = None) -> int | None:
+    """The HTTP status of a GET; None where nobody listens on the port, 0 where no answer comes.
+
+    Args:
+        port: On the loopback address.
+        path: Asked for.
+        trust: Whose certificate is expected; None: without TLS.
+    """
+    connection = (
+        http.client.HTTPSConnection(HOST, port, timeout=_ANSWER_SECONDS, context=trust)
+        if trust
+        else http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
+    )
     try:
         connection.request("GET", path)
         return connection.getresponse().status

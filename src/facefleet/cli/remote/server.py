@@ -44,13 +44,26 @@ def open_client(url: str | None) -> Iterator[Client]:
         yield client
 
 
-def client_of(settings: Settings) -> Client:
-    """A client of the server that the settings name."""
+@contextmanager
+def client_of(settings: Settings) -> Iterator[Client]:
+    """A client of the server that the settings name.
+
+    Raises:
+        ConfigInvalid: The certificate authority cannot be used.
+    """
+    import httpx
+
     from facefleet.client import Client, Patience
+    from facefleet.trust import trust_of
 
     client, patience = settings.client, Patience(on_limit=_tell_of_limit)
     key = client.api_key.get_secret_value() or None
-    return Client(client.url, key, patience=patience, upload_from=client.upload_from or None)
+    verify = trust_of(client.ca_file, "client.ca_file") if client.ca_file else True
+    with (
+        httpx.Client(verify=verify) as http,
+        Client(client.url, key, patience=patience, http=http, upload_from=client.upload_from or None) as made,
+    ):
+        yield made
 
 
 def _tell_of_limit(seconds: float) -> None:

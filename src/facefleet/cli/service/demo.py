@@ -65,16 +65,20 @@ def _fuse_over_http(data: Path, source: Path, target: Path, console: Console) ->
 
     from facefleet.client import Client
     from facefleet.launcher.embedded import Service
+    from facefleet.trust import trust_in_one
 
     began, stop = time.monotonic(), Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    service = Service(start.settings(data=data, gateway={"port": 0}), stop, logs=data / "logs")
+    settings = start.settings(data=data, gateway={"port": 0})
+    service = Service(settings, stop, logs=data / "logs")
     try:
         addresses = service.start()
         if addresses is None:
             raise KeyboardInterrupt
         console.print(f"the service is ready at {addresses.gateway} after {time.monotonic() - began:.1f} s")
-        with httpx.Client(trust_env=False) as http, Client(addresses.gateway, http=http) as client:
+        certificate = settings.gateway.tls_cert_file
+        verify = trust_in_one(certificate) if certificate else True
+        with httpx.Client(trust_env=False, verify=verify) as http, Client(addresses.gateway, http=http) as client:
             began = time.monotonic()
             task = client.fuse(source, target, consent=True).wait(_TIMEOUT_SECONDS)
             return _FetchedResult(task.view, task.image(), time.monotonic() - began)
