@@ -17,7 +17,7 @@ from tests.gateway.conftest import Door
 from facefleet.errors.input import ConfigInvalid, FileError
 from facefleet.errors.model import ManifestInvalid
 from facefleet.errors.tree import tree
-from facefleet.gateway.routes.page import FOLDER, SECURITY, Site
+from facefleet.gateway.routes.page import FOLDER, Site
 
 MOST_BYTES = 150_000
 _NAMED = re.compile(r'\b(\w+): "')
@@ -52,13 +52,25 @@ def test_the_whole_page_weighs_little(site: Site) -> None:
     assert weight <= MOST_BYTES
 
 
-def test_the_page_comes_under_its_policy_and_the_api_under_a_closed_one(door: Door) -> None:
+def test_the_page_comes_under_its_policy_and_the_api_under_a_closed_one(door: Door, site: Site) -> None:
     page = door.client.get("/")
     assert page.status_code == 200
     assert page.headers["content-type"] == "text/html; charset=utf-8"
-    assert {name: page.headers[name] for name in SECURITY} == SECURITY
+    assert {name: page.headers[name] for name in site.security} == site.security
+    assert "connect-src 'self'; " in page.headers["content-security-policy"]
     closed = door.client.get("/healthz").headers["content-security-policy"]
     assert closed == "default-src 'none'; frame-ancestors 'none'"
+
+
+def test_the_policy_names_the_store_where_the_page_may_go_there_and_nothing_more() -> None:
+    without, on_store = Site.load(), Site.load("https://s3.example")
+    policy = without.security["Content-Security-Policy"].replace(
+        "connect-src 'self'", "connect-src 'self' https://s3.example"
+    )
+    assert on_store.security == {**without.security, "Content-Security-Policy": policy}
+    assert on_store.digest != without.digest
+    assert b'<meta name="store" content="https://s3.example">' in on_store.index.body
+    assert b'<meta name="store" content="">' in without.index.body
 
 
 def test_the_index_has_no_script_or_style_of_its_own(door: Door) -> None:

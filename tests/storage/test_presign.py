@@ -12,7 +12,7 @@ from obstore.store import S3Store
 from pydantic import SecretStr
 
 from facefleet.config import Objects
-from facefleet.storage.opening import open_upload_signer
+from facefleet.storage.opening import link_origin, open_upload_signer
 from facefleet.storage.presign import sign_address
 
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -76,3 +76,23 @@ def test_length_type_and_digest_are_signed_and_the_secret_is_nowhere() -> None:
 )
 def test_where_clients_cannot_be_sent_there_nothing_is_signed(url: str, more: dict[str, object]) -> None:
     assert open_upload_signer(url, _objects(**more)) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "objects", "origin"),
+    [
+        ("s3://photos/a", {}, "https://s3.us-east-1.amazonaws.com"),
+        ("s3://photos", {"region": "eu-central-1"}, "https://s3.eu-central-1.amazonaws.com"),
+        ("s3://photos", {"endpoint": "http://10.0.0.1:8333/"}, "http://10.0.0.1:8333"),
+        (
+            "s3://photos",
+            {"endpoint": "http://10.0.0.1:8333", "public_endpoint": "https://s3.example"},
+            "https://s3.example",
+        ),
+        ("s3://photos", {"presign": False}, ""),
+        ("file:///photos", {}, ""),
+        ("memory:///", {}, ""),
+    ],
+)
+def test_the_origin_of_links_is_told_without_credentials(url: str, objects: dict[str, object], origin: str) -> None:
+    assert link_origin(url, Objects.model_validate(objects)) == origin

@@ -74,6 +74,7 @@ from facefleet.observability import logs
 from facefleet.outbound.resolve import Resolver
 from facefleet.queue.wakes import subscribe
 from facefleet.safety.consent import ConsentRule
+from facefleet.storage.opening import link_origin
 from facefleet.tasks.backlog import Backlog
 from facefleet.tasks.batches import Batches
 from facefleet.tasks.deliveries import Deliveries
@@ -209,7 +210,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     _serve(app, key_routes(keys, now))
     _serve(app, operator_routes(control))
     _serve(app, error_page_routes())
-    _serve(app, page_routes(Site.load()))
+    _serve(app, page_routes(Site.load(link_origin(settings.objects_url, settings.objects))))
     needed = {"records": lambda: schema.require_current(parts.database), "store": parts.store.check}
     _serve(app, health_routes(needed, {"queue": parts.broker.ping}, parts.metrics))
     app.state.leave = changes.leave

@@ -15,7 +15,7 @@ from facefleet.tasks.records.audit_log import AuditLog
 PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
 LINK_SECONDS = 60.0  # enough to begin a download, which goes on after that; each read is recorded as one link
 
-# A page may not follow to the store: its policy names this origin alone, and a token of ours is not for others.
+# For whoever may not follow to the store: a page before a bucket without a CORS rule, a network that it is not in.
 Redirect = Annotated[bool, Query(description="false: the bytes come from here, where the store gives links, too")]
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import obstore
 from obstore.exceptions import BaseError
 from obstore.store import MemoryStore, from_url
+from pydantic import SecretStr
 
 from facefleet.config import Objects
 from facefleet.errors.input import ConfigInvalid
@@ -28,6 +31,19 @@ def open_upload_signer(url: str, objects: Objects) -> UploadSigner | None:
     if urlsplit(url).scheme not in SCHEMES or not objects.presign or not objects.secret_key.get_secret_value():
         return None
     return UploadSigner(open_s3(url, objects, public=True), objects.secret_key)
+
+
+def link_origin(url: str, objects: Objects) -> str:
+    """The origin (RFC 6454) of the store's links and of addresses for uploads; empty where it gives none.
+
+    It is read off a link that is good for nothing: whether the bucket is in the name of the host or in the path is
+    obstore's to know, and keys of nobody keep it from asking the platform for credentials.
+    """
+    if urlsplit(url).scheme not in SCHEMES or not objects.presign:
+        return ""
+    nobody = objects.model_copy(update={"access_key": SecretStr("nobody"), "secret_key": SecretStr("nobody")})
+    address = urlsplit(obstore.sign(open_s3(url, nobody, public=True), "GET", "origin", timedelta(seconds=1)))
+    return f"{address.scheme}://{address.netloc}"
 
 
 def open_store(url: str, objects: Objects | None = None, *, on_outage: Callable[[], object] = ignore_outage) -> Store:

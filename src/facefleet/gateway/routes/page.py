@@ -20,6 +20,7 @@ from facefleet.errors.lookup import RouteNotFound
 FOLDER = "web"
 _INDEX = "index.html"
 _PLACE = "{{web}}"  # in the index: where the other files are
+_STORE = "{{store}}"  # there: the origin of the object store, where photos and results can go past the gateway
 _PRELOAD = "{{preload}}"  # in the index: modules, so that a browser need not find them one by one
 _DIGEST_CHARS = 16
 _MEDIA_TYPES = {
@@ -31,15 +32,6 @@ _MEDIA_TYPES = {
 }
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "no-cache"
-SECURITY = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-    "connect-src 'self'; media-src blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +61,39 @@ class Site:
     Attributes:
         index: The page itself.
         files: What it loads, by path below the folder.
-        digest: Of all of them; part of their address.
+        digest: Of all of them and of the store; part of their address.
+        store: Origin of the object store, where the page may send photos to and fetch results from; or empty.
     """
 
     index: File
     files: Mapping[str, File]
     digest: str
+    store: str
 
     @classmethod
-    def load(cls) -> Site:
+    def load(cls, store: str = "") -> Site:
         """Read them from the package."""
         contents = dict(sorted(_read(resources.files("facefleet.gateway") / FOLDER)))
+        contents[_INDEX] = contents[_INDEX].replace(_STORE.encode(), store.encode())
         digest = hashlib.sha256(b"".join(name.encode() + body for name, body in contents.items()))
         short = digest.hexdigest()[:_DIGEST_CHARS]
         index = _filled(contents.pop(_INDEX).decode(), f"/page/{short}", sorted(contents))
         files = {name: File.of(name, body) for name, body in contents.items()}
-        return cls(File.of(_INDEX, index.encode()), files, short)
+        return cls(File.of(_INDEX, index.encode()), files, short, store)
+
+    @property
+    def security(self) -> Mapping[str, str]:
+        """The headers that protect the page. Pictures are shown from memory, so only what connects names the store."""
+        connect = f"connect-src 'self' {self.store}".rstrip()
+        return {
+            "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+            f"img-src 'self' blob: data:; {connect}; media-src blob:; manifest-src 'self'; base-uri 'none'; "
+            "form-action 'none'; frame-ancestors 'none'",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
 
 
 def router(site: Site) -> APIRouter:
@@ -93,7 +102,7 @@ def router(site: Site) -> APIRouter:
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     async def index(request: Request) -> Response:
-        return _answer(request, site.index, site.digest, _ASK_AGAIN)
+        return _answer(request, site, site.index, _ASK_AGAIN)
 
     @routes.api_route("/page/{digest}/{name:path}", methods=["GET", "HEAD"])
     async def file(request: Request, digest: str, name: str) -> Response:
@@ -101,7 +110,7 @@ def router(site: Site) -> APIRouter:
         if asked is None:
             raise RouteNotFound(f"The page has no file {name[:64]!r}.")
         # While replicas are renewed, the page of one release may ask a gateway of the other: better its file than none.
-        return _answer(request, asked, site.digest, _FOR_GOOD if digest == site.digest else "no-store")
+        return _answer(request, site, asked, _FOR_GOOD if digest == site.digest else "no-store")
 
     return routes
 
@@ -121,10 +130,10 @@ def _filled(index: str, place: str, names: list[str]) -> str:
     return index.replace(_PRELOAD, preload).replace(_PLACE, place)
 
 
-def _answer(request: Request, file: File, digest: str, cache: str) -> Response:
+def _answer(request: Request, site: Site, file: File, cache: str) -> Response:
     packed = "gzip" in request.headers.get("accept-encoding", "")
-    tag = f'"{digest}{"-gzip" if packed else ""}"'
-    headers = SECURITY | {"Cache-Control": cache, "ETag": tag, "Vary": "Accept-Encoding"}
+    tag = f'"{site.digest}{"-gzip" if packed else ""}"'
+    headers = {**site.security, "Cache-Control": cache, "ETag": tag, "Vary": "Accept-Encoding"}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     if packed:

@@ -4,7 +4,8 @@ import { announce } from "../words/announcer.js";
 import { confirmed } from "../parts/confirmation.js";
 import { element, icon, ICONS } from "../parts/element.js";
 import { Problem, show } from "../parts/problem.js";
-import { ask, picture, rest, submit } from "../task/server.js";
+import { picture } from "../task/picture.js";
+import { ask, rest, submit } from "../task/server.js";
 import { onLanguage, say } from "../words/words.js";
 
 const LOOK_SECONDS = 1; // while one is being prepared

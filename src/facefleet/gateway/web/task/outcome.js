@@ -5,7 +5,7 @@ import { Comparison } from "./comparison.js";
 import { confirmed } from "../parts/confirmation.js";
 import { element, icon, ICONS } from "../parts/element.js";
 import { Problem, show } from "../parts/problem.js";
-import { ask, picture } from "./server.js";
+import { ask } from "./server.js";
 import { duration, onLanguage, say, stepWords } from "../words/words.js";
 
 const EXTENSIONS = { "image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp" };

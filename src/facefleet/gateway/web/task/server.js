@@ -12,7 +12,8 @@ function headersOf(extra = {}) {
   return { Accept: "application/json", ...extra };
 }
 
-async function answer(path, options = {}) {
+/** The answer to a request; one that refuses it is a problem. */
+export async function answer(path, options = {}) {
   let response;
   try {
     response = await fetch(path, { ...options, headers: headersOf(options.headers), cache: "no-store" });
@@ -27,17 +28,6 @@ async function answer(path, options = {}) {
 /** The JSON of an answer. */
 export async function ask(path, options) {
   return (await answer(path, options)).json();
-}
-
-/** A picture. Through the gateway and not by a link to the store: another origin has neither our token nor our policy. */
-export async function picture(path, signal) {
-  const response = await answer(`${path}?redirect=false`, { signal, headers: { Accept: "image/*" } });
-  try {
-    return await response.blob();
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Problem("unreachable", { retryable: true });
-  }
 }
 
 /** Send a form once; only XMLHttpRequest tells how far an upload is. */
