@@ -1,4 +1,4 @@
-"""Runs a small model on the execution provider that is wanted, and reads from the run's profile where it really ran.
+"""Has a small model run on the execution provider that is wanted, and reads where it really ran.
 
 ``get_providers()`` alone does not show it: where a library is missing, ONNX Runtime falls back to the CPU in silence.
 """
@@ -6,100 +6,101 @@
 from __future__ import annotations
 
 import json
-import re
+import signal
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
 from onnxruntime.capi import build_and_package_info
 
 from facefleet.doctor.contract import Accelerator
-from facefleet.doctor.probe_model import EXPECTED, SIDE, probe_model
+from facefleet.doctor.probe_model import EXPECTED
+from facefleet.doctor.probe_run import CPU
 from facefleet.doctor.report import Finding, State, hold
 
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-_FATAL = 4  # severity: what is logged below that comes as an exception, too
-_NO_FALLBACK = "session.disable_cpu_ep_fallback"
-_LIBRARY = re.compile(r"/(libcudart|libcudnn|libcublas|libnvinfer)\.so\.(\d+)")
+CUDA = "CUDAExecutionProvider"
+_PROBE_SECONDS = 50.0  # a first run on a card loads 2 GB of libraries
+_TOLERANCE = 1e-2  # relative; a card may compute in tf32
 _ADVICE = (
     "Install a build of ONNX Runtime for this provider (onnxruntime-gpu), with the CUDA and cuDNN that it was built "
     "for, and give the process the card."
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What came of the model.
+
+    Attributes:
+        error: Why nothing came of it; empty where it ran.
+        right: Whether its numbers are.
+        providers: Where its nodes ran.
+        libraries: Of CUDA, that were loaded for it.
+    """
+
+    error: str
+    right: bool = False
+    providers: Sequence[str] = ()
+    libraries: Sequence[str] = ()
+
+
 def look(wanted: Accelerator) -> Iterator[Finding]:
     """The provider of the contract, or the best one that this build of ONNX Runtime has."""
     available = onnxruntime.get_available_providers()
     provider = wanted.provider or (CUDA if CUDA in available else CPU)
-    finding, ran = _run(provider, available)
+    ran = run_probe(provider) if provider in available else Ran("this ONNX Runtime does not have it")
+    finding, kept = judge(provider, ran), not ran.error and ran.right and list(ran.providers) == [provider]
     if wanted.provider is not None:
-        finding = hold(finding, "accelerator.provider", provider, kept=ran, advice=finding.advice or _ADVICE)
+        finding = hold(finding, "accelerator.provider", provider, kept=kept, advice=finding.advice)
     yield finding
-    yield _runtime(available)
+    yield _runtime(available, ran)
 
 
-def _runtime(available: list[str]) -> Finding:
+def judge(provider: str, ran: Ran) -> Finding:
+    """What came of the model on this provider; without a contract it may run elsewhere, at the speed of there."""
+    check = "accelerator.provider"
+    if ran.error:
+        return Finding(check, State.WARNING, f"{provider} runs nothing: {ran.error}", _ADVICE)
+    if not ran.right:
+        return Finding(check, State.BROKEN, f"{provider} computes wrong numbers", "Do not use this device.")
+    found = f"the model ran on {', '.join(ran.providers)}"
+    if list(ran.providers) != [provider]:
+        return Finding(check, State.WARNING, f"{found}, not on {provider} alone", _ADVICE)
+    return Finding(check, State.OK, found)
+
+
+def _runtime(available: Sequence[str], ran: Ran) -> Finding:
     """Which build of ONNX Runtime this is, which CUDA it was built for, and which libraries it has loaded."""
     found = f"ONNX Runtime {onnxruntime.__version__}: {', '.join(available)}"
     if cuda := getattr(build_and_package_info, "cuda_version", ""):
-        found += f"; built for CUDA {cuda}, has loaded {', '.join(_loaded()) or 'no library of it'}"
+        found += f"; built for CUDA {cuda}, has loaded {', '.join(ran.libraries) or 'no library of it'}"
     return Finding("accelerator.runtime", State.OK, found)
 
 
-def _loaded() -> list[str]:
-    """The libraries of CUDA that this process has in its memory, each with its major version."""
-    with suppress(OSError):
-        maps = Path("/proc/self/maps").read_text()
-        return sorted({f"{name}.so.{major}" for name, major in _LIBRARY.findall(maps)})
-    return []
-
-
-def _run(provider: str, available: list[str]) -> tuple[Finding, bool]:
-    """What came of the model on this provider, and whether all of it ran there."""
-    check = "accelerator.provider"
-    if provider not in available:
-        return Finding(check, State.WARNING, f"this ONNX Runtime has no {provider}", _ADVICE), False
+def run_probe(provider: str) -> Ran:
+    """Run the small model once, in a process of its own."""
     try:
-        right, providers = run_probe(provider)
+        with tempfile.TemporaryDirectory(prefix="facefleet-probe-") as folder:
+            command = [sys.executable, "-P", "-m", "facefleet.doctor.probe_run", provider, folder]
+            done = subprocess.run(command, capture_output=True, timeout=_PROBE_SECONDS, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        return Ran(f"no result within {_PROBE_SECONDS:g} s")
     except OSError as error:
-        found = f"no folder for a profile: {error.strerror or 'none is writable'}"
-        return Finding(check, State.BROKEN, found, "Mount a tmpfs at /tmp."), False
-    except Exception as error:  # noqa: BLE001 - the runtime's errors have no common class of their own
-        return Finding(check, State.WARNING, f"{provider} runs nothing: {_first_line(error)}", _ADVICE), False
-    if not right:
-        return Finding(check, State.BROKEN, f"{provider} computes wrong numbers", "Replace the device."), False
-    ran = providers == {provider}
-    found = f"the model ran on {', '.join(sorted(providers))}"
-    return Finding(check, State.OK if ran else State.WARNING, found, "" if ran else _ADVICE), ran
+        return Ran(f"no folder for temporary files ({error.strerror}); mount a tmpfs at /tmp")
+    return _outcome(done.returncode, done.stdout)
 
 
-def run_probe(provider: str) -> tuple[bool, set[str]]:
-    """Run the small model once.
-
-    Returns:
-        Whether the numbers are right, and the providers that its nodes ran on.
-    """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _FATAL
-    options.enable_profiling = True
-    if provider == CPU:
-        options.intra_op_num_threads = 1
-    else:
-        options.add_session_config_entry(_NO_FALLBACK, "1")
-        onnxruntime.preload_dlls()
-    with tempfile.TemporaryDirectory(prefix="facefleet-probe-") as folder:
-        options.profile_file_prefix = str(Path(folder) / "run")
-        session = onnxruntime.InferenceSession(probe_model(), options, providers=[provider])
-        (found,) = session.run(None, {"x": np.ones((1, 1, SIDE, SIDE), np.float32)})
-        events = json.loads(Path(session.end_profiling()).read_text())
-    nodes = (event["args"] for event in events if event.get("cat") == "Node")
-    return bool(np.allclose(found[0, 0], EXPECTED, rtol=1e-2)), {
-        node["provider"] for node in nodes if "provider" in node
-    }
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _outcome(status: int, output: bytes) -> Ran:
+    if status < 0:
+        return Ran(f"it crashed with {signal.Signals(-status).name}")
+    if status > 0:
+        return Ran(f"the program of the probe ended with status {status}")
+    document = json.loads(output)
+    if "error" in document:
+        return Ran(document["error"])
+    right = bool(np.allclose(document["numbers"], EXPECTED, rtol=_TOLERANCE))
+    return Ran("", right, document["providers"], document["libraries"])

@@ -10,6 +10,7 @@ import numpy as np
 
 from facefleet.config import Settings
 from facefleet.doctor.contract import Models
+from facefleet.doctor.paths import model_cache
 from facefleet.doctor.report import Finding, State, hold
 from facefleet.engine.models.cache import State as Cached
 from facefleet.engine.models.registry import Registry
@@ -25,7 +26,12 @@ def look(settings: Settings, wanted: Models) -> Iterator[Finding]:
     if wanted.digests:
         finding = hold(finding, "models.digests", "all required ones", kept=complete, advice=_PULL)
     yield finding
-    yield inference(settings) if complete else Finding("inference", State.SKIPPED, "the models are not complete")
+    if complete:
+        yield Finding("model cache", State.OK, f"{settings.engine.cache}, nothing to be fetched")
+        yield inference(settings)
+    else:
+        yield model_cache(settings)
+        yield Finding("inference", State.SKIPPED, "the models are not complete")
 
 
 def digests(settings: Settings) -> tuple[Finding, bool]:

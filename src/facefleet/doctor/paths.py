@@ -27,7 +27,7 @@ def data_folder(settings: Settings) -> Finding:
 
 
 def model_cache(settings: Settings) -> Finding:
-    """The folder of models; one that is full of them and closed serves as well."""
+    """The folder that models are fetched into; to be asked where one is missing, since a volume may be read-only."""
     advice = "Models cannot be fetched into it: put them there, make it writable, or set FACEFLEET_ENGINE__CACHE."
     return _folder("model cache", settings.engine.cache, advice, State.WARNING)
 

@@ -86,11 +86,10 @@ def _engine(settings: Settings, wanted: Contract) -> Iterator[Check]:
     )
 
 
-def _models(settings: Settings, wanted: Models) -> Iterator[Finding]:
-    from facefleet.doctor import models, paths
+def _models(settings: Settings, wanted: Models) -> Iterable[Finding]:
+    from facefleet.doctor import models
 
-    yield paths.model_cache(settings)
-    yield from models.look(settings, wanted)
+    return models.look(settings, wanted)
 
 
 def _accelerator(wanted: Accelerator) -> Iterable[Finding]:
