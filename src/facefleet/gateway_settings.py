@@ -33,6 +33,10 @@ class Gateway(Section):
     cors_origins: tuple[WebOrigin, ...] = Field(
         (), description='origins whose pages may call from a browser, a JSON list such as `["https://app.example"]`'
     )
+    hsts_seconds: int = Field(
+        31_536_000, ge=0,
+        description="s that browsers which came by TLS keep to it for this name (HSTS); 0: not said",
+    )  # fmt: skip
     threads: Count = Field(16, description="threads for records, store and queue calls")
     watchers: Count = Field(
         5_000, description="clients that follow a task or wait for it, at once; beyond it the answer is `overloaded`"

@@ -243,7 +243,7 @@ def _middleware(
         Middleware(RequestTracing, tracer=parts.tracer),
         Middleware(AccessLog),
         Middleware(RequestMetrics, metrics=parts.metrics),
-        Middleware(AnswerHeaders),
+        Middleware(AnswerHeaders, hsts_seconds=settings.gateway.hsts_seconds),
         *cross_origin,
         Middleware(problems.Problems),
         Middleware(
