@@ -91,6 +91,27 @@ def test_a_refusal_is_for_those_who_wait_and_is_not_remembered() -> None:
     asyncio.run(scene())
 
 
+def test_what_was_ended_is_verified_anew_and_one_under_way_is_not_remembered() -> None:
+    async def scene() -> None:
+        desk = Desk()
+        verified = Verified(desk.verify, desk.clock)
+        await verified.principal("a")
+        verified.forget("a")
+        verified.forget("never seen")
+        desk.may_go_on.clear()
+        under_way = asyncio.create_task(verified.principal("a"))
+        while len(desk.asked) < 2:
+            await asyncio.sleep(0)
+        verified.forget("a")
+        desk.may_go_on.set()
+        assert (await under_way).subject == "a"
+        await verified.principal("a")
+        await verified.principal("a")
+        assert desk.asked == ["a", "a", "a"]
+
+    asyncio.run(scene())
+
+
 def test_there_is_room_for_so_many_and_the_oldest_go() -> None:
     async def scene() -> None:
         desk = Desk()

@@ -135,11 +135,12 @@ _CHANGES: Mapping[tuple[str, str], tuple[str, Ask]] = {
         "maintenance.begin", lambda door, _: door.client.put("/v1/operator/maintenance")
     ),
 }  # fmt: skip
-# Their entries are in the tests below and in ``contracts/`` (audit, key, policy records): they undo what another does,
-# or are there only where API keys are taken. That the photo of an upload has come has no entry of its own, as the
-# gateway does not see it where a store takes it: its announcement has one.
+# Their entries are in the tests below, of sessions in theirs, and in ``contracts/`` (audit, key, policy and session
+# records): they undo what another does, or are there only where credentials are asked for. That the photo of an upload
+# has come has no entry of its own, as the gateway does not see it where a store takes it: its announcement has one.
 _ELSEWHERE = {
     ("POST", "/v1/keys"), ("DELETE", "/v1/keys/{key_id}"), ("POST", "/v1/keys/{key_id}/rotate"),
+    ("POST", "/v1/session"), ("DELETE", "/v1/session"),
     ("POST", "/v1/tasks/{task_id}/webhooks/{delivery_id}/replay"), ("POST", "/v1/operator/tasks/{task_id}/requeue"),
     ("DELETE", "/v1/operator/lanes/{lane}/pause"), ("DELETE", "/v1/operator/maintenance"),
     ("DELETE", "/v1/operator/policies/{scope}/{name}"),

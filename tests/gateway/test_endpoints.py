@@ -58,18 +58,21 @@ def test_what_the_router_refuses_is_not_in_the_table(method: str, path: str) -> 
     assert endpoint_of({"type": "http", "method": method, "path": path}) is None
 
 
-def test_only_the_probes_are_public_and_every_permission_is_needed_somewhere() -> None:
-    assert {endpoint.path for endpoint in ENDPOINTS if endpoint.public} == {"/healthz", "/readyz"}
+def test_only_probes_and_files_of_the_package_are_public_and_every_permission_is_needed_somewhere() -> None:
+    files = {"/", "/page/{digest}/{name:path}", "/docs/errors"}
+    assert {endpoint.path for endpoint in ENDPOINTS if endpoint.public} == {"/healthz", "/readyz"} | files
     assert {endpoint.permission for endpoint in ENDPOINTS} - {None} == set(Permission)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/", "/docs/errors"])
 @pytest.mark.parametrize("headers", [{"host": "10.42.0.17:8080"}, {"host": "gateway.pods", "origin": "null"}])
-def test_a_probe_is_answered_by_whatever_name_it_comes(shared_door: Door, path: str, headers: dict[str, str]) -> None:
+def test_what_is_public_is_answered_by_whatever_name_it_comes(
+    shared_door: Door, path: str, headers: dict[str, str]
+) -> None:
     assert shared_door.client.get(path, headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/", "/openapi.json", "/v1/tasks", "/nowhere"])
+@pytest.mark.parametrize("path", ["/metrics", "/openapi.json", "/v1/session", "/v1/tasks", "/nowhere"])
 def test_nothing_else_is(shared_door: Door, path: str) -> None:
     answer: httpx.Response = shared_door.client.get(path, headers={"host": "10.42.0.17:8080"})
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")

@@ -12,6 +12,7 @@ from tests.tasks.fakes import FakeClock
 
 from facefleet import config
 from facefleet.access.policy import Policies, Policy, TenantPolicy
+from facefleet.access.session_records import SessionRecords
 from facefleet.errors.outage import StoreUnavailable
 from facefleet.observability.metrics import Metrics
 from facefleet.storage.keys import input_key, part_key, result_key
@@ -122,6 +123,7 @@ def retention(door: Door, clock: FakeClock, store: Store | None = None) -> Reten
         templates,
         batches,
         UploadRecords(door.parts.database, clock),
+        SessionRecords(door.parts.database, clock),
         store or door.parts.store,
         Metrics(CollectorRegistry()),
         clock,

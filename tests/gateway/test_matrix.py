@@ -51,6 +51,7 @@ ANSWERS: Mapping[tuple[str, str], int | str] = {
     ("GET", "/v1/tasks/{task_id}/result"): "result_unavailable", ("HEAD", "/v1/tasks/{task_id}/result"): 410,
     ("POST", "/v1/tasks/{task_id}/webhooks/{delivery_id}/replay"): "delivery_not_found",
     ("POST", "/v1/uploads"): 201, ("PUT", "/v1/uploads/{upload_id}/content"): 204,
+    ("POST", "/v1/session"): 201, ("DELETE", "/v1/session"): 204,
 }  # fmt: skip
 # What is told of something that is another tenant's, by the parameter that names it.
 HIDDEN = {
@@ -90,6 +91,7 @@ class World:
 
     def _send(self, key: str, method: str, path: str) -> httpx.Response:
         headers = {"Authorization": f"Bearer {key}", "Prefer": "wait=0"}
+        self.client.cookies.clear()  # of a sign-in a moment ago
         return self.client.request(method, path, headers=headers, **_body(method, path))
 
 
@@ -190,6 +192,7 @@ def test_no_list_shows_what_is_another_tenants(world: World, role: Role) -> None
 @pytest.mark.parametrize("endpoint", ASKED, ids=lambda one: f"{one.method} {one.path}")
 def test_nobody_is_let_in_without_a_credential(world: World, endpoint: Endpoint) -> None:
     path = endpoint.path.replace("{", "").replace(":path}", "").replace("}", "")
+    world.client.cookies.clear()
     answer = world.client.request(endpoint.method, path)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="facefleet"'
@@ -207,8 +210,9 @@ def test_what_is_described_names_its_permission_and_the_answers_of_whoever_lacks
             assert {"401", "403"} <= set(operation["responses"])
             asked += 1
     assert asked > 35
-    assert document["security"] == [{"bearer": []}]
+    assert document["security"] == [{"bearer": []}, {"session": []}]
     assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert document["components"]["securitySchemes"]["session"]["in"] == "cookie"
 
 
 def test_the_roles_that_are_written_out_here_are_all_there_are() -> None:

@@ -19,11 +19,11 @@ def shop(open_shared_door: Open) -> Door:
     return open_shared_door(auth={"keys": True})
 
 
-def visit(door: Door, path: str = "/", language: str = "en-GB,en;q=0.8", **headers: str) -> httpx.Response:
+def visit(door: Door, path: str = "/v1/tasks", language: str = "en-GB,en;q=0.8", **headers: str) -> httpx.Response:
     return door.client.get(path, headers={"Accept": BROWSER, "Accept-Language": language} | headers)
 
 
-@pytest.mark.parametrize("path", ["/", "/docs/errors", "/v1/tasks", "/nowhere", "/v1/tasks/<script>"])
+@pytest.mark.parametrize("path", ["/openapi.json", "/v1/tasks", "/nowhere", "/v1/tasks/<script>"])
 def test_a_browser_gets_a_page_and_not_json(shop: Door, path: str) -> None:
     answer = visit(shop, path)
     assert (answer.status_code, answer.headers["content-type"]) == (401, "text/html; charset=utf-8")
@@ -32,6 +32,12 @@ def test_a_browser_gets_a_page_and_not_json(shop: Door, path: str) -> None:
     assert answer.headers["www-authenticate"] == 'Bearer realm="facefleet"'
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["vary"] == "Accept, Accept-Language"
+
+
+@pytest.mark.parametrize("path", ["/", "/docs/errors"])
+def test_where_to_sign_in_and_what_errors_mean_is_for_everybody(shop: Door, path: str) -> None:
+    assert visit(shop, path).status_code == 200
+    assert visit(shop, path, Authorization="Bearer ff_live_typo").status_code == 200
 
 
 def test_it_comes_under_a_policy_that_lets_its_style_in_and_nothing_else(shop: Door) -> None:
@@ -88,6 +94,6 @@ def test_what_is_no_visit_gets_a_problem_document(shop: Door) -> None:
 
 
 def test_a_head_has_the_headers_of_the_page(shop: Door) -> None:
-    answer = shop.client.head("/", headers={"Accept": BROWSER})
+    answer = shop.client.head("/openapi.json", headers={"Accept": BROWSER})
     assert (answer.status_code, answer.headers["content-type"]) == (401, "text/html; charset=utf-8")
     assert answer.content == b""

@@ -11,6 +11,8 @@ from facefleet.access.claims import ClaimNames
 from facefleet.access.issuer_keys import IssuerKeys
 from facefleet.access.jwks import JwksUrl
 from facefleet.access.key_desk import KeyDesk
+from facefleet.access.session_records import SessionRecords
+from facefleet.access.sessions import Sessions
 from facefleet.access.tokens import TokenRules, Tokens
 from facefleet.auth_settings import Auth
 from facefleet.clock import Clock
@@ -26,10 +28,12 @@ class Access:
     Attributes:
         authenticator: None where no credential is asked for.
         keys: None where no API keys are taken.
+        sessions: None where no credential is asked for.
     """
 
     authenticator: Authenticator | None
     keys: KeyDesk | None
+    sessions: Sessions | None
 
     @classmethod
     def build(cls, settings: Settings, database: Database, clock: Clock) -> Access:
@@ -40,11 +44,13 @@ class Access:
         """
         auth = settings.auth
         if not auth.required:
-            return cls(None, None)
+            return cls(None, None, None)
         tokens = _tokens(auth, clock) if auth.tokens else None
         desk = KeyDesk.build(settings, database, clock) if auth.keys else None
         verifier, uses = (desk.verifier, desk.uses) if desk else (None, None)
-        return cls(Authenticator(tokens, verifier, uses), desk)
+        records = desk.records if desk else None
+        sessions = Sessions(SessionRecords(database, clock), records, tokens is not None, clock)
+        return cls(Authenticator(tokens, verifier, uses, sessions), desk, sessions)
 
 
 def _tokens(auth: Auth, clock: Clock) -> Tokens:

@@ -14,6 +14,8 @@ class Reason(StrEnum):
     KEY_UNKNOWN = "key_unknown"
     KEY_EXPIRED = "key_expired"
     KEY_REVOKED = "key_revoked"
+    SESSION_OVER = "session_over"  # the cookie of a session that ended, or of none
+    CSRF = "csrf"  # a request by cookie that does not show that our own page sends it
     TOKEN_HEADER = "token_header"  # noqa: S105 - a name, as those below
     TOKEN_ALGORITHM = "token_algorithm"  # noqa: S105
     TOKEN_KEY_UNKNOWN = "token_key_unknown"  # noqa: S105 - its issuer has no such key

@@ -58,9 +58,17 @@ class Verified:
             task.add_done_callback(lambda done: self._end(digest, done))
         return await asyncio.shield(task)  # a caller that leaves must not end it for the others
 
+    def forget(self, credential: str) -> None:
+        """Verify it anew the next time, since it was ended now; what is being verified is not remembered, either."""
+        digest = hashlib.sha256(credential.encode()).digest()
+        self._known.pop(digest, None)
+        self._verifying.pop(digest, None)
+
     async def _take(self, digest: bytes, credential: str) -> Principal:
         asked = self._clock()  # before the records are read, so that the bound holds
         principal, seconds = await self._verify(credential)
+        if self._verifying.get(digest) is not asyncio.current_task():
+            return principal
         self._known.pop(digest, None)
         self._known[digest] = _Known(principal, asked + min(FRESH_SECONDS, seconds))
         if len(self._known) > self._room:
@@ -69,6 +77,7 @@ class Verified:
 
     def _end(self, digest: bytes, task: asyncio.Task[Principal]) -> None:
         """Forget a verification; its error is read here, for one that nobody waits for any more is no bug."""
-        del self._verifying[digest]
+        if self._verifying.get(digest) is task:
+            del self._verifying[digest]
         if not task.cancelled():
             task.exception()

@@ -48,6 +48,7 @@ The class decides between retry and failure; nobody parses messages. Where each 
     │   ├── CredentialInvalid         credential_invalid        401
     │   ├── CredentialExpired         credential_expired        401
     │   └── CredentialRevoked         credential_revoked        401
+    ├── CsrfTokenInvalid              csrf_token_invalid        403   access.py
     ├── NotPermitted                  not_permitted             403   access.py
     ├── PolicyForbids                 policy_forbids            403   limits.py; what a tenant may do, and how much
     ├── LimitReached                  limits.py
@@ -113,6 +114,7 @@ from facefleet.errors.access import (
     CredentialExpired,
     CredentialInvalid,
     CredentialRevoked,
+    CsrfTokenInvalid,
     NotPermitted,
     Unauthenticated,
 )
@@ -211,20 +213,21 @@ from facefleet.errors.task import (
 
 __all__ = [
     "AttemptsExhausted", "BacklogFull", "BatchNotFound", "ConfigInvalid", "Conflict", "ConsentRequired",
-    "ContentRejected", "CredentialExpired", "CredentialInvalid", "CredentialRevoked", "DeadlineExceeded",
-    "DeliveryNotFound", "FaceError", "FaceIndexInvalid", "FaceNotFound", "FaceOccluded", "FaceOutOfFrame",
-    "FaceOverexposed", "FacePoseUnsupported", "FaceTooSmall", "FacefleetError", "FileError", "FileExists",
-    "FileUnreadable", "FileUnwritable", "FusionQualityLow", "IdempotencyConflict", "ImageAnimated",
-    "ImageDecodeFailed", "ImageError", "ImageTooLargeBytes", "ImageTooLargePixels", "ImageTooSmall",
-    "ImageTypeUnsupported", "InputError", "InspectionUnavailable", "InternalError", "Interrupted",
-    "IssuerUnavailable", "KeyEnded", "KeyNotFound", "LimitReached", "LookupFailed", "Maintenance",
-    "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch", "ModelError", "ModelFetchFailed",
-    "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted", "ObjectMissing", "OptionInvalid",
-    "OutOfMemory", "OutageError", "Overloaded", "PhotoNotFetched", "PhotoUrlRefused", "PolicyForbids",
-    "QueueUnavailable", "QuotaExceeded", "RateLimited", "RecordsUnavailable", "RecordsUncertain",
-    "RefusedByServer", "RequestError", "RequeueRefused", "ResultNotReady", "ResultUnavailable", "RouteNotFound",
-    "ServerUnreachable", "SignatureInvalid", "StoreUnavailable", "TaskEnded", "TaskFailed", "TaskFailure",
-    "TaskHeld", "TaskNotFound", "TemplateFaceNotFound", "TemplateFailed", "TemplateNotFound",
-    "TemplateNotReady", "Unauthenticated", "UploadIncomplete", "UploadMismatch", "UploadMissing",
-    "UploadNotFound", "UploadTimeout", "UploadTooLarge", "WaitTimeout", "WebhookUrlRefused", "WorkerLost",
+    "ContentRejected", "CredentialExpired", "CredentialInvalid", "CredentialRevoked", "CsrfTokenInvalid",
+    "DeadlineExceeded", "DeliveryNotFound", "FaceError", "FaceIndexInvalid", "FaceNotFound", "FaceOccluded",
+    "FaceOutOfFrame", "FaceOverexposed", "FacePoseUnsupported", "FaceTooSmall", "FacefleetError", "FileError",
+    "FileExists", "FileUnreadable", "FileUnwritable", "FusionQualityLow", "IdempotencyConflict",
+    "ImageAnimated", "ImageDecodeFailed", "ImageError", "ImageTooLargeBytes", "ImageTooLargePixels",
+    "ImageTooSmall", "ImageTypeUnsupported", "InputError", "InspectionUnavailable", "InternalError",
+    "Interrupted", "IssuerUnavailable", "KeyEnded", "KeyNotFound", "LimitReached", "LookupFailed",
+    "Maintenance", "ManifestInvalid", "MethodNotAllowed", "ModelDigestMismatch", "ModelError",
+    "ModelFetchFailed", "ModelLoadFailed", "ModelUnknown", "NotAccepting", "NotPermitted", "ObjectMissing",
+    "OptionInvalid", "OutOfMemory", "OutageError", "Overloaded", "PhotoNotFetched", "PhotoUrlRefused",
+    "PolicyForbids", "QueueUnavailable", "QuotaExceeded", "RateLimited", "RecordsUnavailable",
+    "RecordsUncertain", "RefusedByServer", "RequestError", "RequeueRefused", "ResultNotReady",
+    "ResultUnavailable", "RouteNotFound", "ServerUnreachable", "SignatureInvalid", "StoreUnavailable",
+    "TaskEnded", "TaskFailed", "TaskFailure", "TaskHeld", "TaskNotFound", "TemplateFaceNotFound",
+    "TemplateFailed", "TemplateNotFound", "TemplateNotReady", "Unauthenticated", "UploadIncomplete",
+    "UploadMismatch", "UploadMissing", "UploadNotFound", "UploadTimeout", "UploadTooLarge", "WaitTimeout",
+    "WebhookUrlRefused", "WorkerLost",
 ]  # fmt: skip

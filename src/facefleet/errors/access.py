@@ -34,6 +34,14 @@ class CredentialRevoked(Unauthenticated):
     title = "Credential was revoked"
 
 
+class CsrfTokenInvalid(FacefleetError):
+    """A request by the cookie of a session does not show that our own page sends it; reload the page."""
+
+    code = "csrf_token_invalid"
+    status = 403
+    title = "Not sent by our own page"
+
+
 class NotPermitted(FacefleetError):
     """The caller is known, and may not do this."""
 

@@ -60,6 +60,7 @@ from facefleet.gateway.routes.operator import router as operator_routes
 from facefleet.gateway.routes.page import Site
 from facefleet.gateway.routes.page import router as page_routes
 from facefleet.gateway.routes.policies import router as policy_routes
+from facefleet.gateway.routes.session import router as session_routes
 from facefleet.gateway.routes.tasks import router as task_routes
 from facefleet.gateway.routes.templates import router as template_routes
 from facefleet.gateway.routes.uploads import router as upload_routes
@@ -208,6 +209,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     _serve(app, erasure_routes(parts.records, retention))
     _serve(app, webhook_routes(parts.records, deliveries))
     _serve(app, key_routes(keys, now))
+    _serve(app, session_routes(parts.access))
     _serve(app, operator_routes(control))
     _serve(app, error_page_routes())
     _serve(app, page_routes(Site.load(link_origin(settings.objects_url, settings.objects))))

@@ -59,7 +59,7 @@ def _get(path: str, permission: Permission | None, *, polled: bool = False) -> E
     return Endpoint("GET", path, permission, polled=polled)
 
 
-def _head(path: str, permission: Permission) -> Endpoint:
+def _head(path: str, permission: Permission | None) -> Endpoint:
     return Endpoint("HEAD", path, permission)
 
 
@@ -82,13 +82,19 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _get("/readyz", None, polled=True),
     _get("/metrics", Permission.METRICS_READ, polled=True),
 
-    _get("/", Permission.DOCUMENTS_READ),
-    _head("/", Permission.DOCUMENTS_READ),
-    _get("/page/{digest}/{name:path}", Permission.DOCUMENTS_READ),
-    _head("/page/{digest}/{name:path}", Permission.DOCUMENTS_READ),
-    _get("/docs/errors", Permission.DOCUMENTS_READ),
+    # Files of this package, the same for everybody; the page itself asks whoever opens it to sign in.
+    _get("/", None),
+    _head("/", None),
+    _get("/page/{digest}/{name:path}", None),
+    _head("/page/{digest}/{name:path}", None),
+    _get("/docs/errors", None),
     _get("/openapi.json", Permission.DOCUMENTS_READ),
     _head("/openapi.json", Permission.DOCUMENTS_READ),
+
+    # What every role has: whoever has any good credential may sign in.
+    _post("/v1/session", Permission.DOCUMENTS_READ, body=Body.SMALL),
+    _get("/v1/session", Permission.DOCUMENTS_READ),
+    _delete("/v1/session", Permission.DOCUMENTS_READ),
 
     _post("/fuse", Permission.TASKS_CREATE, Kind.FUSE),
     _post("/v1/fuse", Permission.TASKS_CREATE, Kind.FUSE),

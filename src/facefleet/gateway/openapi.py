@@ -12,6 +12,7 @@ from facefleet.errors.access import (
     CredentialExpired,
     CredentialInvalid,
     CredentialRevoked,
+    CsrfTokenInvalid,
     NotPermitted,
     Unauthenticated,
 )
@@ -47,6 +48,7 @@ from facefleet.errors.outage import (
     UploadTimeout,
 )
 from facefleet.errors.tree import tree
+from facefleet.gateway.credentials import OVER_TLS, PLAIN
 from facefleet.gateway.endpoints import ENDPOINTS
 from facefleet.gateway.problems import MEDIA_TYPE, ProblemDocument, document
 from facefleet.media.sniff import ImageType
@@ -66,14 +68,21 @@ _ANYWHERE: tuple[Refusal, ...] = (
     CredentialInvalid,
     CredentialExpired,
     CredentialRevoked,
+    CsrfTokenInvalid,
     NotPermitted,
     RateLimited,
     InternalError,
 )
 _CODES = "x-codes"
 _PERMISSIONS = {(endpoint.method, endpoint.path): endpoint.permission for endpoint in ENDPOINTS}
-_SECURITY: dict[str, Any] = {"security": [{"bearer": []}]}
-_SCHEMES = {"bearer": {"type": "http", "scheme": "bearer", "description": "an API key (`ff_live_…`) or a token (JWT)"}}
+_SECURITY: dict[str, Any] = {"security": [{"bearer": []}, {"session": []}]}
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "an API key (`ff_live_…`) or a token (JWT)"},
+    "session": {
+        "type": "apiKey", "in": "cookie", "name": OVER_TLS,
+        "description": f"of `POST /v1/session`, over plain HTTP `{PLAIN}`; changes need `X-CSRF-Token`, too",
+    },
+}  # fmt: skip
 _INVALID = str(OptionInvalid.status)
 _VALIDATION = ("HTTPValidationError", "ValidationError")  # the framework's own, which we do not answer with
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDocument"}

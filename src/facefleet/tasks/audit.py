@@ -40,6 +40,8 @@ class Action(StrEnum):
     KEY_CREATE = "key.create"
     KEY_REVOKE = "key.revoke"
     KEY_ROTATE = "key.rotate"  # the old one is the object; its successor is created beside it
+    SESSION_CREATE = "session.create"  # a browser signed in
+    SESSION_END = "session.end"  # before its time was over
     POLICY_SET = "policy.set"  # the object is the tenant or plan
     POLICY_CLEAR = "policy.clear"
     LANE_PAUSE = "lane.pause"
@@ -146,12 +148,12 @@ class Origin:
         utc = at.astimezone(UTC).replace(tzinfo=None)
         return Entry(
             id=new_id_of(at), at=f"{utc.isoformat(timespec='milliseconds')}Z",
-            actor=_storable(self.actor), actor_tenant=self.tenant,
-            credential=_storable(self.credential) if self.credential else None, address=self.address,
+            actor=storable(self.actor), actor_tenant=self.tenant,
+            credential=storable(self.credential) if self.credential else None, address=self.address,
             tenant=self.tenant if tenant is None else tenant, action=action.value,
-            object=_storable(object) if object else None,
+            object=storable(object) if object else None,
             outcome=(Outcome.REFUSED if refused else Outcome.OK).value, code=refused,
-            consent=_storable(consent.subject) if consent and consent.subject else None, trace_id=self.trace_id,
+            consent=storable(consent.subject) if consent and consent.subject else None, trace_id=self.trace_id,
             consent_reference=consent.reference if consent else None,
         )  # fmt: skip
 
@@ -160,6 +162,6 @@ SERVICE = Origin("facefleet")
 """The service, where it acts by itself."""
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """What a database keeps of a text: no NUL, no half of a surrogate pair."""
     return text[:LONGEST].replace("\0", "?").encode(errors="replace").decode()

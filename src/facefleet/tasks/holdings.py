@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, RowMapping, Table, and_, false, fu
 
 from facefleet.tasks.records.chunks import rows_in_order
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import api_keys, audit, batches, deliveries, tasks, templates, uploads
+from facefleet.tasks.tables.table import api_keys, audit, batches, deliveries, sessions, tasks, templates, uploads
 
 
 class Holding(StrEnum):
@@ -24,6 +24,7 @@ class Holding(StrEnum):
     UPLOADS = "uploads"
     DELIVERIES = "deliveries"
     KEYS = "keys"
+    SESSIONS = "sessions"
     AUDIT = "audit"
 
 
@@ -52,6 +53,7 @@ class TenantHoldings:
         held: Tasks under legal hold.
         uploads: Announced photos whose time is not over, come or not.
         keys: API keys that were not revoked.
+        sessions: Browsers that signed in and have not ended it.
         entries: Of the audit log, about its objects or by its subjects.
     """
 
@@ -63,6 +65,7 @@ class TenantHoldings:
     templates: int = 0
     uploads: int = 0
     keys: int = 0
+    sessions: int = 0
     entries: int = 0
 
 
@@ -82,7 +85,7 @@ class Holdings:
             ("tasks", tasks.c.tenant, every), ("erased", tasks.c.tenant, tasks.c.erased_at.is_not(None)),
             ("held", tasks.c.tenant, tasks.c.hold == true()), ("batches", batches.c.tenant, every),
             ("templates", templates.c.tenant, templates.c.deleted_at.is_(None)), ("uploads", uploads.c.tenant, every),
-            ("keys", api_keys.c.tenant, api_keys.c.revoked_at.is_(None)),
+            ("keys", api_keys.c.tenant, api_keys.c.revoked_at.is_(None)), ("sessions", sessions.c.tenant, every),
             ("entries", audit.c.tenant, audit.c.tenant != ""), ("entries", audit.c.actor_tenant, others),
         )  # fmt: skip
         found: dict[str, Counter[str]] = defaultdict(Counter)
@@ -108,12 +111,13 @@ class Holdings:
 
 TABLES: Mapping[Holding, Table] = {
     Holding.TASKS: tasks, Holding.BATCHES: batches, Holding.TEMPLATES: templates, Holding.UPLOADS: uploads,
-    Holding.DELIVERIES: deliveries, Holding.KEYS: api_keys, Holding.AUDIT: audit,
+    Holding.DELIVERIES: deliveries, Holding.KEYS: api_keys, Holding.SESSIONS: sessions,
+    Holding.AUDIT: audit,
 }  # fmt: skip
 _ERASABLE: Mapping[Holding, ColumnElement[bool]] = {
     Holding.TASKS: tasks.c.erased_at.is_(None), Holding.BATCHES: batches.c.erased_at.is_(None),
     Holding.TEMPLATES: templates.c.deleted_at.is_(None), Holding.UPLOADS: true(),
-    Holding.KEYS: api_keys.c.revoked_at.is_(None),
+    Holding.KEYS: api_keys.c.revoked_at.is_(None), Holding.SESSIONS: true(),
 }  # fmt: skip
 
 
@@ -133,5 +137,5 @@ def _about(holder: Holder, holding: Holding) -> ColumnElement[bool]:
 
 
 def _shown(table: Table) -> list[Column[Any]]:
-    """All columns but the hash of a key, which is of use to nobody but the service."""
-    return [column for column in table.columns if column is not api_keys.c.digest]
+    """All columns but the hashes of keys and cookies, which are of use to nobody but the service."""
+    return [one for one in table.columns if one is not api_keys.c.digest and one is not sessions.c.digest]

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from facefleet.access.key_records import KeyRecords
+from facefleet.access.session_records import SessionRecords
 from facefleet.errors.conflict import TaskEnded, TaskHeld
 from facefleet.errors.lookup import BatchNotFound, TaskNotFound, TemplateNotFound
 from facefleet.tasks.audit import Action, Origin
@@ -27,6 +28,7 @@ class Erased:
     Attributes:
         tasks: Erased, those of batches included.
         keys: API keys that were revoked.
+        sessions: Of browsers, that were ended.
         held: Ids of tasks that were not, since they are under legal hold.
     """
 
@@ -35,6 +37,7 @@ class Erased:
     templates: int
     uploads: int
     keys: int
+    sessions: int
     held: tuple[str, ...]
 
 
@@ -46,6 +49,7 @@ class Erasure:
     records: TaskRepository
     retention: Retention
     keys: KeyRecords
+    sessions: SessionRecords
     audit_log: AuditLog
 
     def run(self, holder: Holder, origin: Origin) -> Erased:
@@ -57,16 +61,24 @@ class Erasure:
         named = holder.subject if holder.subject is not None else holder.tenant
         self.audit_log.record(origin, Action.TENANT_ERASE, named, tenant=holder.tenant)
         keys = sum(self._keys(holder, origin))  # first, so that nothing new comes with them
+        sessions = sum(self._sessions(holder, origin))
         templates = sum(self._templates(holder, origin))
         uploads = sum(self._uploads(holder, origin))
         tasks_of_batches = list(self._batches(holder, origin))
         held: list[str] = []
         tasks = sum(self._tasks(holder, origin, held))
-        return Erased(tasks + sum(tasks_of_batches), len(tasks_of_batches), templates, uploads, keys, tuple(held))
+        return Erased(
+            tasks + sum(tasks_of_batches), len(tasks_of_batches), templates, uploads, keys, sessions, tuple(held)
+        )
 
     def _keys(self, holder: Holder, origin: Origin) -> Iterator[int]:
         for row in self.holdings.rows(holder, Holding.KEYS, erasable=True):
             self.keys.revoke(row["tenant"], row["id"], origin)
+            yield 1
+
+    def _sessions(self, holder: Holder, origin: Origin) -> Iterator[int]:
+        for row in self.holdings.rows(holder, Holding.SESSIONS, erasable=True):
+            self.sessions.end(row["id"], origin)
             yield 1
 
     def _templates(self, holder: Holder, origin: Origin) -> Iterator[int]:

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from facefleet import config
 from facefleet.access.policy import Policies
+from facefleet.access.session_records import SessionRecords
 from facefleet.clock import Clock
 from facefleet.errors.lookup import TemplateNotFound
 from facefleet.observability.logs import logger
@@ -48,6 +49,7 @@ class Retention:
     templates: Templates
     batches: Batches
     uploads: UploadRecords
+    sessions: SessionRecords
     store: Store
     metrics: Metrics
     clock: Clock
@@ -63,8 +65,8 @@ class Retention:
         batches = Batches(database, clock, on_commit)
         uploads = UploadRecords(database, clock)
         return cls(
-            records, Templates(database, clock), batches, uploads, store, metrics, clock,
-            terms=lambda: terms_of(kept, policies()),
+            records, Templates(database, clock), batches, uploads, SessionRecords(database, clock), store, metrics,
+            clock, terms=lambda: terms_of(kept, policies()),
         )  # fmt: skip
 
     def run(self, wait: Callable[[float], bool], interval: float) -> None:
@@ -98,6 +100,7 @@ class Retention:
             self.delete_results(task, expired=task.erased_at is None)
         self._count("row", self.records.delete_rows(terms.rows))
         self._count("row", self.batches.delete_rows(terms.rows) + self.templates.delete_rows(terms.rows))
+        self._count("session", self.sessions.delete_expired())
 
     def erase(self, task: Task, origin: Origin) -> None:
         """Erase a task for its owner: the record first, so that a run under way has lost its fence.

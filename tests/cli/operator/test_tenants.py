@@ -16,7 +16,10 @@ from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, a_task
 
 from facefleet.access.api_key import ApiKey
 from facefleet.access.key_records import KeyRecords
-from facefleet.access.roles import Role
+from facefleet.access.principal import Credential, CredentialKind, Principal
+from facefleet.access.roles import Role, permissions_of
+from facefleet.access.session import Session, SessionSecret
+from facefleet.access.session_records import SessionRecords
 from facefleet.storage.keys import batch_key, input_key, result_key, template_key, upload_key
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
@@ -99,6 +102,17 @@ class Office:
         KeyRecords(self.database, now).add(key, "d" * 64, ORIGIN)
         return key_id
 
+    def session(self, tenant: str = "acme", subject: str = "alice") -> SessionSecret:
+        """Somebody signs in by a token."""
+        roles, secret, at = frozenset({Role.MEMBER}), SessionSecret.new(), now()
+        who = Principal(tenant, subject, roles, permissions_of(roles), Credential(CredentialKind.TOKEN))
+        session = Session(id=new_id(), principal=who, created_at=at, expires_at=at + timedelta(hours=1))
+        SessionRecords(self.database, now).add(session, secret.digest, Origin(subject, tenant))
+        return secret
+
+    def signed_in(self, secret: SessionSecret) -> bool:
+        return SessionRecords(self.database, now).find(secret.digest) is not None
+
     def kept(self, tenant: str) -> set[str]:
         """The bytes of each object of a tenant."""
         return {self.store.get(key).decode() for key in self.store.list(f"tenants/{tenant}/")}
@@ -138,7 +152,7 @@ def test_an_export_holds_every_row_and_every_photo_of_the_tenant_and_of_nobody_e
 ) -> None:
     tasks, batch, template = [office.task(), office.task(subject="carol")], office.batch(), office.template()
     office.task("initech", "bob")
-    upload, key_id = office.upload(), office.key()
+    upload, key_id, secret = office.upload(), office.key(), office.session()
     done = run("tenants", "export", "acme", "-o", tmp_path / "out", "--data", tmp_path, "--json").document
     out = tmp_path / "out"
     assert {one["id"] for one in lines(out / "tasks.jsonl")} >= {task.id for task in tasks}
@@ -149,6 +163,9 @@ def test_an_export_holds_every_row_and_every_photo_of_the_tenant_and_of_nobody_e
     assert {one["task"] for one in lines(out / "deliveries.jsonl")} == {task.id for task in tasks}
     (key,) = lines(out / "keys.jsonl")
     assert (key["id"], "digest" in key) == (key_id, False)
+    (session,) = lines(out / "sessions.jsonl")
+    assert (session["subject"], session["roles"], "digest" in session) == ("alice", ["member"], False)
+    assert secret.digest not in (out / "audit.jsonl").read_text()
     audited = [one["action"] for one in lines(out / "audit.jsonl")]
     assert audited.count("task.create") == 2
     assert "tenant.export" in audited, "it was written down before anything was read"
@@ -177,8 +194,9 @@ def test_an_erasure_is_only_shown_until_somebody_says_yes(run: Run, office: Offi
     office.template()
     office.upload()
     office.key()
+    office.session()
     shown = run("tenants", "erase", "acme", "--data", tmp_path, "--json").document
-    assert shown == {"erasable": {"tasks": 2, "batches": 0, "templates": 1, "uploads": 1, "keys": 1}}
+    assert shown == {"erasable": {"tasks": 2, "batches": 0, "templates": 1, "uploads": 1, "keys": 1, "sessions": 1}}
     assert office.kept("acme") == {"a photo", "a result", "a poster", "an upload"}
     assert office.actions() == []
 
@@ -188,23 +206,25 @@ def test_an_erasure_leaves_receipts_and_nobody_elses_photos(run: Run, office: Of
     office.template()
     office.upload()
     key_id, other_key = office.key(), office.key("initech")
+    session, other_session = office.session(), office.session("initech")
     office.task("initech", "bob")
     done = run("tenants", "erase", "acme", "--yes", "--data", tmp_path, "--json")
     assert (done.status, done.document) == (
         0,
-        {"tasks": 4, "batches": 1, "templates": 1, "uploads": 1, "keys": 1, "held": []},
+        {"tasks": 4, "batches": 1, "templates": 1, "uploads": 1, "keys": 1, "sessions": 1, "held": []},
     )
     assert office.kept("acme") == set()
     assert office.kept("initech") == {"a photo", "a result"}
     assert office.records.get("acme", task.id).erased_at is not None
     assert {one.erased_at is None for one in Batches(office.database, now).items(batch)} == {False}
     assert office.actions() == [
-        "batch.erase", "key.revoke", "task.cancel", "task.erase", "task.erase", "template.delete", "tenant.erase",
-        "upload.erase",
+        "batch.erase", "key.revoke", "session.end", "task.cancel", "task.erase", "task.erase", "template.delete",
+        "tenant.erase", "upload.erase",
     ]  # fmt: skip
     keys = KeyRecords(office.database, now)
     assert keys.get("acme", key_id).revoked_at is not None
     assert keys.get("initech", other_key).revoked_at is None
+    assert [office.signed_in(one) for one in (session, other_session)] == [False, True]
     again = run("tenants", "erase", "acme", "--yes", "--data", tmp_path, "--json").document
     assert (again["tasks"], again["templates"]) == (0, 0)
 
@@ -229,10 +249,12 @@ def test_an_erasure_of_a_subject_leaves_the_others(run: Run, office: Office, tmp
     mine, other = office.task(subject="carol"), office.task()
     office.upload(subject="carol")
     upload = office.upload()
+    session, other_session = office.session(subject="carol"), office.session()
     assert run("tenants", "erase", "acme", "--subject", "carol", "--yes", "--data", tmp_path).status == 0
     assert office.records.get("acme", mine.id).erased_at is not None
     assert office.records.get("acme", other.id).erased_at is None
     assert list(office.store.list("tenants/acme/uploads/")) == [upload_key("acme", upload.id)]
+    assert [office.signed_in(one) for one in (session, other_session)] == [False, True]
 
 
 @pytest.mark.parametrize(

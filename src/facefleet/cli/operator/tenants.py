@@ -44,7 +44,7 @@ def list_tenants(data: DataOption = None, as_json: JsonOption = False) -> None:
         return
     from rich.table import Table
 
-    names = "tasks", "erased", "held", "batches", "templates", "uploads", "keys", "entries"
+    names = "tasks", "erased", "held", "batches", "templates", "uploads", "keys", "sessions", "entries"
     table = Table("tenant", box=None)
     for name in names:
         table.add_column(name, justify="right")
@@ -95,7 +95,7 @@ def erase(
         counts = (
             f"{done.tasks:,} tasks, {done.batches:,} batches, {done.templates:,} templates, {done.uploads:,} uploads"
         )
-        words = f"{holder}: erased {counts}; revoked {done.keys:,} keys"
+        words = f"{holder}: erased {counts}; revoked {done.keys:,} keys, ended {done.sessions:,} sessions"
         output.console().print(output.visible(words), soft_wrap=True)
         for task_id in done.held:
             output.failure(task_id, "under legal hold, and therefore kept", "task_held")
@@ -127,6 +127,7 @@ def _erasure(database: Database, store: Store, holdings: Holdings, data: Path | 
     from prometheus_client import CollectorRegistry
 
     from facefleet.access.key_records import KeyRecords
+    from facefleet.access.session_records import SessionRecords
     from facefleet.observability.metrics import Metrics
     from facefleet.tasks.records.audit_log import AuditLog
     from facefleet.tasks.records.repository import TaskRepository
@@ -136,13 +137,13 @@ def _erasure(database: Database, store: Store, holdings: Holdings, data: Path | 
     terms = start.settings(data=data).retention
     retention = Retention.build(terms, database, store, Metrics(CollectorRegistry()), now)
     records, keys, audit_log = TaskRepository(database, now), KeyRecords(database, now), AuditLog(database, now)
-    return Erasure(holdings, records, retention, keys, audit_log)
+    return Erasure(holdings, records, retention, keys, SessionRecords(database, now), audit_log)
 
 
 def _show_erasable(holdings: Holdings, holder: Holder, *, as_json: bool) -> None:
     from facefleet.tasks.holdings import Holding
 
-    kinds = Holding.TASKS, Holding.BATCHES, Holding.TEMPLATES, Holding.UPLOADS, Holding.KEYS
+    kinds = Holding.TASKS, Holding.BATCHES, Holding.TEMPLATES, Holding.UPLOADS, Holding.KEYS, Holding.SESSIONS
     counts = {kind.value: sum(1 for _ in holdings.rows(holder, kind, erasable=True)) for kind in kinds}
     if as_json:
         output.document({"erasable": counts})

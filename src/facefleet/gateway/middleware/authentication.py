@@ -16,24 +16,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from facefleet.access.authenticator import Authenticator
 from facefleet.access.principal import LOCAL, Principal
 from facefleet.access.reasons import Reason
-from facefleet.errors.access import CredentialInvalid, NotPermitted, Unauthenticated
+from facefleet.errors.access import CsrfTokenInvalid, NotPermitted, Unauthenticated
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.input import ConfigInvalid, RequestError
 from facefleet.errors.outage import IssuerUnavailable, OutageError
 from facefleet.gateway.caller import PRINCIPAL, SOURCE, STILL
+from facefleet.gateway.credentials import bearer_of, require_csrf_token, session_of
 from facefleet.gateway.endpoints import Endpoint, endpoint_of
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import Metrics
 
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?")
 _LOCAL_NAMES = frozenset({"localhost"})
-_BEARER = re.compile(r"bearer +(?P<credential>[A-Za-z0-9._~+/-]+=*)", re.IGNORECASE)  # RFC 6750, section 2.1
 
 _log = logger(__name__)
 
 
 class Authentication:
-    """Gives every request the principal of its bearer credential, except those to public endpoints, which need none.
+    """Gives every request the principal of its bearer credential or session, except those to public endpoints.
 
     Args:
         app: The layers inside.
@@ -54,21 +54,29 @@ class Authentication:
                 headers = Headers(scope=scope)
                 _hosts(scope, headers)
                 principal = await self._principal(scope, headers)
-                scope["state"] |= {PRINCIPAL: principal, STILL: partial(self._still, headers, endpoint)}
+                scope["state"] |= {PRINCIPAL: principal, STILL: partial(self._still, scope, headers, endpoint)}
         await self._app(scope, receive, send)
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal:
         try:
-            return await self._authenticator.authenticate(_credential(headers))
-        except (Unauthenticated, OutageError) as error:
+            return await self._found(scope, headers)
+        except (Unauthenticated, CsrfTokenInvalid, OutageError) as error:
             self._note(error, scope)
             raise
 
-    async def _still(self, headers: Headers, endpoint: Endpoint | None) -> bool:
+    async def _found(self, scope: Scope, headers: Headers) -> Principal:
+        secret = session_of(scope, headers)
+        if secret is None:
+            return await self._authenticator.authenticate(bearer_of(headers))
+        principal = await self._authenticator.authenticate_session(secret)
+        require_csrf_token(scope, headers, secret)
+        return principal
+
+    async def _still(self, scope: Scope, headers: Headers, endpoint: Endpoint | None) -> bool:
         """Whether the request would be let in now."""
         try:
-            _authorize(await self._authenticator.authenticate(_credential(headers)), endpoint)
-        except (Unauthenticated, NotPermitted, OutageError):
+            _authorize(await self._found(scope, headers), endpoint)
+        except (Unauthenticated, CsrfTokenInvalid, NotPermitted, OutageError):
             return False
         return True
 
@@ -162,26 +170,6 @@ def _hosts(scope: Scope, headers: Headers) -> list[str]:
     if len(hosts) != 1 and scope["http_version"] != "1.0":
         raise RequestError("A request has exactly one Host header.", header="host")
     return hosts
-
-
-def _credential(headers: Headers) -> str:
-    """The bearer credential of a request.
-
-    Raises:
-        Unauthenticated: There is none.
-        CredentialInvalid: There are several, or it is of another scheme.
-    """
-    values = headers.getlist("authorization")
-    if not values:
-        raise Unauthenticated(
-            "This needs an API key or a token: send it as `Authorization: Bearer …`.", reason=Reason.MISSING.value
-        )
-    match = _BEARER.fullmatch(values[0].strip()) if len(values) == 1 else None
-    if match is None:
-        raise CredentialInvalid(
-            "One Authorization header with the scheme Bearer is taken, and nothing else.", reason=Reason.FORM.value
-        )
-    return match["credential"]
 
 
 def _authorize(principal: Principal, endpoint: Endpoint | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from facefleet.errors.access import Unauthenticated
+from facefleet.errors.access import CsrfTokenInvalid, Unauthenticated
 from facefleet.gateway.caller import PRINCIPAL, SOURCE
 from facefleet.gateway.endpoints import endpoint_of
 from facefleet.gateway.limits.desk import RateDesk
@@ -37,7 +37,7 @@ class SignInLimit:
         self._desk.require_sign_in_left(source)
         try:
             await self._app(scope, receive, send)
-        except Unauthenticated as refusal:
+        except (Unauthenticated, CsrfTokenInvalid) as refusal:
             if type(refusal) is not Unauthenticated:
                 await self._desk.note_failed_sign_in(source)
             raise

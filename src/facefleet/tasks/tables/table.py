@@ -301,6 +301,25 @@ api_keys = Table(
     Index("ix_api_keys_tenant", "tenant", "id"),
 )
 
+# Browsers that signed in by a key or token. Of the cookie only a hash is here.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("tenant", String(64), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("plan", String(64)),
+    Column("credential_kind", String(16), nullable=False),
+    Column("credential", String(255), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    UniqueConstraint("digest", name="uq_sessions_digest"),
+    Index("ix_sessions_subject", "tenant", "subject", "id"),
+    Index("ix_sessions_expires", "expires_at"),
+)
+
 
 def consent_columns(consent: Consent) -> dict[str, Any]:
     """The columns of an attested consent."""

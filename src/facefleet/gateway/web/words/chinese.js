@@ -82,6 +82,7 @@ const errors = {
   credential_invalid: "您的密钥在此无效。请检查，或向服务器的管理者另要一个。",
   credential_expired: "您的登录已过期。请重新登录，或向服务器的管理者要新的密钥。",
   credential_revoked: "您的密钥已被撤销。请向服务器的管理者另要一个。",
+  csrf_token_invalid: "另一个标签页中有人登录或退出了。请重新加载页面后再试。",
   issuer_unavailable: "服务器暂时无法核实您的身份。请稍后重试。",
   not_permitted: "您无权这样做。请联系服务器的管理者。",
   task_not_found: "这个任务已不存在。可能已过期，或属于其他人。",

@@ -82,6 +82,7 @@ const errors = {
   credential_invalid: "Your key is not valid here. Check it, or ask whoever runs this server for another.",
   credential_expired: "Your time here is over. Sign in again, or ask whoever runs this server for a new key.",
   credential_revoked: "Your key was withdrawn. Ask whoever runs this server for another.",
+  csrf_token_invalid: "Somebody signed in or out in another tab. Reload the page and try again.",
   issuer_unavailable: "The server cannot check who you are at the moment. Try again shortly.",
   not_permitted: "You may not do this. Ask whoever runs this server.",
   task_not_found: "This task is not here any more. Its time may be over, or it is another person's.",
