@@ -98,6 +98,36 @@ def service(data: Path) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One for the tests that know what was before them; a start takes as long as most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in IMPATIENT.items():
+            patch.setenv(name, value)
+        running = Running(tmp_path_factory.mktemp("lasting") / "data")
+    pids = running.pids()
+    yield running
+    pids |= running.pids()
+    running.close()
+    wait_until(lambda: not any(map(alive, pids.values())), "every part has ended")
+
+
+@pytest.fixture
+def healed(lasting: Running) -> Running:
+    """A service that earlier tests have hurt, and that is whole again."""
+    wait_until(lambda: whole(lasting), "every part is back", 60.0)
+    return lasting
+
+
+def whole(service: Running) -> bool:
+    """Whether gateway and worker take work."""
+    try:
+        answers = [service.http.get(f"{url}/readyz") for url in (service.addresses.gateway, service.addresses.worker)]
+    except httpx.TransportError:
+        return False
+    return all(answer.is_success for answer in answers)
+
+
+@pytest.fixture(scope="session")
 def photos(samples: Mapping[str, Path]) -> tuple[bytes, bytes]:
     """A real source, and a real target so large that its task can be caught running."""
     target = cv2.imread(str(samples["grace_hopper"]))
