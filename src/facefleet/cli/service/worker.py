@@ -28,7 +28,8 @@ def worker(
     if count(settings) > 1:
         _supervise(settings)
         return
-    from facefleet.worker.main import run
+    with start.loading():
+        from facefleet.worker.main import run
 
     raise typer.Exit(run(settings))
 
