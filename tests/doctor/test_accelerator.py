@@ -14,6 +14,7 @@ import pytest
 from facefleet.doctor import accelerator
 from facefleet.doctor.accelerator import Ran
 from facefleet.doctor.contract import Accelerator
+from facefleet.doctor.cuda import Driver
 from facefleet.doctor.probe_model import EXPECTED, SIDE, probe_model
 from facefleet.doctor.probe_run import CPU
 from facefleet.doctor.report import State
@@ -29,14 +30,14 @@ def test_the_probe_is_a_model_whose_numbers_are_known() -> None:
 
 def test_the_provider_is_read_from_what_ran() -> None:
     assert accelerator.run_probe(CPU) == Ran("", True, [CPU], [])
-    finding, runtime = accelerator.look(Accelerator(provider=CPU))
+    finding, runtime = accelerator.look(Accelerator(provider=CPU), None)
     assert (finding.state, finding.line) == (State.OK, "accelerator.provider")
     assert finding.found == "the model ran on CPUExecutionProvider"
     assert onnxruntime.__version__ in runtime.found
 
 
 def test_a_provider_that_this_build_lacks_breaks_the_contract() -> None:
-    finding, _ = accelerator.look(Accelerator(provider="TensorrtExecutionProvider"))
+    finding, _ = accelerator.look(Accelerator(provider="TensorrtExecutionProvider"), None)
     assert (finding.state, finding.wanted) == (State.BROKEN, "TensorrtExecutionProvider")
     assert "onnxruntime-gpu" in finding.advice
 
@@ -45,7 +46,7 @@ def test_a_provider_that_is_there_and_takes_nothing_does_not_pass(monkeypatch: p
     """This build has one that takes no node; by itself the runtime would leave all to the CPU without a word."""
     assert onnxruntime.InferenceSession(probe_model(), providers=["AzureExecutionProvider", CPU])
     monkeypatch.setattr(accelerator, "CUDA", "AzureExecutionProvider")
-    finding, _ = accelerator.look(Accelerator())
+    finding, _ = accelerator.look(Accelerator(), None)
     assert finding.state is State.WARNING
     assert "AzureExecutionProvider runs nothing" in finding.found
     assert "fallback to CPU" in finding.found
@@ -61,12 +62,24 @@ def test_a_run_that_was_partly_elsewhere_is_a_warning() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("newest", "state"), [("13.0", State.OK), ("13.1", State.OK), ("14.0", State.OK), ("12.9", State.WARNING)]
+)
+def test_a_driver_that_is_too_old_for_the_build_is_a_warning(newest: str, state: State) -> None:
+    ran, driver = Ran("", True, [accelerator.CUDA], ["libcudart.so.13"]), Driver("580.95.05", (), newest)
+    found = accelerator.runtime([accelerator.CUDA, CPU], ran, "13.1", driver)
+    assert found.state is state
+    assert "built for CUDA 13.1, has loaded libcudart.so.13" in found.found
+    assert ("the driver runs CUDA up to 12.9" in found.found) is (state is State.WARNING)
+    assert accelerator.runtime([CPU], ran, "", driver).state is State.OK
+
+
 def test_wrong_numbers_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accelerator, "EXPECTED", EXPECTED[1:] + EXPECTED[:1])
-    finding, _ = accelerator.look(Accelerator(provider=CPU))
+    finding, _ = accelerator.look(Accelerator(provider=CPU), None)
     assert (finding.state, finding.line) == (State.BROKEN, "accelerator.provider")
     assert "wrong numbers" in finding.found
-    assert next(accelerator.look(Accelerator())).state is State.BROKEN
+    assert next(accelerator.look(Accelerator(), None)).state is State.BROKEN
 
 
 @pytest.mark.parametrize(
@@ -76,6 +89,11 @@ def test_wrong_numbers_are_broken(monkeypatch: pytest.MonkeyPatch) -> None:
         ("import sys; sys.exit(7)", "status 7"),
         ("import time; time.sleep(60)", "no result within"),
         ("""print("{\\"error\\": \\"no card\\"}")""", "no card"),
+        (
+            """import sys; print("{\\"error\\": \\"no fallback\\"}"); """
+            """print("FAIL : Failed to load library /x.so with error: libcudart.so.13: gone", file=sys.stderr)""",
+            "libcudart.so.13: gone",
+        ),
     ],
 )
 def test_a_library_that_crashes_hangs_or_refuses_does_it_alone(
@@ -103,6 +121,6 @@ def test_what_the_libraries_print_is_not_taken_for_the_answer(tmp_path: Path) ->
 
 def test_no_folder_for_the_profile_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    finding, _ = accelerator.look(Accelerator())
+    finding, _ = accelerator.look(Accelerator(), None)
     assert finding.state is State.WARNING
     assert "mount a tmpfs at /tmp" in finding.found

@@ -39,9 +39,9 @@ def test_a_bucket_is_written_read_and_left_empty(bucket: Settings, seaweed: Seaw
 
 @pytest.mark.needs_server
 def test_the_clock_of_the_service_is_compared_with_ours(bucket: Settings) -> None:
-    (right,) = store.look_at_clock(bucket)
+    (right,) = store.look_at_clock(bucket, Demand.STRICT)
     assert (right.check, right.state) == ("store.clock", State.OK)
-    (apart,) = store.look_at_clock(bucket, lambda: time.time() - 3600)
+    (apart,) = store.look_at_clock(bucket, Demand.REQUIRED, lambda: time.time() - 3600)
     assert apart.state is State.WARNING
     assert apart.found.endswith("s ahead of ours")
 
@@ -49,7 +49,7 @@ def test_the_clock_of_the_service_is_compared_with_ours(bucket: Settings) -> Non
 @pytest.mark.needs_server
 def test_a_clock_is_told_by_a_refusal_too(seaweed: SeaweedServer) -> None:
     wrong = seaweed.settings(url=SecretStr(f"s3://{seaweed.BUCKET}"), secret_key=SecretStr("wrong"))
-    assert [one.state for one in store.look_at_clock(Settings(objects=wrong))] == [State.OK]
+    assert [one.state for one in store.look_at_clock(Settings(objects=wrong), Demand.OPTIONAL)] == [State.OK]
     with pytest.raises(StoreUnavailable):
         list(store.look(Settings(objects=wrong), Demand.REQUIRED))
 
@@ -60,10 +60,18 @@ def test_a_bucket_that_is_not_there_is_an_outage(seaweed: SeaweedServer) -> None
         list(store.look(Settings(objects=seaweed.settings(url=SecretStr("s3://nowhere"))), Demand.OPTIONAL))
 
 
+def test_settings_that_open_nothing_tell_no_clock(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("no certificate")
+    wrong = Objects(url=SecretStr("s3://photos"), endpoint="https://s3.example", region="x", ca_file=authority,
+                    access_key=SecretStr("a"), secret_key=SecretStr("b"))  # fmt: skip
+    assert list(store.look_at_clock(Settings(objects=wrong), Demand.STRICT)) == []
+
+
 def test_a_service_that_is_away_tells_no_clock() -> None:
     away = Objects(url=SecretStr("s3://photos"), endpoint=f"http://{HOST}:{free_port()}", region="us-east-1",
                    access_key=SecretStr("a"), secret_key=SecretStr("b"))  # fmt: skip
-    assert list(store.look_at_clock(Settings(objects=away))) == []
+    assert list(store.look_at_clock(Settings(objects=away), Demand.OPTIONAL)) == []
 
 
 @pytest.mark.needs_server
@@ -89,4 +97,4 @@ def test_a_folder_is_tried_and_one_that_is_not_there_is_not_made(tmp_path: Path)
     (found,) = store.look(settings, Demand.STRICT)
     assert found.state is State.OK
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-    assert list(store.look_at_clock(settings)) == []
+    assert list(store.look_at_clock(settings, Demand.OPTIONAL)) == []

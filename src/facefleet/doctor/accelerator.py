@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -18,13 +19,16 @@ import onnxruntime
 from onnxruntime.capi import build_and_package_info
 
 from facefleet.doctor.contract import Accelerator
+from facefleet.doctor.cuda import Driver
 from facefleet.doctor.probe_model import EXPECTED
 from facefleet.doctor.probe_run import CPU
+from facefleet.doctor.ranges import contains
 from facefleet.doctor.report import Finding, State, hold
 
 CUDA = "CUDAExecutionProvider"
 _PROBE_SECONDS = 50.0  # a first run on a card loads 2 GB of libraries
 _TOLERANCE = 1e-2  # relative; a card may compute in tf32
+_MISSING = re.compile(r"Failed to load library .+ with error: (.+)")
 _ADVICE = (
     "Install a build of ONNX Runtime for this provider (onnxruntime-gpu), with the CUDA and cuDNN that it was built "
     "for, and give the process the card."
@@ -48,8 +52,13 @@ class Ran:
     libraries: Sequence[str] = ()
 
 
-def look(wanted: Accelerator) -> Iterator[Finding]:
-    """The provider of the contract, or the best one that this build of ONNX Runtime has."""
+def look(wanted: Accelerator, driver: Driver | None) -> Iterator[Finding]:
+    """The provider of the contract, or the best one that this build of ONNX Runtime has.
+
+    Args:
+        wanted: By the contract.
+        driver: Of the cards; none where there is none.
+    """
     available = onnxruntime.get_available_providers()
     provider = wanted.provider or (CUDA if CUDA in available else CPU)
     ran = run_probe(provider) if provider in available else Ran("this ONNX Runtime does not have it")
@@ -57,7 +66,7 @@ def look(wanted: Accelerator) -> Iterator[Finding]:
     if wanted.provider is not None:
         finding = hold(finding, "accelerator.provider", provider, kept=kept, advice=finding.advice)
     yield finding
-    yield _runtime(available, ran)
+    yield runtime(available, ran, getattr(build_and_package_info, "cuda_version", ""), driver)
 
 
 def judge(provider: str, ran: Ran) -> Finding:
@@ -73,12 +82,23 @@ def judge(provider: str, ran: Ran) -> Finding:
     return Finding(check, State.OK, found)
 
 
-def _runtime(available: Sequence[str], ran: Ran) -> Finding:
-    """Which build of ONNX Runtime this is, which CUDA it was built for, and which libraries it has loaded."""
-    found = f"ONNX Runtime {onnxruntime.__version__}: {', '.join(available)}"
-    if cuda := getattr(build_and_package_info, "cuda_version", ""):
-        found += f"; built for CUDA {cuda}, has loaded {', '.join(ran.libraries) or 'no library of it'}"
-    return Finding("accelerator.runtime", State.OK, found)
+def runtime(available: Sequence[str], ran: Ran, cuda: str, driver: Driver | None) -> Finding:
+    """Which build of ONNX Runtime this is, which CUDA it was built for, and which libraries it has loaded.
+
+    Args:
+        available: Providers of the build.
+        ran: What came of the model.
+        cuda: Version that the build is for; empty where it is for none.
+        driver: It runs every CUDA of its own major version, and older ones.
+    """
+    check, found = "accelerator.runtime", f"ONNX Runtime {onnxruntime.__version__}: {', '.join(available)}"
+    if not cuda:
+        return Finding(check, State.OK, found)
+    found += f"; built for CUDA {cuda}, has loaded {', '.join(ran.libraries) or 'no library of it'}"
+    if driver is not None and driver.cuda and not contains(f">={cuda.partition('.')[0]}", driver.cuda):
+        found += f"; the driver runs CUDA up to {driver.cuda}"
+        return Finding(check, State.WARNING, found, "Install a newer driver, or a build for an older CUDA.")
+    return Finding(check, State.OK, found)
 
 
 def run_probe(provider: str) -> Ran:
@@ -91,16 +111,17 @@ def run_probe(provider: str) -> Ran:
         return Ran(f"no result within {_PROBE_SECONDS:g} s")
     except OSError as error:
         return Ran(f"no folder for temporary files ({error.strerror}); mount a tmpfs at /tmp")
-    return _outcome(done.returncode, done.stdout)
+    return _outcome(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
 
 
-def _outcome(status: int, output: bytes) -> Ran:
+def _outcome(status: int, output: bytes, log: str) -> Ran:
     if status < 0:
         return Ran(f"it crashed with {signal.Signals(-status).name}")
     if status > 0:
         return Ran(f"the program of the probe ended with status {status}")
     document = json.loads(output)
     if "error" in document:
-        return Ran(document["error"])
+        missing = _MISSING.search(log)  # the runtime only logs it, and then says that nothing may run on the CPU
+        return Ran(missing[1] if missing else document["error"])
     right = bool(np.allclose(document["numbers"], EXPECTED, rtol=_TOLERANCE))
     return Ran("", right, document["providers"], document["libraries"])

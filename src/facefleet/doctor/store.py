@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -12,12 +13,14 @@ from uuid import uuid4
 
 import httpx
 import obstore
+from obstore.exceptions import BaseError
 
 from facefleet.config import Objects, Settings
 from facefleet.doctor.address import compare_clock, shown
 from facefleet.doctor.contract import Demand
 from facefleet.doctor.demands import demand
 from facefleet.doctor.report import Finding, State
+from facefleet.errors.input import ConfigInvalid
 from facefleet.storage.keys import probe_key
 from facefleet.storage.opening import open_store
 from facefleet.storage.remote import SCHEMES, open_s3
@@ -41,41 +44,33 @@ def look(settings: Settings, wanted: Demand) -> Iterator[Finding]:
         yield demand(finding, "servers.store", wanted)
 
 
-def look_at_clock(settings: Settings, now: Callable[[], float] = time.time) -> Iterator[Finding]:
+def look_at_clock(settings: Settings, wanted: Demand, now: Callable[[], float] = time.time) -> Iterator[Finding]:
     """The clock of an S3 service by the ``Date`` of its answers, refusals included; nothing of any other store.
 
     Args:
         settings: Address, endpoint and keys.
+        wanted: By the contract.
         now: s since the epoch of Unix.
     """
     if urlsplit(settings.objects_url).scheme not in SCHEMES:
         return
     headers = _headers(settings.objects_url, _hurried(settings.objects), probe_key(str(uuid4())))
-    if date := headers.get("date"):
-        yield compare_clock("store.clock", parsedate_to_datetime(date).timestamp(), now())
+    with suppress(ValueError):  # no date, or none that can be read
+        theirs = parsedate_to_datetime(headers.get("date", "")).timestamp()
+        yield demand(compare_clock("store.clock", theirs, now()), "servers.store", wanted)
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
     url, objects = settings.objects_url, _hurried(settings.objects)
     parts = urlsplit(url)
-    if parts.scheme == "file" and not Path(unquote(parts.path)).is_dir():
+    folder = Path(unquote(parts.path))
+    if parts.scheme == "file" and not folder.is_dir():
         advice = "Set FACEFLEET_OBJECTS__URL where the objects are to be elsewhere."
-        yield Finding(
-            "store", State.SKIPPED, f"{unquote(parts.path)} is not there yet; `facefleet up` makes it", advice
-        )
+        yield Finding("store", State.SKIPPED, f"{folder} is not there yet; `facefleet up` makes it", advice)
         return
     place = f"{shown(url)} at {objects.endpoint}" if objects.endpoint else shown(url)
-    store, key = open_store(url, objects), probe_key(str(uuid4()))
     began = time.perf_counter()
-    store.check()
-    store.put(key, _CONTENT)
-    headers: Mapping[str, str] = {}
-    try:
-        same = store.get(key) == _CONTENT
-        if parts.scheme in SCHEMES:
-            headers = _headers(url, objects, key)
-    finally:
-        store.delete(key)
+    same, headers = _try(url, objects, probe_key(str(uuid4())))
     took = (time.perf_counter() - began) * 1000
     if not same:
         yield Finding("store", State.BROKEN, f"{place} gave back other bytes", "Look for a cache or a proxy before it.")
@@ -84,6 +79,18 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("store", State.OK, f"{place}{server}: written, read and deleted in {took:.0f} ms")
     if headers:
         yield versions(headers.get(_VERSION, _NO_VERSION))
+
+
+def _try(url: str, objects: Objects, key: str) -> tuple[bool, Mapping[str, str]]:
+    """Write, read and delete an object: whether it came back the same, and S3's headers about it."""
+    store = open_store(url, objects)
+    store.check()
+    store.put(key, _CONTENT)
+    try:
+        same = store.get(key) == _CONTENT
+        return same, _headers(url, objects, key) if urlsplit(url).scheme in SCHEMES else {}
+    finally:
+        store.delete(key)
 
 
 def versions(version: str) -> Finding:
@@ -104,9 +111,9 @@ def _hurried(objects: Objects) -> Objects:
 
 def _headers(url: str, objects: Objects, key: str) -> Mapping[str, str]:
     """The headers of the store's own answer about an object, which obstore does not show; none: it did not answer."""
-    link = obstore.sign(open_s3(url, objects), "HEAD", key, timedelta(seconds=_LINK_SECONDS))
-    trust = trust_of(objects.ca_file, "objects.ca_file")
     try:
+        link = obstore.sign(open_s3(url, objects), "HEAD", key, timedelta(seconds=_LINK_SECONDS))
+        trust = trust_of(objects.ca_file, "objects.ca_file")
         return httpx.head(link, timeout=objects.timeout, verify=trust).headers
-    except httpx.HTTPError:
+    except (httpx.HTTPError, BaseError, ValueError, ConfigInvalid):  # what opens the store says why
         return {}

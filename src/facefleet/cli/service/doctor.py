@@ -93,9 +93,9 @@ def _models(settings: Settings, wanted: Models) -> Iterable[Finding]:
 
 
 def _accelerator(wanted: Accelerator) -> Iterable[Finding]:
-    from facefleet.doctor import accelerator
+    from facefleet.doctor import accelerator, cuda
 
-    return accelerator.look(wanted)
+    return accelerator.look(wanted, cuda.driver())
 
 
 def _servers(settings: Settings, wanted: Contract) -> Iterator[Check]:
@@ -113,7 +113,7 @@ def _servers(settings: Settings, wanted: Contract) -> Iterator[Check]:
     for name, (look, asked) in looks.items():
         line = ("", "") if asked is Demand.OPTIONAL else (f"servers.{name}", str(asked))
         yield Check(name, partial(look, settings, asked), LIMIT_SECONDS, *line, advice=_ADVICE[name])
-    yield Check("store.clock", lambda: _store_clock(settings))
+    yield Check("store.clock", lambda: _store_clock(settings, wanted.servers.store))
 
 
 _ADVICE = {
@@ -141,10 +141,10 @@ def _store(settings: Settings, wanted: Demand) -> Iterable[Finding]:
     return store.look(settings, wanted)
 
 
-def _store_clock(settings: Settings) -> Iterable[Finding]:
+def _store_clock(settings: Settings, wanted: Demand) -> Iterable[Finding]:
     from facefleet.doctor import store
 
-    return store.look_at_clock(settings)
+    return store.look_at_clock(settings, wanted)
 
 
 def _print(report: Report) -> None:
