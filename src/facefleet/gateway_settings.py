@@ -41,6 +41,12 @@ class Gateway(Section):
     watchers: Count = Field(
         5_000, description="clients that follow a task or wait for it, at once; beyond it the answer is `overloaded`"
     )
+    head_timeout: Seconds = Field(
+        20.0, description="s that the first line and the headers of a request may take to arrive"
+    )
+    keep_alive: Seconds = Field(
+        75.0, description="s that a connection without a request stays open; longer than a proxy in front keeps it"
+    )
     upload_timeout: Seconds = Field(120.0, description="s that the body of one request may take to arrive")
     upload_bytes: Count = Field(
         1 << 30, description="bytes of all request bodies held at once; beyond it the answer is `overloaded`"

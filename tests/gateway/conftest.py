@@ -32,6 +32,7 @@ from facefleet.gateway.app import create
 from facefleet.gateway.parts import Parts
 from facefleet.gateway.server import Server, listen
 from facefleet.gateway.tls import OwnCertificate
+from facefleet.gateway_settings import Gateway
 from facefleet.observability.metrics import Metrics
 from facefleet.queue.retries import RetryPolicy
 from facefleet.storage.store import Store
@@ -46,6 +47,7 @@ from facefleet.worker.leases import Leases
 from facefleet.worker.runner import Runner
 
 Upload = tuple[str, bytes]
+GATEWAY = Gateway()
 UNLIMITED = dict.fromkeys(("tenant", "key", "address", "failures"), "")  # but where a test is about it
 
 
@@ -94,7 +96,9 @@ def doors(data: Path, valkey: ValkeyServer) -> Iterator[Open]:
             stack.callback(parts.close)
             if store is not None:
                 parts = replace(parts, store=store)
-            address = stack.enter_context(served(create(settings, parts), OwnCertificate.of(settings.gateway)))
+            address = stack.enter_context(
+                served(create(settings, parts), settings.gateway, OwnCertificate.of(settings.gateway))
+            )
             client = stack.enter_context(httpx.Client(base_url=address, trust_env=False, verify=False, timeout=30.0))
             return Door(client, parts, settings)
 
@@ -116,10 +120,10 @@ def open_shared_door(tmp_path_factory: pytest.TempPathFactory, valkey: ValkeySer
 
 
 @contextmanager
-def served(app: FastAPI, certificate: OwnCertificate | None = None) -> Iterator[str]:
+def served(app: FastAPI, settings: Gateway = GATEWAY, certificate: OwnCertificate | None = None) -> Iterator[str]:
     """The application on a real port."""
     with listen("127.0.0.1", 0) as listener:
-        server = Server(app, app.state.leave, certificate)
+        server = Server(app, app.state.leave, settings, certificate)
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

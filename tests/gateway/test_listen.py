@@ -12,11 +12,13 @@ import httpx
 import pytest
 import uvloop
 from fastapi import FastAPI
-from tests.gateway.conftest import Door
+from tests.gateway.conftest import Door, Open, picture
 from tests.servers import wait_until
 
 from facefleet.errors.input import ConfigInvalid
-from facefleet.gateway.server import MAX_HEAD_BYTES, HttpProtocol, Server, listen
+from facefleet.gateway.http_protocol import MAX_HEAD_BYTES, HttpProtocol
+from facefleet.gateway.server import Server, listen
+from facefleet.gateway_settings import Gateway
 
 DELAYED_ACK_SECONDS = 0.04  # the least that Linux waits before it acknowledges what it has nothing to answer to
 LONGEST_READ = 1 << 20  # more than the event loop reads at once
@@ -49,7 +51,7 @@ def test_the_server_runs_on_uvloop_and_parses_with_httptools() -> None:
         parsers.extend(server.server_state.connections)
 
     with listen("127.0.0.1", 0) as listener:
-        server = Server(app, lambda: None)
+        server = Server(app, lambda: None, Gateway())
         thread = Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -120,3 +122,86 @@ def test_a_request_names_its_host_once(door: Door, hosts: bytes) -> None:
     with connected(door) as client:
         client.sendall(b"GET /v1/tasks HTTP/1.1\r\n" + hosts + b"\r\n")
         assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
+
+
+SLOW = 200
+SLOW_SECONDS = 1.0
+
+
+def answered(client: socket.socket) -> bytes:
+    """Everything until the server hangs up."""
+    answer = b""
+    while piece := client.recv(65536):
+        answer += piece
+    return answer
+
+
+def hung_up(client: socket.socket) -> bool:
+    """Whether the server hangs up on whoever sends on and on."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            client.sendall(b"x")
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_slow_heads_stop_nobody_else_and_are_hung_up_on(open_door: Open) -> None:
+    door = open_door(gateway={"head_timeout": SLOW_SECONDS})
+    clients = [connected(door) for _ in range(SLOW)]
+    began = time.monotonic()
+    for client in clients:
+        client.sendall(HEAD + b"X-Slow: ")
+    assert door.client.get("/healthz").status_code == 200
+    while time.monotonic() - began < SLOW_SECONDS / 2:  # a byte now and then buys no time
+        for client in clients:
+            client.sendall(b"x")
+        time.sleep(0.1)
+    for client in clients:
+        assert answered(client).startswith(b"HTTP/1.1 408 ")
+        client.close()
+    assert door.client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /",
+        b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx",
+    ],
+    ids=["nothing", "nothing more", "an empty line more", "half a request more", "half a body that was refused"],
+)
+def test_a_client_that_says_nothing_more_is_hung_up_on(open_door: Open, sent: bytes) -> None:
+    limits = dict.fromkeys(("head_timeout", "keep_alive", "upload_timeout"), 0.3)
+    with connected(open_door(gateway=limits)) as client:
+        client.sendall(sent)
+        began = time.monotonic()
+        answer = answered(client)
+        assert time.monotonic() - began < 5
+        assert answer.startswith(b"HTTP/1.1 ") == bool(sent)
+
+
+def test_a_refused_body_that_comes_byte_by_byte_is_hung_up_on(open_door: Open) -> None:
+    with connected(open_door(gateway={"upload_timeout": 0.3})) as client:
+        client.sendall(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 404 ")
+        assert hung_up(client)
+
+
+def test_a_body_that_stays_away_is_told_within_its_time(open_door: Open) -> None:
+    with connected(open_door(gateway={"upload_timeout": 0.3, "keep_alive": 0.3, "head_timeout": 60.0})) as client:
+        client.sendall(HEAD + b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\nx")
+        assert b"upload_timeout" in answered(client)
+
+
+def test_an_answer_may_take_longer_than_a_head(open_door: Open) -> None:
+    door = open_door(gateway={"head_timeout": 0.2, "keep_alive": 0.2})
+    task = door.submit(source=picture(), target=picture()).json()["task_id"]
+    with connected(door) as client:
+        client.sendall(f"GET /v1/tasks/{task} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=1\r\n\r\n\r\n".encode())
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")

@@ -123,7 +123,7 @@ def run(settings: Settings) -> int:
         app = create(settings, parts)
         with metrics_served(parts.metrics.registry, gateway.metrics_host, gateway.metrics_port):
             _log.info("gateway.listening", host=gateway.host, port=listener.getsockname()[1])
-            Server(app, app.state.leave, certificate).run(sockets=[listener])
+            Server(app, app.state.leave, gateway, certificate).run(sockets=[listener])
     finally:
         parts.close()
         listener.close()

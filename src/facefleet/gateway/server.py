@@ -11,45 +11,14 @@ from contextlib import contextmanager
 import uvicorn
 from prometheus_client import CollectorRegistry, start_http_server
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from facefleet.errors.input import ConfigInvalid
+from facefleet.gateway.http_protocol import HttpProtocol, ServerConfig
 from facefleet.gateway.tls import OwnCertificate
+from facefleet.gateway_settings import Gateway
 
 OPEN_FILES = 65_536
-MAX_HEAD_BYTES = 65_536  # of the first line and the headers of a request, or of the trailers of its body
 _GRACEFUL_SECONDS = 10
-
-
-class HttpProtocol(HttpToolsProtocol):
-    """Parses requests with httptools, and hangs up where a head or a trailer does not end.
-
-    The parser keeps any number of bytes until a header is complete, so that a single client could fill the memory.
-    """
-
-    _unfinished_bytes = 0  # since the last byte that was of use
-
-    def data_received(self, data: bytes) -> None:
-        """Parse what arrived; refuse the request where too much of it is neither body nor a complete head."""
-        self._unfinished_bytes += len(data)
-        super().data_received(data)
-        if self._unfinished_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too long.")
-
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        self._unfinished_bytes = 0
-        super().on_message_begin()
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body arrived."""
-        self._unfinished_bytes = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """The request is complete."""
-        self._unfinished_bytes = 0
-        super().on_message_complete()
 
 
 class Server(uvicorn.Server):
@@ -60,13 +29,18 @@ class Server(uvicorn.Server):
     Args:
         app: The application.
         leave: Ends all waiting; called in the server's loop.
+        settings: Say how long clients may take.
         certificate: Of the server; None: without TLS.
     """
 
-    def __init__(self, app: ASGIApp, leave: Callable[[], None], certificate: OwnCertificate | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, leave: Callable[[], None], settings: Gateway, certificate: OwnCertificate | None = None
+    ) -> None:
         super().__init__(
-            uvicorn.Config(
-                app, loop="uvloop", http=HttpProtocol, log_config=None, access_log=False, server_header=False,
+            ServerConfig(
+                app, settings.head_timeout, settings.upload_timeout,
+                timeout_keep_alive=settings.keep_alive, loop="uvloop", http=HttpProtocol,
+                log_config=None, access_log=False, server_header=False,
                 proxy_headers=False, timeout_graceful_shutdown=_GRACEFUL_SECONDS,
                 ssl_context_factory=(lambda *_: certificate.context) if certificate else None,
             )
