@@ -52,7 +52,7 @@ fuzz: $(VENV)/.dev ## 200,000 damaged photos, 24,000 inferences from eight threa
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m fuzz $(ARGS)
 
-page: $(VENV)/.dev ## the page in a real Chromium: trouble, keyboard, languages, accessibility; about 4 minutes
+page: $(VENV)/.dev ## the page in a real Chromium: trouble, signing in, keyboard, languages, accessibility; about 6 minutes
 	$(BIN)/facefleet models pull > /dev/null
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m "page or not page" tests/page $(ARGS)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.gateway.conftest import Door
 
+from facefleet.access.roles import Role
 from facefleet.errors.input import ConfigInvalid, FileError
 from facefleet.errors.model import ManifestInvalid
 from facefleet.errors.tree import tree
@@ -138,9 +139,11 @@ def test_every_word_is_used_and_every_used_word_is_there() -> None:
     assert {word for word in known if not re.search(rf'["`]{word}["`]', code)} <= _BUILT
 
 
-_BUILT = {f"theme_{theme}" for theme in ("auto", "light", "dark")} | {
-    f"{name}Hint" for name in ("source", "target", "strength", "shape", "age")
-}
+_BUILT = (
+    {f"role_{role.replace('-', '_')}" for role in Role}
+    | {f"theme_{theme}" for theme in ("auto", "light", "dark")}
+    | {f"{name}Hint" for name in ("source", "target", "strength", "shape", "age")}
+)
 
 
 @pytest.mark.parametrize("code", sorted({cls.code for cls in tree()} - _ELSEWHERE))

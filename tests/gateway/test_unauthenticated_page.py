@@ -29,6 +29,7 @@ def test_a_browser_gets_a_page_and_not_json(shop: Door, path: str) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (401, "text/html; charset=utf-8")
     assert "You are not signed in" in answer.text
     assert "<code>unauthenticated</code>" in answer.text
+    assert '<a href="/">' in answer.text
     assert answer.headers["www-authenticate"] == 'Bearer realm="facefleet"'
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["vary"] == "Accept, Accept-Language"

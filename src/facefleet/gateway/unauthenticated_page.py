@@ -19,6 +19,7 @@ _DOCUMENTS = frozenset({"text/html", "application/xhtml+xml"})
 class _Words:
     title: str
     why: str
+    people: str
     programs: str
     code: str
 
@@ -28,12 +29,14 @@ _WORDS = {
         "You are not signed in",
         "This address needs an API key or a token, and none that is good came with the request. If you have none, ask "
         "whoever runs this service.",
+        'People sign in on <a href="/">the start page</a>.',
         "Programs send it in the header <code>Authorization: Bearer …</code>.",
         "Code",
     ),
     OTHER: _Words(
         "您尚未登录",
         "访问此地址需要 API 密钥或令牌，而本次请求没有附带有效的凭据。如果您没有，请联系本服务的管理员。",
+        '请在<a href="/">首页</a>登录。',
         "程序请在请求头 <code>Authorization: Bearer …</code> 中发送。",
         "代码",
     ),
@@ -57,8 +60,8 @@ def page(scope: Scope, code: str) -> str:
     language = _language(Headers(scope=scope).getlist("accept-language"))
     words = _WORDS[language]
     body = (
-        f"<h1>{words.title}</h1><p>{words.why}</p><p>{words.programs}</p><p><small>401 · {words.code}: "
-        f"<code>{code}</code></small></p>"
+        f"<h1>{words.title}</h1><p>{words.why}</p><p>{words.people}</p><p>{words.programs}</p>"
+        f"<p><small>401 · {words.code}: <code>{code}</code></small></p>"
     )
     return html(language, f"{words.title} – facefleet", body)
 

@@ -1,7 +1,10 @@
 // Puts the page together: photos and settings in, one submission at a time, its outcome, and what was made before.
 
 import { announce } from "./words/announcer.js";
+import { enter } from "./session/entrance.js";
 import { Gallery } from "./input/gallery.js";
+import { may } from "./session/session.js";
+import { notice } from "./parts/notice.js";
 import { Outcome } from "./task/outcome.js";
 import { Problem, show } from "./parts/problem.js";
 import { Recent } from "./task/recent.js";
@@ -38,14 +41,27 @@ class Page {
     });
   }
 
-  start() {
+  async start() {
     translate(document);
     languageButton(place("language"));
     themeButton(place("theme"));
+    this.watch();
+    await enter(place("sign-in"), place("who"));
     this.listen();
+    onLanguage(() => { place("may-look").textContent = say(may("tasks.read") ? "mayLook" : "mayNothing"); });
+    this.recent.render();
+    this.arrange(false);
     this.gallery.load();
     this.follow(addressed());
     document.documentElement.classList.remove("pending");
+  }
+
+  /** What does not depend on who is here. */
+  watch() {
+    for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
+    onLanguage(() => notice(navigator.onLine ? null : say("offline")));
+    addEventListener("offline", () => notice(say("offline")));
+    addEventListener("online", () => { notice(null); announce(say("online")); });
   }
 
   listen() {
@@ -53,12 +69,6 @@ class Page {
     place("consent").addEventListener("change", () => this.consentError(false));
     addEventListener("hashchange", () => this.follow(addressed()));
     addEventListener("paste", (event) => this.paste(event));
-    for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
-    const connection = place("connection");
-    onLanguage(() => { connection.textContent = navigator.onLine ? "" : say("offline"); });
-    addEventListener("offline", () => { connection.hidden = false; connection.textContent = say("offline"); });
-    addEventListener("online", () => { connection.hidden = true; announce(say("online")); });
-    connection.hidden = navigator.onLine;
   }
 
   /** A pasted photo goes where the focus is, else where one is missing. */
@@ -210,7 +220,7 @@ class Page {
 
   /** Once more: the same submission while it has no task, the outcome of a task that is there, else a new one. */
   retry(problem) {
-    if (problem.retryable && this.shown) {
+    if ((problem.retryable || problem.status === 401) && this.shown) {
       this.reopen();
       return;
     }
@@ -244,7 +254,8 @@ class Page {
 
   arrange(busy) {
     document.body.classList.toggle("busy", busy);
-    place("compose").hidden = busy;
+    place("compose").hidden = busy || !may("tasks.create");
+    place("may-look").hidden = busy || may("tasks.create");
   }
 }
 

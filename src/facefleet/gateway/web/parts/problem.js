@@ -45,9 +45,9 @@ export class Problem extends Error {
     return PHOTOS.includes(this.field) ? `${say(this.field)} – ${words}` : words;
   }
 
-  /** Whether the same again can go better. */
+  /** Whether the same again can go better; of a session that is over, after signing in. */
   get passing() {
-    return this.retryable || PASSING.has(this.code);
+    return this.retryable || this.status === 401 || PASSING.has(this.code);
   }
 
   /** The number to tell whoever runs the server; only where our own words do not already say what to do. */

@@ -1,5 +1,6 @@
 // Following a task to its end: by its events, and by asking where a proxy holds them back.
 
+import { sessionNumber } from "../session/session.js";
 import { ask, rest } from "./server.js";
 
 const ENDED = new Set(["succeeded", "failed", "canceled"]);
@@ -19,10 +20,12 @@ export const hasEnded = (task) => ENDED.has(task.status);
  * @returns {Promise<object>} The task as it ended.
  */
 export async function follow(begun, { onChange, onTrouble, signal }) {
-  const events = new Events(begun.links.events ?? `${begun.links.self}/events`, signal);
+  const listen = () => new Events(begun.links.events ?? `${begun.links.self}/events`, signal);
+  let events = listen();
   let newest = null;
   try {
     for (;;) {
+      if (!events.open && events.session !== sessionNumber()) events = listen(); // they ended with the session
       const task = (await events.next()) ?? (await look(begun.links.self, signal, onTrouble));
       if (task && (!newest || task.version >= newest.version)) {
         newest = task;
@@ -52,6 +55,7 @@ async function look(path, signal, onTrouble) {
 class Events {
   constructor(path, signal) {
     this.signal = signal;
+    this.session = sessionNumber();
     this.waiting = [];
     this.wake = () => {};
     this.breaks = 0;
