@@ -233,13 +233,12 @@ def _middleware(
     that problems become, so that they see every answer; who asks, and whether too often, is known before the first byte
     of a body is read.
     """
-    authenticator = parts.access.authenticator
+    authenticator, origins = parts.access.authenticator, settings.gateway.cors_origins
     authentication = (
         Middleware(Authentication, authenticator=authenticator, metrics=parts.metrics)
         if authenticator
-        else Middleware(LocalAuthentication)
+        else Middleware(LocalAuthentication, origins=origins)
     )
-    origins = settings.gateway.cors_origins
     cross_origin = [Middleware(CrossOrigin, origins=origins)] if origins else []
     return [
         Middleware(RequestTracing, tracer=parts.tracer),

@@ -108,3 +108,28 @@ def test_no_origin_is_let_in_by_default(open_door: Open) -> None:
 def test_what_is_no_exact_origin_is_refused_at_the_start(origin: str) -> None:
     with pytest.raises(ConfigInvalid, match="cors_origins"):
         load(gateway={"cors_origins": [origin]})
+
+
+@pytest.mark.parametrize("origin", [OURS, NEAR])
+def test_without_credentials_a_listed_origin_is_answered_as_its_preflight_promised(
+    open_door: Open, origin: str
+) -> None:
+    door = open_door(gateway={"cors_origins": [OURS, NEAR]})
+    assert preflight(door, origin).status_code == 204
+    answer = door.client.get("/v1/tasks", headers={"Origin": origin})
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == origin
+
+
+@pytest.mark.parametrize("origin", STRANGERS)
+def test_without_credentials_another_origin_is_refused(open_door: Open, origin: str) -> None:
+    door = open_door(gateway={"cors_origins": [OURS]})
+    assert preflight(door, origin).status_code == 400
+    assert door.client.get("/v1/tasks", headers={"Origin": origin}).status_code == 400
+    two = [("Origin", OURS), ("Origin", origin)]
+    assert door.client.get("/v1/tasks", headers=two).status_code == 400
+
+
+def test_without_credentials_a_listed_origin_reaches_no_other_name(open_door: Open) -> None:
+    door = open_door(gateway={"cors_origins": [OURS]})
+    assert door.client.get("/v1/tasks", headers={"Origin": OURS, "Host": "rebound.example"}).status_code == 400

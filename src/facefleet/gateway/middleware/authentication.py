@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Collection
 from functools import partial
 
 from starlette.datastructures import Headers
@@ -93,11 +94,17 @@ class LocalAuthentication:
     """Gives every request the local principal, except those to public endpoints, which need none.
 
     Without credentials, the one thing that tells the owner of this machine from a web page open in their browser is the
-    name the request was sent to and the page it came from; both must be this machine (DNS rebinding, cross-site forms).
+    name the request was sent to and the page it came from. The name must be this machine's (DNS rebinding); the page,
+    too (cross-site forms), or one that the operator lets in.
+
+    Args:
+        app: The layers inside.
+        origins: Of the pages that are let in, written as browsers send them.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, origins: Collection[str] = ()) -> None:
         self._app = app
+        self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or refuse it."""
@@ -105,7 +112,8 @@ class LocalAuthentication:
             endpoint = endpoint_of(scope)
             if endpoint is None or not endpoint.public:
                 headers = Headers(scope=scope)
-                for name, values in (("host", _hosts(scope, headers)), ("origin", headers.getlist("origin"))):
+                foreign = [origin for origin in headers.getlist("origin") if origin not in self._origins]
+                for name, values in (("host", _hosts(scope, headers)), ("origin", foreign)):
                     for value in values:
                         _require_own_name(name, value)
                 scope["state"] |= {PRINCIPAL: LOCAL, STILL: _always}
