@@ -47,6 +47,7 @@ CONTRACT_HEAD = """# Contract
 The lines that the TOML file of `facefleet doctor --contract FILE` may have. A line that is not there asks for nothing;
 one that does not exist is refused. [Doctor](../guides/doctor.md) says what becomes of a broken one. Versions are one or
 more comparisons (`>=`, `<=`, `==`, `>`, `<`), separated by commas; sizes are bytes or texts such as `"1 GiB"`.
+A server is `"optional"`, `"required"` or `"strict"`: it may fail, must work, or must work without a warning.
 
 | line | asks for |
 |---|---|

@@ -22,7 +22,7 @@ def test_a_contract_is_read_with_its_types(tmp_path: Path) -> None:
     contract = read_contract(written(tmp_path, '[memory]\nat_least = "1 GiB"\n[servers]\nbroker = "strict"\n'))
     assert contract.memory.at_least == 1 << 30
     assert contract.servers.broker is Demand.STRICT
-    assert contract.servers.store is Demand.OPTIONAL
+    assert contract.servers.store is None
 
 
 def test_an_empty_contract_asks_for_nothing(tmp_path: Path) -> None:

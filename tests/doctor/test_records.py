@@ -25,7 +25,7 @@ def settings(url: str) -> Settings:
     return Settings(records=Records(url=SecretStr(url)))
 
 
-def schema_line(url: str, wanted: Demand = Demand.OPTIONAL) -> Finding:
+def schema_line(url: str, wanted: Demand | None = None) -> Finding:
     (found,) = [one for one in records.look(settings(url), wanted) if one.check == "records.schema"]
     return found
 
@@ -66,7 +66,7 @@ def test_a_database_without_a_schema_is_broken(postgres: PostgresServer) -> None
 
 def test_records_in_a_file_pass_and_one_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     file = tmp_path / "new" / "records.db"
-    (found,) = records.look(settings(f"sqlite:///{file}"), Demand.OPTIONAL)
+    (found,) = records.look(settings(f"sqlite:///{file}"), None)
     assert found.state is State.SKIPPED
     (broken,) = records.look(settings(f"sqlite:///{file}"), Demand.REQUIRED)
     assert (broken.state, broken.line) == (State.BROKEN, "servers.records")
@@ -83,14 +83,14 @@ def test_a_clock_that_is_apart_is_told(tmp_path: Path) -> None:
     database = Database(url)
     upgrade(database)
     database.close()
-    *_, clock = records.look(settings(url), Demand.OPTIONAL, lambda: time.time() - 30)
+    *_, clock = records.look(settings(url), None, lambda: time.time() - 30)
     assert (clock.check, clock.state, clock.found) == ("records.clock", State.WARNING, "30 s ahead of ours")
 
 
 def test_a_database_that_is_away_or_unknown_raises_without_its_password() -> None:
     with pytest.raises(RecordsUnavailable) as away:
-        list(records.look(settings(f"postgresql://me:open-sesame@{HOST}:{free_port()}/records"), Demand.OPTIONAL))
+        list(records.look(settings(f"postgresql://me:open-sesame@{HOST}:{free_port()}/records"), None))
     with pytest.raises(ConfigInvalid) as unknown:
-        list(records.look(settings("mysql://me:open-sesame@db/records"), Demand.OPTIONAL))
+        list(records.look(settings("mysql://me:open-sesame@db/records"), None))
     for error in (away.value, unknown.value):
         assert "open-sesame" not in f"{error.message} {error.detail}"

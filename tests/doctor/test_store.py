@@ -49,7 +49,7 @@ def test_the_clock_of_the_service_is_compared_with_ours(bucket: Settings) -> Non
 @pytest.mark.needs_server
 def test_a_clock_is_told_by_a_refusal_too(seaweed: SeaweedServer) -> None:
     wrong = seaweed.settings(url=SecretStr(f"s3://{seaweed.BUCKET}"), secret_key=SecretStr("wrong"))
-    assert [one.state for one in store.look_at_clock(Settings(objects=wrong), Demand.OPTIONAL)] == [State.OK]
+    assert [one.state for one in store.look_at_clock(Settings(objects=wrong), None)] == [State.OK]
     with pytest.raises(StoreUnavailable):
         list(store.look(Settings(objects=wrong), Demand.REQUIRED))
 
@@ -57,7 +57,7 @@ def test_a_clock_is_told_by_a_refusal_too(seaweed: SeaweedServer) -> None:
 @pytest.mark.needs_server
 def test_a_bucket_that_is_not_there_is_an_outage(seaweed: SeaweedServer) -> None:
     with pytest.raises(StoreUnavailable):
-        list(store.look(Settings(objects=seaweed.settings(url=SecretStr("s3://nowhere"))), Demand.OPTIONAL))
+        list(store.look(Settings(objects=seaweed.settings(url=SecretStr("s3://nowhere"))), None))
 
 
 def test_settings_that_open_nothing_tell_no_clock(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_settings_that_open_nothing_tell_no_clock(tmp_path: Path) -> None:
 def test_a_service_that_is_away_tells_no_clock() -> None:
     away = Objects(url=SecretStr("s3://photos"), endpoint=f"http://{HOST}:{free_port()}", region="us-east-1",
                    access_key=SecretStr("a"), secret_key=SecretStr("b"))  # fmt: skip
-    assert list(store.look_at_clock(Settings(objects=away), Demand.OPTIONAL)) == []
+    assert list(store.look_at_clock(Settings(objects=away), None)) == []
 
 
 @pytest.mark.needs_server
@@ -88,7 +88,7 @@ def test_a_bucket_that_keeps_old_versions_is_a_warning_which_only_the_strict_con
 
 def test_a_folder_is_tried_and_one_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path)
-    (found,) = store.look(settings, Demand.OPTIONAL)
+    (found,) = store.look(settings, None)
     assert found.state is State.SKIPPED
     assert list(tmp_path.iterdir()) == []
     (broken,) = store.look(settings, Demand.REQUIRED)
@@ -97,4 +97,4 @@ def test_a_folder_is_tried_and_one_that_is_not_there_is_not_made(tmp_path: Path)
     (found,) = store.look(settings, Demand.STRICT)
     assert found.state is State.OK
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-    assert list(store.look_at_clock(settings, Demand.OPTIONAL)) == []
+    assert list(store.look_at_clock(settings, None)) == []

@@ -18,12 +18,12 @@ _KEEPS = "noeviction"
 _REFUSED = ("NoPermissionError", "ResponseError")  # a managed broker, or an access list, may hide its settings
 
 
-def look(settings: Settings, wanted: Demand, now: Callable[[], float] = time.time) -> Iterator[Finding]:
+def look(settings: Settings, wanted: Demand | None, now: Callable[[], float] = time.time) -> Iterator[Finding]:
     """The broker of the settings; one that nobody has set and that is not there is skipped.
 
     Args:
         settings: Address and prefix.
-        wanted: By the contract.
+        wanted: By the contract; none: it asks for nothing.
         now: s since the epoch of Unix.
     """
     url = settings.queue.url.get_secret_value()
@@ -31,7 +31,7 @@ def look(settings: Settings, wanted: Demand, now: Callable[[], float] = time.tim
         try:
             broker.ping()
         except QueueUnavailable:
-            if "url" in settings.queue.model_fields_set or wanted is not Demand.OPTIONAL:
+            if "url" in settings.queue.model_fields_set or wanted in (Demand.REQUIRED, Demand.STRICT):
                 raise
             yield Finding("broker", State.SKIPPED, "FACEFLEET_QUEUE__URL is not set; `facefleet up` starts a broker")
             return
@@ -44,7 +44,8 @@ def _findings(broker: Broker, address: str, now: Callable[[], float]) -> Iterato
     except QueueUnavailable as error:
         if error.detail.get("cause") not in _REFUSED:
             raise
-        yield Finding("broker", State.OK, f"{address} answers, but does not tell its settings (INFO is refused)")
+        advice = "Let this account use INFO, or see to maxmemory-policy noeviction and appendonly yes yourself."
+        yield Finding("broker", State.WARNING, f"{address} answers, and does not tell its settings", advice)
         return
     yield Finding("broker", State.OK, f"{facts.product} at {address}")
     yield eviction(facts)

@@ -21,7 +21,7 @@ Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
 class Demand(StrEnum):
-    """What is asked of a server."""
+    """What is asked of a server: may fail, must work, or must work without a warning."""
 
     OPTIONAL = "optional"
     REQUIRED = "required"
@@ -103,12 +103,14 @@ class Confinement(Section):
 
 
 class Servers(Section):
-    """The servers of the settings: `optional`, `required` (it works) or `strict` (it works, without a warning)."""
+    """The servers of the settings."""
 
-    broker: Demand = Field(Demand.OPTIONAL, description="queue: answers; `strict`: keeps what it was given")
-    records: Demand = Field(Demand.OPTIONAL, description="database: answers, with this release's schema or a newer one")
-    store: Demand = Field(
-        Demand.OPTIONAL, description="object store: writes, reads and deletes; `strict`: keeps nothing that was deleted"
+    broker: Demand | None = Field(None, description="the queue answers; `strict`: and keeps what it was given")
+    records: Demand | None = Field(
+        None, description="the database answers, with this release's schema or a newer one; `strict`: and the same time"
+    )
+    store: Demand | None = Field(
+        None, description="the object store writes, reads and deletes; `strict`: and keeps nothing that was deleted"
     )
 
 

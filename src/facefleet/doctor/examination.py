@@ -24,6 +24,7 @@ class Check:
         line: The line of the contract that is broken where it breaks or hangs; empty where there is none.
         wanted: What that line asks for.
         advice: What to do then.
+        otherwise: The state then.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Check:
     line: str = ""
     wanted: str = ""
     advice: str = ""
+    otherwise: State = State.BROKEN
 
 
 def examine(checks: Sequence[Check], clock: Callable[[], float] = time.monotonic) -> list[Finding]:
@@ -59,7 +61,7 @@ class _Running:
         self._thread.join(max(0.0, seconds))
         if self._found is not None:
             return self._found
-        return [self._broken(f"no answer within {self.check.seconds:g} s")]
+        return [self._failed(f"no answer within {self.check.seconds:g} s")]
 
     def _run(self) -> None:
         try:
@@ -67,19 +69,19 @@ class _Running:
         except ModuleNotFoundError as error:
             self._found = [self._not_installed(error.name or "a package")]
         except ImportError as error:
-            self._found = [self._broken(str(error))]
+            self._found = [self._failed(str(error))]
         except FacefleetError as error:
             cause = f" ({error.detail['cause']})" if "cause" in error.detail else ""
-            self._found = [self._broken(f"{error.message}{cause}")]
+            self._found = [self._failed(f"{error.message}{cause}")]
         except OSError as error:
-            self._found = [self._broken(f"{type(error).__name__}: {error.strerror or 'no reason given'}")]
+            self._found = [self._failed(f"{type(error).__name__}: {error.strerror or 'no reason given'}")]
         except Exception as error:  # noqa: BLE001 - whatever it is, the other checks go on
-            self._found = [self._broken(type(error).__name__)]  # its message could quote an address with its password
+            self._found = [self._failed(type(error).__name__)]  # its message could quote an address with its password
 
     def _not_installed(self, package: str) -> Finding:
-        finding = self._broken(f"{package} is not installed")
+        finding = self._failed(f"{package} is not installed")
         return finding if self.check.line else replace(finding, state=State.SKIPPED, advice="")
 
-    def _broken(self, found: str) -> Finding:
+    def _failed(self, found: str) -> Finding:
         check = self.check
-        return Finding(check.name, State.BROKEN, found, check.advice, check.line, check.wanted)
+        return Finding(check.name, check.otherwise, found, check.advice, check.line, check.wanted)

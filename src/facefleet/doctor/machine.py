@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pydantic import ByteSize
-
 from facefleet.doctor import cgroup
 from facefleet.doctor.contract import Absent, Contract, Cpu, Files, Memory, Python, User
 from facefleet.doctor.ranges import contains
 from facefleet.doctor.report import Finding, State, hold
+from facefleet.doctor.sizes import shown_size
 
 _PYTHON = ">=3.11"
 _TOLD = ("sse4_2", "avx", "avx2", "avx512f", "avx512_vnni", "amx_tile", "asimd", "asimddp", "sve")  # of all flags
@@ -93,16 +92,12 @@ def memory(wanted: Memory, root: Path = _ROOT) -> Finding:
     """
     whole, limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), cgroup.memory_limit(root)
     usable = whole if limit is None else min(whole, limit)
-    of = f", of {_size(whole)}: the limit of the control group" if usable < whole else ""
-    finding = Finding("memory", State.OK, f"{_size(usable)}{of}")
+    of = f", of {shown_size(whole)}: the limit of the control group" if usable < whole else ""
+    finding = Finding("memory", State.OK, f"{shown_size(usable)}{of}")
     if wanted.at_least is None:
         return finding
     kept, advice = usable >= wanted.at_least, "Give it more memory (limits.memory of a container)."
-    return hold(finding, "memory.at_least", _size(wanted.at_least), kept=kept, advice=advice)
-
-
-def _size(count: int) -> str:
-    return ByteSize(count).human_readable(separator=" ")
+    return hold(finding, "memory.at_least", shown_size(wanted.at_least), kept=kept, advice=advice)
 
 
 def descriptors(wanted: Files) -> Finding:

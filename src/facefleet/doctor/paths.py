@@ -8,12 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ByteSize
-
 from facefleet import files
 from facefleet.config import Settings
 from facefleet.doctor.contract import Paths
 from facefleet.doctor.report import Finding, State, hold
+from facefleet.doctor.sizes import shown_size
 
 _LITTLE_SPACE, _NO_SPACE = 2_000_000_000, 100_000_000  # bytes free
 _FREE = "Free some disk space."
@@ -38,7 +37,7 @@ def _folder(check: str, folder: Path, advice: str, closed: State) -> Finding:
     if why := _refusal(there):
         return Finding(check, closed, f"{folder}: {why}", advice)
     free = shutil.disk_usage(there).free
-    space = f"{folder}, {_size(free)} free"
+    space = f"{folder}, {shown_size(free)} free"
     if free < _LITTLE_SPACE:
         return Finding(check, State.BROKEN if free < _NO_SPACE else State.WARNING, space, _FREE)
     return Finding(check, State.OK, space)
@@ -62,8 +61,8 @@ def _writable(path: Path, least: int | None) -> Iterator[Finding]:
     yield hold(finding, "paths.writable", path, kept=not why, advice=advice)
     if least is not None and not why:
         free = shutil.disk_usage(path).free
-        finding = Finding(f"path {path}", State.OK, f"{_size(free)} free")
-        yield hold(finding, "paths.free", _size(least), kept=free >= least, advice=_FREE)
+        finding = Finding(f"path {path}", State.OK, f"{shown_size(free)} free")
+        yield hold(finding, "paths.free", shown_size(least), kept=free >= least, advice=_FREE)
 
 
 def _refusal(folder: Path) -> str:
@@ -73,7 +72,3 @@ def _refusal(folder: Path) -> str:
             return ""
     except OSError as error:
         return files.reason(error)
-
-
-def _size(count: int) -> str:
-    return ByteSize(count).human_readable(separator=" ")

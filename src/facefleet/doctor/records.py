@@ -26,12 +26,12 @@ _CLOCK = {
 _NAMES = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 
-def look(settings: Settings, wanted: Demand, now: Callable[[], float] = time.time) -> Iterator[Finding]:
+def look(settings: Settings, wanted: Demand | None, now: Callable[[], float] = time.time) -> Iterator[Finding]:
     """The records of the settings; a file that is not there yet is skipped, and not made.
 
     Args:
         settings: Address.
-        wanted: By the contract.
+        wanted: By the contract; none: it asks for nothing.
         now: s since the epoch of Unix.
     """
     for finding in _findings(settings, now):

@@ -33,23 +33,23 @@ _VERSION = "x-amz-version-id"  # S3 sends it with objects of a bucket that keeps
 _NO_VERSION = "null"
 
 
-def look(settings: Settings, wanted: Demand) -> Iterator[Finding]:
+def look(settings: Settings, wanted: Demand | None) -> Iterator[Finding]:
     """The store of the settings; a folder that is not there yet is skipped, and not made.
 
     Args:
         settings: Address, endpoint and keys.
-        wanted: By the contract.
+        wanted: By the contract; none: it asks for nothing.
     """
     for finding in _findings(settings):
         yield demand(finding, "servers.store", wanted)
 
 
-def look_at_clock(settings: Settings, wanted: Demand, now: Callable[[], float] = time.time) -> Iterator[Finding]:
+def look_at_clock(settings: Settings, wanted: Demand | None, now: Callable[[], float] = time.time) -> Iterator[Finding]:
     """The clock of an S3 service by the ``Date`` of its answers, refusals included; nothing of any other store.
 
     Args:
         settings: Address, endpoint and keys.
-        wanted: By the contract.
+        wanted: By the contract; none: it asks for nothing.
         now: s since the epoch of Unix.
     """
     if urlsplit(settings.objects_url).scheme not in SCHEMES:

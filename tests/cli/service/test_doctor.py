@@ -113,7 +113,11 @@ def test_servers_that_are_away_are_broken_and_break_the_contract_that_wants_them
             "broken", f"servers.{name}", "required",
         )  # fmt: skip
         assert "FACEFLEET_" in found[name]["advice"]
-    for ended in (without, done):
+    optional = contract.read_text().replace("required", "optional")
+    ignored = run("doctor", "--json", "--contract", a_contract(tmp_path, optional), **nowhere)
+    assert ignored.status == 0
+    assert by_name(ignored.document)["broker"]["state"] == "warning"
+    for ended in (without, done, ignored):
         assert "open-sesame" not in ended.out + ended.err
 
 

@@ -27,6 +27,11 @@ _IMPORT_SECONDS = 60.0  # from a cold disk
 _INFERENCE_SECONDS = 60.0
 _PULL = "Run `facefleet models pull`."
 _INSTALL = "pip install 'facefleet[engine]'"
+_ADVICE = {
+    "broker": "Check FACEFLEET_QUEUE__URL, its password, and that the broker runs.",
+    "records": "Check FACEFLEET_RECORDS__URL, its password, and that the database runs.",
+    "store": "Check FACEFLEET_OBJECTS__URL, the endpoint and the keys, and that the bucket exists.",
+}
 _COLOURS = {"ok": "green", "warning": "yellow", "broken": "red", "skipped": "dim"}
 
 
@@ -55,14 +60,16 @@ def _examine(wanted: Contract) -> Iterator[Finding]:
     """First what needs no settings; it imports the packages, so that no server's time limit is spent on them."""
     from facefleet.doctor import cuda, machine, packages, paths
     from facefleet.doctor.confinement import look as confinement
-    from facefleet.doctor.examination import Check, examine
+    from facefleet.doctor.examination import LIMIT_SECONDS, Check, examine
     from facefleet.doctor.report import Finding, State
 
+    driver = ("accelerator.driver", wanted.accelerator.driver) if wanted.accelerator.driver else ("", "")
+    folders = ("paths.writable", "an answer") if wanted.paths.writable else ("", "")
     yield from examine([
         Check("machine", lambda: machine.look(wanted)),
-        Check("paths", lambda: paths.wanted(wanted.paths)),
+        Check("paths", lambda: paths.wanted(wanted.paths), LIMIT_SECONDS, *folders),
         Check("confinement", lambda: confinement(wanted.confinement)),
-        Check("accelerator.driver", lambda: [cuda.look(wanted.accelerator, cuda.driver())]),
+        Check("accelerator.driver", lambda: [cuda.look(wanted.accelerator, cuda.driver())], LIMIT_SECONDS, *driver),
         Check("packages", packages.look, _IMPORT_SECONDS),
     ])  # fmt: skip
     try:
@@ -103,6 +110,7 @@ def _servers(settings: Settings, wanted: Contract) -> Iterator[Check]:
     from facefleet.doctor import paths
     from facefleet.doctor.contract import Demand
     from facefleet.doctor.examination import LIMIT_SECONDS, Check
+    from facefleet.doctor.report import State
 
     yield Check("data folder", lambda: [paths.data_folder(settings)])
     looks = {
@@ -111,37 +119,31 @@ def _servers(settings: Settings, wanted: Contract) -> Iterator[Check]:
         "store": (_store, wanted.servers.store),
     }
     for name, (look, asked) in looks.items():
-        line = ("", "") if asked is Demand.OPTIONAL else (f"servers.{name}", str(asked))
-        yield Check(name, partial(look, settings, asked), LIMIT_SECONDS, *line, advice=_ADVICE[name])
+        line = (f"servers.{name}", str(asked)) if asked else ("", "")
+        otherwise = State.WARNING if asked is Demand.OPTIONAL else State.BROKEN
+        yield Check(name, partial(look, settings, asked), LIMIT_SECONDS, *line, _ADVICE[name], otherwise)
     yield Check("store.clock", lambda: _store_clock(settings, wanted.servers.store))
 
 
-_ADVICE = {
-    "broker": "Check FACEFLEET_QUEUE__URL, its password, and that the broker runs.",
-    "records": "Check FACEFLEET_RECORDS__URL, its password, and that the database runs.",
-    "store": "Check FACEFLEET_OBJECTS__URL, the endpoint and the keys, and that the bucket exists.",
-}
-
-
-def _broker(settings: Settings, wanted: Demand) -> Iterable[Finding]:
+def _broker(settings: Settings, wanted: Demand | None) -> Iterable[Finding]:
     from facefleet.doctor import broker
 
     return broker.look(settings, wanted)
 
 
-def _records(settings: Settings, wanted: Demand) -> Iterable[Finding]:
+def _records(settings: Settings, wanted: Demand | None) -> Iterable[Finding]:
     from facefleet.doctor import records
 
     return records.look(settings, wanted)
 
 
-def _store(settings: Settings, wanted: Demand) -> Iterable[Finding]:
+def _store(settings: Settings, wanted: Demand | None) -> Iterable[Finding]:
     from facefleet.doctor import store
 
     return store.look(settings, wanted)
 
 
-def _store_clock(settings: Settings, wanted: Demand) -> Iterable[Finding]:
+def _store_clock(settings: Settings, wanted: Demand | None) -> Iterable[Finding]:
     from facefleet.doctor import store
 
     return store.look_at_clock(settings, wanted)
@@ -152,7 +154,7 @@ def _print(report: Report) -> None:
     wide = max(len(finding.check) for finding in report.findings)
     for finding in report.findings:
         console.print(f"{finding.state:8}", style=_COLOURS[finding.state], end="  ")
-        console.print(f"{finding.check:{wide}}  {output.visible(finding.found)}", soft_wrap=True)
+        console.print(f"{output.visible(finding.check):{wide}}  {output.visible(finding.found)}", soft_wrap=True)
         indent = " " * (wide + 12)
         if finding.line and finding.state != "ok":
             console.print(f"{indent}contract: {finding.line} = {output.visible(finding.wanted)}", soft_wrap=True)
