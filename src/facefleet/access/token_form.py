@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from facefleet.access.reasons import Reason
 from facefleet.errors.access import CredentialInvalid
+from facefleet.strict_json import JsonRefused, parse
 
 MAX_TOKEN_BYTES = 8_192
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
@@ -68,8 +68,8 @@ def json_object(data: bytes) -> Mapping[str, Any]:
         CredentialInvalid: There is none.
     """
     try:
-        value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        value = parse(data)
+    except JsonRefused:
         value = None
     if not isinstance(value, dict):
         raise invalid(Reason.FORM, "A part of the token is no JSON object, or has a name twice.")
@@ -90,14 +90,3 @@ def _decoded(segment: str) -> bytes:
     if base64.urlsafe_b64encode(data).rstrip(b"=").decode() != segment:
         raise invalid(Reason.FORM, "A part of the token is no base64url.")
     return data
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name comes twice")
-    return found
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")

@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
@@ -21,6 +21,7 @@ from facefleet.errors.input import RequestError, UploadTooLarge
 from facefleet.gateway.intake.multipart import MAX_TEXT_BYTES, Fields, Form, drop, missing
 from facefleet.gateway.intake.photos import Given, Photo, Place, UploadId
 from facefleet.media.sniff import Limits, check_bytes, sniff
+from facefleet.strict_json import JsonRefused, is_whole, parse
 
 MEDIA_TYPE = "application/json"
 PHOTO_MEMBERS = ("data", "upload", "url")
@@ -162,38 +163,17 @@ def _parse(body: bytearray) -> dict[str, Any]:
     """The object of a body.
 
     Raises:
-        RequestError: It is not JSON (RFC 8259: not NaN, no name twice), not an object, or has too many values.
+        RequestError: It is not strict JSON, not an object, or has too many values.
     """
     if sum(body.count(mark) for mark in b",:[{") > _MAX_MARKS:
         raise RequestError("The JSON body has too many values.")
     try:
-        document = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
-    except UnicodeDecodeError:
-        raise RequestError("The JSON body is not UTF-8 text.") from None
-    except RecursionError:
-        raise RequestError("The JSON body is nested too deeply.") from None
-    except ValueError as error:
-        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        raise RequestError(f"The body is not JSON{where}.") from None
+        document = parse(body)
+    except JsonRefused as error:
+        raise RequestError(f"The body {error}.") from None
     if not isinstance(document, dict):
         raise RequestError("The JSON body is an object; its members are the fields of the form.")
     return document
-
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names are there once: two readers could take different ones."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise RequestError(f"The name {ascii(twice)[:64]} is twice in one object.")
-    for name in found:
-        _require_text(name, "A name")
-    return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise RequestError(f"{name} is no JSON number.")
 
 
 def _given(document: dict[str, Any], name: str, most: int) -> list[object]:
@@ -230,8 +210,6 @@ def _text(name: str, value: object) -> str:
 
 
 def _require_text(text: str, what: str) -> None:
-    """Refuse half a surrogate pair, which JSON can write and nothing behind it can keep."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise RequestError(f"{what} has half of a character.") from None
+    """Refuse half of a character, which nothing behind this can keep."""
+    if not is_whole(text):
+        raise RequestError(f"{what} has half of a character.")
