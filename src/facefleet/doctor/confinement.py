@@ -17,7 +17,7 @@ from facefleet.doctor.contract import Confinement
 from facefleet.doctor.ranges import contains
 from facefleet.doctor.report import Finding, State, hold
 
-_CREATE_RULESET, _VERSION = 444, 1  # the number is the same on every architecture but Alpha
+_CREATE_RULESET, _VERSION = 444, 1  # the number is that of x86, Arm, POWER, RISC-V and s390
 _PR_GET_SECCOMP, _PR_SET_SECCOMP, _FILTER = 21, 22, 2
 _MODES = {0: "not confined", 1: "strict", 2: "filtered"}
 _CHILD = (
