@@ -37,6 +37,9 @@ class Gateway(Section):
         31_536_000, ge=0,
         description="s that browsers which came by TLS keep to it for this name (HSTS); 0: not said",
     )  # fmt: skip
+    processes: int = Field(
+        1, ge=0, description="processes that share the address; limits here are of each; 0: one per core"
+    )
     threads: Count = Field(16, description="threads for records, store and queue calls")
     watchers: Count = Field(
         5_000, description="clients that follow a task or wait for it, at once; beyond it the answer is `overloaded`"

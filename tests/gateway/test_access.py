@@ -29,7 +29,8 @@ from facefleet.errors.access import CredentialInvalid, NotPermitted, Unauthentic
 from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway import app
 from facefleet.gateway.routes import events
-from facefleet.gateway.server import metrics_served
+from facefleet.gateway.server import Listeners, metrics_served
+from facefleet.gateway_settings import Gateway
 from facefleet.tasks.audit import Origin
 from facefleet.tasks.transitions import State
 
@@ -245,11 +246,13 @@ def test_metrics_are_for_operators_or_at_an_address_of_their_own(shop: Door) -> 
     assert "facefusion_authentication_failures_total" in ask(shop, key(shop, "ops", Role.OPERATOR), "/metrics").text
     registry, port = CollectorRegistry(), free_port()
     Counter("seen", "Seen.", registry=registry)
-    with metrics_served(registry, "127.0.0.1", port):
+    settings = Gateway(port=0, metrics_port=port)
+    with closing(Listeners.open(settings)) as listeners, metrics_served(registry, listeners.metrics):
         assert "seen_total 0.0" in httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
-        with pytest.raises(ConfigInvalid, match="metrics"), metrics_served(registry, "127.0.0.1", port):
-            pass
-    with metrics_served(registry, "127.0.0.1", 0):
+        with pytest.raises(ConfigInvalid) as caught:
+            Listeners.open(settings)
+        assert caught.value.detail["setting"] == "gateway.metrics_port"
+    with metrics_served(registry, None):
         pass
 
 
@@ -260,10 +263,10 @@ def test_beyond_loopback_a_gateway_needs_credentials(monkeypatch: pytest.MonkeyP
     assert caught.value.detail["setting"] == "gateway.host"
     assert "FACEFLEET_AUTH__KEYS" in caught.value.message
 
-    def listening(host: str, _: int) -> None:
-        raise ConfigInvalid(f"listens on {host}")
+    def listening(settings: Gateway) -> None:
+        raise ConfigInvalid(f"listens on {settings.host}")
 
-    monkeypatch.setattr(app, "listen", listening)
+    monkeypatch.setattr(Listeners, "open", listening)
     with pytest.raises(ConfigInvalid, match=r"listens on 0\.0\.0\.0"):
         app.run(load(data=tmp_path, gateway={"host": "0.0.0.0"}, auth={"keys": True}))
 

@@ -66,7 +66,7 @@ from facefleet.gateway.routes.templates import router as template_routes
 from facefleet.gateway.routes.uploads import router as upload_routes
 from facefleet.gateway.routes.usage import router as usage_routes
 from facefleet.gateway.routes.webhooks import router as webhook_routes
-from facefleet.gateway.server import Server, allow_connections, listen, metrics_served
+from facefleet.gateway.server import Listeners, Server, allow_connections, metrics_served
 from facefleet.gateway.tls import OwnCertificate
 from facefleet.gateway.webhook_delivery import deliverer_of
 from facefleet.media.limits import image_limits
@@ -101,8 +101,12 @@ _UNUSED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "
 _log = logs.logger(__name__)
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, listeners: Listeners | None = None) -> int:
     """Serve until told to stop.
+
+    Args:
+        settings: Of this process.
+        listeners: Opened by the process that started this one; None: by this one.
 
     Raises:
         ConfigInvalid: The address is not ours or taken, or not loopback and no credentials are asked for; the first
@@ -114,19 +118,18 @@ def run(settings: Settings) -> int:
     if not settings.auth.required:
         require_loopback(settings.gateway.host)
     certificate = OwnCertificate.of(settings.gateway)
-    listener = listen(settings.gateway.host, settings.gateway.port)
+    listeners = listeners or Listeners.open(settings.gateway)
     parts = Parts.build(settings)
-    gateway = settings.gateway
     try:
         if parts.access.keys is not None:
             make_first_key(settings, parts.access.keys, now)
         app = create(settings, parts)
-        with metrics_served(parts.metrics.registry, gateway.metrics_host, gateway.metrics_port):
-            _log.info("gateway.listening", host=gateway.host, port=listener.getsockname()[1])
-            Server(app, app.state.leave, gateway, certificate).run(sockets=[listener])
+        with metrics_served(parts.metrics.scraped, listeners.metrics):
+            _log.info("gateway.listening", host=settings.gateway.host, port=listeners.http.getsockname()[1])
+            Server(app, app.state.leave, settings.gateway, certificate).run(sockets=[listeners.http])
     finally:
         parts.close()
-        listener.close()
+        listeners.close()
     return 0
 
 

@@ -10,8 +10,8 @@ from facefleet.access.building import Access
 from facefleet.access.policy_lookup import PolicyLookup
 from facefleet.access.policy_records import PolicyRecords
 from facefleet.clock import now
-from facefleet.config import Settings
-from facefleet.observability.metrics import Metrics
+from facefleet.config import Settings, environment
+from facefleet.observability.metrics import SHARED_FOLDER, Metrics
 from facefleet.observability.tracing import Tracer, open_tracer
 from facefleet.queue.app import build_app
 from facefleet.queue.broker import Broker
@@ -49,7 +49,7 @@ class Parts:
             ConfigInvalid: Something that authenticates cannot be used.
             OutageError: Records or store cannot be opened.
         """
-        metrics = Metrics(CollectorRegistry())
+        metrics = Metrics(CollectorRegistry(), shared=environment().get(SHARED_FOLDER))
         database = Database(
             settings.records_url, busy_timeout=settings.records.busy_timeout, on_outage=metrics.on_outage("records")
         )

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Thread
+from wsgiref.simple_server import WSGIRequestHandler
 
 import uvicorn
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
 from starlette.types import ASGIApp
 
 from facefleet.errors.input import ConfigInvalid
@@ -18,6 +22,7 @@ from facefleet.gateway.tls import OwnCertificate
 from facefleet.gateway_settings import Gateway
 
 OPEN_FILES = 65_536
+_BACKLOG = 2048  # clients that wait to be accepted
 _GRACEFUL_SECONDS = 10
 
 
@@ -71,33 +76,86 @@ def allow_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-@contextmanager
-def metrics_served(registry: CollectorRegistry, host: str, port: int) -> Iterator[None]:
-    """Serve ``/metrics`` at an address of its own, for scrapers without credentials; not where the port is 0.
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """The sockets that a gateway serves; several processes may accept from the same ones.
 
-    Raises:
-        ConfigInvalid: The address is not ours, or taken.
+    Attributes:
+        http: Of the API and the page.
+        metrics: Of a ``/metrics`` that asks for no credentials; None: there is none.
     """
-    if not port:
+
+    http: socket.socket
+    metrics: socket.socket | None
+
+    @classmethod
+    def open(cls, settings: Gateway) -> Listeners:
+        """Listen; from now on clients wait instead of being refused.
+
+        Raises:
+            ConfigInvalid: An address is not ours, or taken.
+        """
+        http = listen(settings.host, settings.port)
+        if not settings.metrics_port:
+            return cls(http, None)
+        try:
+            return cls(http, listen(settings.metrics_host, settings.metrics_port, "gateway.metrics_port"))
+        except ConfigInvalid:
+            http.close()
+            raise
+
+    @classmethod
+    def inherited(cls, descriptors: Sequence[int]) -> Listeners:
+        """Those that the process opened which started this one: their descriptors, as ``descriptors`` gives them.
+
+        Raises:
+            ConfigInvalid: They are no open sockets.
+        """
+        try:
+            http, *metrics = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        except (OSError, ValueError) as error:
+            raise ConfigInvalid("--listeners is for the processes that a gateway starts.") from error
+        return cls(http, metrics[0] if metrics else None)
+
+    def descriptors(self) -> tuple[int, ...]:
+        """Their file descriptors, HTTP first."""
+        return tuple(listener.fileno() for listener in (self.http, self.metrics) if listener is not None)
+
+    def close(self) -> None:
+        """Close them in this process."""
+        for listener in (self.http, self.metrics):
+            if listener is not None:
+                listener.close()
+
+
+@contextmanager
+def metrics_served(registry: CollectorRegistry, listener: socket.socket | None) -> Iterator[None]:
+    """Serve ``/metrics`` on a socket of its own, for scrapers without credentials; not where it is None."""
+    if listener is None:
         yield
         return
-    try:
-        server, thread = start_http_server(port, host, registry)
-    except OSError as error:
-        raise ConfigInvalid(
-            f"Cannot serve metrics on {host}:{port}: {error.strerror}; choose another port.",
-            setting="gateway.metrics_port", port=port,
-        ) from error  # fmt: skip
+    server = ThreadingWSGIServer(listener.getsockname()[:2], _NoRequestLog, bind_and_activate=False)
+    server.socket.close()
+    server.socket = listener
+    server.server_name, server.server_port = listener.getsockname()[:2]  # what binding would have set
+    server.setup_environ()
+    server.set_app(make_wsgi_app(registry))
+    thread = Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         server.shutdown()
-        server.server_close()
         thread.join()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the gateway's socket; port 0 takes any free one.
+class _NoRequestLog(WSGIRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log nothing: scrapes come every few seconds."""
+
+
+def listen(host: str, port: int, setting: str = "gateway.port") -> socket.socket:
+    """Open a socket and listen; port 0 takes any free one.
 
     Raises:
         ConfigInvalid: The address is not ours, or taken.
@@ -111,6 +169,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigInvalid(
-            f"Cannot listen on {host}:{port}: {error.strerror}; choose another port.", setting="gateway.port", port=port
+            f"Cannot listen on {host}:{port}: {error.strerror}; choose another port.", setting=setting, port=port
         ) from error
+    listener.listen(_BACKLOG)
     return listener

@@ -26,7 +26,6 @@ from facefleet.launcher.workers import stop_seconds
 from facefleet.queue.connection import open_client
 from facefleet.tasks.tables.database import Database
 from facefleet.tasks.tables.upgrade import upgrade
-from facefleet.trust import trust_in_one
 
 _PING_SECONDS = 0.5
 _PORTS = ("FACEFLEET_GATEWAY__PORT", "FACEFLEET_GATEWAY__METRICS_PORT", "FACEFLEET_WORKER__METRICS_PORT")
@@ -77,10 +76,13 @@ class Service:
         self._supervisor.start(
             self._program("worker", lambda: http_status(worker, "/readyz"), environment, stop_seconds(self._settings))
         )
-        self._supervisor.start(self._program("gateway", lambda: self._asked(gateway), environment, STOP_SECONDS))
+        certificate = self._settings.gateway.tls_cert_file
+        self._supervisor.start(
+            self._program("gateway", lambda: http_status(gateway, "/readyz", certificate), environment, STOP_SECONDS)
+        )
         if not self._supervisor.wait_ready(START_SECONDS):
             return None
-        own = f"{'https' if self._settings.gateway.tls_cert_file else 'http'}://{HOST}:{gateway}"
+        own = f"{'https' if certificate else 'http'}://{HOST}:{gateway}"
         return Addresses(own, f"http://{HOST}:{worker}", f"{f'http://{HOST}:{metrics}' if metrics else own}/metrics")
 
     def run(self) -> None:
@@ -95,14 +97,6 @@ class Service:
     def pids(self) -> dict[str, int]:
         """Name → process id of the programs."""
         return self._supervisor.pids()
-
-    def _asked(self, port: int) -> int | None:
-        """The answer of the gateway; its certificate is read anew, since it may have been renewed."""
-        certificate = self._settings.gateway.tls_cert_file
-        try:
-            return http_status(port, "/readyz", trust_in_one(certificate) if certificate else None)
-        except OSError:  # the file is being written
-            return 0
 
     @property
     def _starts_valkey(self) -> bool:

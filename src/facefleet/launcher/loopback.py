@@ -1,14 +1,15 @@
-"""Finds free ports on the loopback address and asks programs there whether they answer."""
+"""Finds free ports on the loopback address and asks programs of this machine whether they answer."""
 
 from __future__ import annotations
 
 import http.client
 import socket
-import ssl
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 from facefleet.errors.input import ConfigInvalid
+from facefleet.trust import trust_in_one
 
 HOST = "127.0.0.1"
 _ANSWER_SECONDS = 1.0
@@ -35,25 +36,26 @@ def _bound(probe: socket.socket, port: int) -> int:
     return int(probe.getsockname()[1])
 
 
-def http_status(port: int, path: str, trust: ssl.SSLContext | None = None) -> int | None:
+def http_status(port: int, path: str, certificate: Path | None = None, host: str = HOST) -> int | None:
     """The HTTP status of a GET; None where nobody listens on the port, 0 where no answer comes.
 
     Args:
-        port: On the loopback address.
+        port: TCP port.
         path: Asked for.
-        trust: Whose certificate is expected; None: without TLS.
+        certificate: PEM file of the certificate that is expected, read anew each time; None: without TLS.
+        host: An address of this machine.
     """
-    connection = (
-        http.client.HTTPSConnection(HOST, port, timeout=_ANSWER_SECONDS, context=trust)
-        if trust
-        else http.client.HTTPConnection(HOST, port, timeout=_ANSWER_SECONDS)
-    )
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status
+        with closing(_connection(host, port, certificate)) as connection:
+            connection.request("GET", path)
+            return connection.getresponse().status
     except ConnectionRefusedError:
         return None
-    except (OSError, http.client.HTTPException):
+    except (OSError, http.client.HTTPException):  # of the file, too: it may just be written
         return 0
-    finally:
-        connection.close()
+
+
+def _connection(host: str, port: int, certificate: Path | None) -> http.client.HTTPConnection:
+    if certificate is None:
+        return http.client.HTTPConnection(host, port, timeout=_ANSWER_SECONDS)
+    return http.client.HTTPSConnection(host, port, timeout=_ANSWER_SECONDS, context=trust_in_one(certificate))

@@ -30,6 +30,30 @@ _PR_SET_PDEATHSIG = 1
 _log = logger(__name__)
 
 
+def processes(wanted: int) -> int:
+    """How many processes to run: as many as wanted, or one for each core that this process may use where that is 0."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return wanted or cores
+
+
+def stop_on_signals(stop: Event, hurry: Callable[[], None]) -> None:
+    """Set ``stop`` at SIGTERM and SIGINT, and hurry at the next; a lost terminal ends no task.
+
+    Args:
+        stop: Of a supervisor.
+        hurry: Stop without waiting.
+    """
+
+    def on_stop(*_: object) -> None:
+        if stop.is_set():
+            hurry()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 def _ignore(_: int) -> None:
     """Ignores the end of a process."""
 
@@ -44,6 +68,7 @@ class ManagedProcess:
         log: File of its output; the terminal where None.
         stop_seconds: s that it may take to stop before it is killed.
         ended: Called with the process id of each of its processes that died.
+        descriptors: Open files that it inherits, by the same numbers.
     """
 
     name: str
@@ -54,6 +79,7 @@ class ManagedProcess:
     log: Path | None = None
     stop_seconds: float = STOP_SECONDS
     ended: Callable[[int], None] = _ignore
+    descriptors: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -153,6 +179,7 @@ def _spawn(program: ManagedProcess) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our own command
             program.command, env=dict(program.environment), stdin=subprocess.DEVNULL, cwd=program.folder, umask=PRIVATE,
             stdout=out or sys.stderr, stderr=out or sys.stderr, start_new_session=True, preexec_fn=_die_with_parent,
+            pass_fds=program.descriptors,
         )  # fmt: skip
     finally:
         if out is not None:

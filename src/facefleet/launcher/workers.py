@@ -6,7 +6,6 @@ folder, which outlive it.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import tempfile
@@ -18,24 +17,15 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from facefleet.config import Settings, environment
 from facefleet.launcher.loopback import HOST, free_ports, http_status
-from facefleet.launcher.supervisor import ManagedProcess, Supervisor
+from facefleet.launcher.supervisor import ManagedProcess, Supervisor, processes
 from facefleet.observability.logs import logger
+from facefleet.observability.metrics import SHARED_FOLDER
 from facefleet.worker.probe import Probe
 
 AFTER_GRACE_SECONDS = 15.0  # to hand tasks back, write the records and close; a worker that needs longer is killed
 BEGIN_SECONDS = 60.0  # until a process has to answer its probe: it imports, and may fetch the models
 
 _log = logger(__name__)
-
-
-def count(settings: Settings) -> int:
-    """How many processes to run: the setting, or one for each core where that is 0."""
-    return settings.worker.processes or _cores()
-
-
-def _cores() -> int:
-    """The cores that this process may use (Linux), else all."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def stop_seconds(settings: Settings) -> float:
@@ -104,7 +94,7 @@ class Workers:
         return probe
 
     def _processes(self, folder: Path) -> list[ManagedProcess]:
-        wanted = count(self._settings)
+        wanted = processes(self._settings.worker.processes)
         self._ports = {f"worker {n}": port for n, port in enumerate(free_ports(*[0] * wanted), 1)}
         return [self._process(name, port, folder) for name, port in self._ports.items()]
 
@@ -114,7 +104,7 @@ class Workers:
             "FACEFLEET_WORKER__THREADS": str(self._settings.worker.threads),
             "FACEFLEET_WORKER__METRICS_HOST": HOST,
             "FACEFLEET_WORKER__METRICS_PORT": str(port),
-            "PROMETHEUS_MULTIPROC_DIR": str(folder),
+            SHARED_FOLDER: str(folder),
         }
         return ManagedProcess(
             name, [sys.executable, "-m", "facefleet", "worker"], environment() | own,

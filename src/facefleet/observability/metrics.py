@@ -13,6 +13,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 Depths = Mapping[tuple[str, str], int]  # (track, lane) → messages waiting
@@ -20,6 +21,7 @@ Part = Literal["records", "store", "broker"]
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LANE = ("track", "lane")
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the variable that names the folder in which processes count together
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,22 @@ def ignore_outage() -> None:
 
 
 class Metrics:
-    """Holds the metrics of one program: those it counts, and those that a scrape reads."""
+    """Holds the metrics of one program: those it counts, and those that a scrape reads.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    Args:
+        registry: Of what this process counts.
+        shared: Folder in which the processes of this program count together; None: it is one process.
+
+    Attributes:
+        scraped: What a scrape shows: the counts of all processes, and what is read at a scrape.
+    """
+
+    def __init__(self, registry: CollectorRegistry, *, shared: str | None = None) -> None:
         self.registry = registry
+        self.scraped = registry
+        if shared is not None:
+            self.scraped = CollectorRegistry()
+            MultiProcessCollector(self.scraped, path=shared)  # type: ignore[no-untyped-call]
         self.requests = Counter(
             "facefusion_requests_total", "Requests for tasks by their outcome.",
             ["kind", "outcome"], registry=registry,
@@ -184,15 +198,15 @@ class Metrics:
 
     def watch_queue(self, depths: Callable[[], Depths | None]) -> None:
         """Read the depth of the queue at every scrape; none where the broker is away."""
-        self.registry.register(_ReadAtScrape(lambda: _queue(depths() or {})))
+        self.scraped.register(_ReadAtScrape(lambda: _queue(depths() or {})))
 
     def watch_records(self, sample: Callable[[], RecordsSample | None]) -> None:
         """Read the tasks of all lanes at every scrape; none where the records are away."""
-        self.registry.register(_ReadAtScrape(lambda: _records(sample())))
+        self.scraped.register(_ReadAtScrape(lambda: _records(sample())))
 
     def watch_webhooks(self, sample: Callable[[], WebhookSample | None]) -> None:
         """Read the pending deliveries at every scrape; none where the records are away."""
-        self.registry.register(_ReadAtScrape(lambda: _webhooks(sample())))
+        self.scraped.register(_ReadAtScrape(lambda: _webhooks(sample())))
 
 
 class _ReadAtScrape(Collector):

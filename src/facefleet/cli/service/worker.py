@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,11 +20,11 @@ def worker(
 ) -> None:
     """Run a worker. Records, objects and queue come from the settings; run `facefleet migrate` first."""
     from facefleet.launcher.supervisor import PRIVATE
-    from facefleet.launcher.workers import count
+    from facefleet.launcher.supervisor import processes as count
 
     os.umask(PRIVATE)
     settings = start.settings(worker={"processes": processes, "threads": threads}, log_level="info")
-    if count(settings) > 1:
+    if count(settings.worker.processes) > 1:
         _supervise(settings)
         return
     with start.loading():
@@ -35,17 +34,10 @@ def worker(
 
 
 def _supervise(settings: Settings) -> None:
+    from facefleet.launcher.supervisor import stop_on_signals
     from facefleet.launcher.workers import Workers
 
     stop = Event()
     workers = Workers(settings, stop)
-
-    def on_stop(*_: object) -> None:
-        if stop.is_set():
-            workers.hurry()
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_stop)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as one process does: a lost terminal ends no task
+    stop_on_signals(stop, workers.hurry)
     workers.run()

@@ -45,7 +45,7 @@ def router(needed: Checks, wanted: Checks, metrics: Metrics) -> APIRouter:
 
     @routes.get("/metrics")
     async def scrape() -> Response:
-        text = await run_in_threadpool(generate_latest, metrics.registry)
+        text = await run_in_threadpool(generate_latest, metrics.scraped)
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return routes
