@@ -92,6 +92,16 @@ def test_openapi_names_the_codes_of_every_status(door: Door) -> None:
     assert {"maintenance", "overloaded", "store_unavailable"} <= busy.keys()
 
 
+def test_openapi_names_the_headers_of_limits_where_they_are(door: Door) -> None:
+    found = operations(door)
+    for name, operation in found.items():
+        for status, answer in operation["responses"].items():
+            counted = operation["x-permission"] is not None and name != "GET /metrics" and status != "401"
+            assert ({"RateLimit", "RateLimit-Policy"} <= answer["headers"].keys()) == counted, (name, status)
+    limited = found["GET /v1/tasks"]["responses"]["429"]
+    assert "Retry-After" in limited["headers"]
+
+
 def test_openapi_has_no_shape_that_is_not_answered_with(door: Door) -> None:
     text = door.client.get("/openapi.json").text
     assert "HTTPValidationError" not in text

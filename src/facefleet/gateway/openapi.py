@@ -74,7 +74,7 @@ _ANYWHERE: tuple[Refusal, ...] = (
     InternalError,
 )
 _CODES = "x-codes"
-_PERMISSIONS = {(endpoint.method, endpoint.path): endpoint.permission for endpoint in ENDPOINTS}
+_ENDPOINTS = {(endpoint.method, endpoint.path): endpoint for endpoint in ENDPOINTS}
 _SECURITY: dict[str, Any] = {"security": [{"bearer": []}, {"session": []}]}
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "an API key (`ff_live_…`) or a token (JWT)"},
@@ -92,6 +92,17 @@ _BY_CODE = {cls.code: cls for cls in tree()}
 
 _REQUEST_ID = {"description": "of this request, and on its log lines", "schema": {"type": "string"}}
 _RETRY_AFTER = {"description": "s until trying again makes sense", "schema": {"type": "integer", "minimum": 0}}
+_RATES = {
+    "RateLimit-Policy": {
+        "description": "each limit that holds: its name, requests `q` in `w` s; none where nothing is limited",
+        "schema": {"type": "string"}, "example": '"tenant";q=6000;w=60, "key";q=3000;w=60',
+    },
+    "RateLimit": {
+        "description": "where each stands: `r` requests are left, and more in `t` s",
+        "schema": {"type": "string"}, "example": '"tenant";r=5983;t=41, "key";r=2983;t=41',
+    },
+}  # fmt: skip
+_UNCOUNTED = str(Unauthenticated.status)  # whose request it is, is not known
 LOCATION = {"Location": {"description": "of the task", "schema": {"type": "string"}}}
 APPLIED = {
     "Preference-Applied": {
@@ -230,7 +241,10 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             _describe(operation)
-            operation["x-permission"] = _PERMISSIONS.get((method.upper(), path))
+            endpoint = _ENDPOINTS.get((method.upper(), path))
+            operation["x-permission"] = endpoint.permission if endpoint else None
+            if endpoint and endpoint.permission and not endpoint.polled:
+                _describe_rates(operation)
             for parameter in operation.get("parameters", ()):
                 parameter["schema"] = _without_null(parameter["schema"])
     return schema
@@ -259,6 +273,13 @@ def _describe(operation: dict[str, Any]) -> None:
         responses[status] = _refusal(classes)
     for answer in responses.values():
         answer.setdefault("headers", {})["X-Request-ID"] = _REQUEST_ID
+
+
+def _describe_rates(operation: dict[str, Any]) -> None:
+    """Name the headers by which the limits of the caller are told, which every answer to a known caller has."""
+    for status, answer in operation["responses"].items():
+        if status != _UNCOUNTED:
+            answer["headers"] |= _RATES
 
 
 def _has_values(operation: Mapping[str, Any]) -> bool:
