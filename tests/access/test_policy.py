@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from facefleet.access.policy_file import read_policies
 from facefleet.access.policy_lookup import FRESH_SECONDS, PolicyLookup
 from facefleet.access.policy_records import StoredPolicy
 from facefleet.access.rates import Rate, Rates
+from facefleet.assignments import FaceAssignment
 from facefleet.errors.input import ConfigInvalid, OptionInvalid
 from facefleet.errors.limits import PolicyForbids
 from facefleet.errors.outage import RecordsUnavailable
@@ -96,6 +98,64 @@ def test_an_option_that_is_not_allowed_keeps_its_default() -> None:
     with pytest.raises(PolicyForbids, match="tiles") as refused:
         policy.require(Kind.FUSE, FuseOptions(tiles=True).to_json())
     assert refused.value.detail["field"] == "options.tiles"
+
+
+BOUNDS = {"strength": {"min": 0.2, "max": 0.8}, "min_strength": {"min": 0.5}, "faces": {"max": 1}}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "refused"),
+    [
+        ({"strength": 0.2}, None),
+        ({"strength": 0.8}, None),
+        ({"strength": 0.81}, "options.strength"),
+        ({"strength": 0.19}, "options.strength"),
+        ({}, "options.strength"),  # 1.0 by default
+        ({"strength": 0.7, "min_strength": 0.4}, "options.min_strength"),
+        ({"strength": 0.7, "faces": (FaceAssignment(target_face=0),)}, None),
+        ({"strength": 0.7, "faces": (FaceAssignment(target_face=0), FaceAssignment(target_face=1))}, "options.faces"),
+    ],
+)
+def test_an_option_keeps_within_its_bounds_by_default_too(chosen: dict[str, Any], refused: str | None) -> None:
+    policy = read_policy(Scope.PLAN, {"bounds": BOUNDS})
+    record = FuseOptions(**chosen).to_json()
+    if refused is None:
+        policy.require(Kind.FUSE, record)
+        return
+    with pytest.raises(PolicyForbids) as error:
+        policy.require(Kind.FUSE, record)
+    assert error.value.detail["field"] == refused
+    policy.require(Kind.DETECT, {"tiles": False})
+
+
+def test_what_an_operator_bounded_comes_back_as_it_was_given() -> None:
+    values = {"bounds": {"strength": {"max": 0.8}}, "attest": ["own_photo"], "labels": ["studio 1"]}
+    policy = read_policy(Scope.PLAN, values | {"consent": "reference"})
+    assert policy.given() == values | {"consent": "reference"}
+    of_plan = Policies(plans={"vip": policy}).of("studio", "vip")
+    assert (of_plan.bounds, of_plan.labels) == (policy.bounds, ("studio 1",))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"bounds": {"colour": {"max": 1}}},
+        {"bounds": {"tiles": {"max": 1}}},
+        {"bounds": {"strength": {"min": 0.9, "max": 0.1}}},
+        {"bounds": {"strength": {"min": 1.5}}},
+        {"bounds": {"faces": {"max": -1}}},
+        {"bounds": {"strength": {"most": 1}}},
+        {"bounds": {"strength": {"max": "nan"}}},
+        {"consent": "none"},
+        {"attest": ["consent"]},
+        {"labels": [""]},
+        {"labels": ["a\nb"]},
+        {"labels": ["x"] * 17},
+    ],
+)
+def test_bounds_and_demands_that_cannot_be_met_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(OptionInvalid, match=next(iter(values))):
+        read_policy(Scope.TENANT, values)
 
 
 @pytest.mark.parametrize(

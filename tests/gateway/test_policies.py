@@ -120,3 +120,27 @@ def test_an_operators_mistake_is_named_and_changes_nothing(opened: Door) -> None
     assert (stored["scope"], stored["name"], stored["policy"]) == ("tenant", "acme", {"backlog": 3})
     cleared = ask(opened, operator, "DELETE", f"{HERE}/tenant/acme").json()
     assert (cleared["stored"], cleared["effective"]["backlog"]) == (None, None)
+
+
+def test_bounds_and_what_has_to_be_attested_hold_for_one_photo_and_for_many(opened: Door, photo: bytes) -> None:
+    policy = {"bounds": {"strength": {"max": 0.8}}, "consent": "reference", "attest": ["guardian"], "labels": ["trial"]}
+    assert put(opened, "acme", **policy).status_code == 200
+    member = key(opened, "acme", Role.MEMBER)
+    files = [("source", photo), ("target", photo)]
+    for path in ("/v1/fuse", "/v1/batches"):
+
+        def send(path: str = path, **data: str) -> httpx.Response:
+            return ask(opened, member, "POST", path, files=files, data={"consent": "true"} | data)
+
+        assert (send().json()["code"], send().json()["field"]) == ("consent_required", "consent_reference")
+        said = {"consent_reference": "c-1"}
+        assert (send(**said).json()["code"], send(**said).json()["field"]) == ("consent_required", "guardian")
+        said |= {"guardian": "true"}
+        unbounded = send(**said)
+        assert (unbounded.status_code, unbounded.json()["field"]) == (403, "options.strength")
+        assert unbounded.json()["context"]["maximum"] == 0.8
+        assert send(**said, options='{"strength": 0.8}').status_code == 202
+    admin = key(opened, "acme", Role.TENANT_ADMIN)
+    shown = ask(opened, admin, "GET", "/v1/policy").json()["policy"]
+    assert (shown["bounds"], shown["labels"]) == ({"strength": {"min": None, "max": 0.8}}, ["trial"])
+    assert fuse(opened, key(opened, "globex", Role.MEMBER), photo).status_code == 202

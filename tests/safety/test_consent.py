@@ -65,3 +65,18 @@ def test_a_rule_may_ask_for_a_reference(reference: dict[str, str]) -> None:
         attest(texts, subject="alice", now=START, rule=ConsentRule.REFERENCE)
     assert caught.value.detail == {"field": "consent_reference"}
     assert attest(texts, subject="alice", now=START).reference is None
+
+
+@pytest.mark.parametrize("flag", ["own_photo", "guardian"])
+def test_a_flag_may_be_asked_for(flag: str) -> None:
+    for said in ({}, {flag: "no"}):
+        with pytest.raises(ConsentRequired) as caught:
+            attest({"consent": "true"} | said, subject="alice", now=START, flags=(flag,))
+        assert caught.value.detail == {"field": flag}
+    assert getattr(attest({"consent": "true", flag: "yes"}, subject="alice", now=START, flags=(flag,)), flag)
+
+
+def test_another_rule_can_only_be_stricter() -> None:
+    assert ConsentRule.REFERENCE.or_stricter("required") is ConsentRule.REFERENCE
+    assert ConsentRule.REQUIRED.or_stricter("reference") is ConsentRule.REFERENCE
+    assert ConsentRule.REQUIRED.or_stricter(None) is ConsentRule.REQUIRED

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, FilePath, ValidationError, field_validator
 
+from facefleet.access.option_bounds import Bounds, check_bounds, require_within
 from facefleet.access.rates import Rate, Rates
 from facefleet.config import Share
 from facefleet.errors.input import OptionInvalid
@@ -22,6 +23,7 @@ from facefleet.tasks.lanes import Lane
 Name = Annotated[str, Field(pattern=f"^{TENANT}$")]
 RateText = Annotated[str, Field(pattern=RATE)]
 _LONGEST_SECONDS = 10 * 365 * 86_400
+Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._:-]{0,63}$")]
 Kept = Annotated[int, Field(gt=0, le=_LONGEST_SECONDS)]
 _OPTIONS = FuseOptions.table()
 
@@ -42,6 +44,9 @@ class Policy(Section):
     options: tuple[str, ...] | None = Field(
         None, description="options of a fusion that it may set to something else than their default; null: all"
     )
+    bounds: dict[str, Bounds] | None = Field(
+        None, description="option of a fusion → the least (`min`) and the greatest (`max`) value that it may have"
+    )
 
     keep_inputs: Kept | None = Field(None, description="s that uploads are kept after their task has ended")
     keep_results: Kept | None = Field(None, description="s that a result is kept after its task has ended")
@@ -50,6 +55,15 @@ class Policy(Section):
     nsfw_allow: Share | None = Field(
         None, description="score from which on its photos are refused, where that is less than `safety.nsfw_allow`"
     )
+    consent: Literal["required", "reference"] | None = Field(
+        None, description="what its requests attest, where that is more than `safety.consent` asks for"
+    )
+    attest: tuple[Literal["own_photo", "guardian"], ...] | None = Field(
+        None, description="what its requests have to attest beside the consent; null: nothing"
+    )
+    labels: tuple[Label, ...] | None = Field(
+        None, max_length=16, description="names kept for marks on its results; not used yet"
+    )
 
     @field_validator("options")
     @classmethod
@@ -57,6 +71,12 @@ class Policy(Section):
         if unknown := sorted(set(names or ()) - _OPTIONS.keys()):
             raise ValueError(f"a fusion has no option {', '.join(unknown)}")
         return names
+
+    @field_validator("bounds")
+    @classmethod
+    def _can_be_met(cls, bounds: dict[str, Bounds] | None) -> dict[str, Bounds] | None:
+        check_bounds(bounds)
+        return bounds
 
     @property
     def rates(self) -> Rates:
@@ -71,14 +91,19 @@ class Policy(Section):
             options: Of it, as its record keeps them.
 
         Raises:
-            PolicyForbids: Its kind is not allowed, or an option of it has another value than its default.
+            PolicyForbids: Its kind is not allowed, or an option of it has a value that is not.
         """
         if self.kinds is not None and kind not in self.kinds:
             raise PolicyForbids(
                 f"Your policy does not allow tasks of the kind {kind}; it allows {', '.join(self.kinds) or 'none'}.",
                 kind=kind.value, allowed=list(self.kinds),
             )  # fmt: skip
-        if self.options is None or kind is not Kind.FUSE:
+        if kind is Kind.FUSE:
+            self._require_options(options)
+            require_within(self.bounds or {}, options)
+
+    def _require_options(self, options: Mapping[str, Any]) -> None:
+        if self.options is None:
             return
         for name, value in options.items():
             if name not in self.options and value != _OPTIONS[name].default:

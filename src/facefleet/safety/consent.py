@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -15,6 +15,10 @@ CONSENT_NAMES = ("consent", "consent_reference", "own_photo", "guardian")
 
 _YES = frozenset({"true", "1", "yes", "on"})
 _NO = frozenset({"false", "0", "no", "off"})
+_ASKED = {
+    "own_photo": "for photos that show whoever sends them",
+    "guardian": "for the consent of a guardian",
+}
 _QUOTED = 64  # characters of what was sent that are told back
 
 
@@ -24,9 +28,14 @@ class ConsentRule(StrEnum):
     REQUIRED = "required"  # that the people shown agree
     REFERENCE = "reference"  # and where that is written down
 
+    def or_stricter(self, other: str | None) -> ConsentRule:
+        """The stricter one of two rules, the other of which may not be given."""
+        return ConsentRule.REFERENCE if self.REFERENCE in (self, other) else self
+
 
 def attest(
-    texts: Mapping[str, str], *, subject: str, now: datetime, rule: ConsentRule = ConsentRule.REQUIRED
+    texts: Mapping[str, str], *, subject: str, now: datetime, rule: ConsentRule = ConsentRule.REQUIRED,
+    flags: Sequence[str] = (),
 ) -> Consent:  # fmt: skip
     """Read the attestation of a request.
 
@@ -35,9 +44,10 @@ def attest(
         subject: Who attests.
         now: UTC.
         rule: What has to be there.
+        flags: Those of ``own_photo`` and ``guardian`` that have to be a yes.
 
     Raises:
-        ConsentRequired: ``consent`` is no yes, or there is no reference where one has to be.
+        ConsentRequired: ``consent`` is no yes, or a reference or flag is missing that has to be there.
         OptionInvalid: Another of the texts cannot be understood.
     """
     value = texts.get("consent")
@@ -49,10 +59,14 @@ def attest(
     reference = _reference(texts.get("consent_reference"))
     if reference is None and rule is ConsentRule.REFERENCE:
         raise ConsentRequired(
-            "Send consent_reference, too: this service asks where the consent of the people shown is kept.",
+            "Send consent_reference, too: you are asked where the consent of the people shown is kept.",
             field="consent_reference",
         )
-    return Consent(subject, now, reference, _flag(texts, "own_photo"), _flag(texts, "guardian"))
+    consent = Consent(subject, now, reference, _flag(texts, "own_photo"), _flag(texts, "guardian"))
+    for name in flags:
+        if not getattr(consent, name):
+            raise ConsentRequired(f"Send {name}=true, too: your policy asks {_ASKED[name]}.", field=name)
+    return consent
 
 
 def _reference(text: str | None) -> str | None:

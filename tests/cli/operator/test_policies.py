@@ -63,3 +63,14 @@ def test_what_is_set_is_shown_to_people(run: Run, here: list[str]) -> None:
     result = run("policies", "set", "plan", "trial", "lane=bulk", *here)
     assert "bulk" in (result.out + result.err)
     assert "trial" in run("policies", "list", *here).out
+
+
+def test_bounds_are_json_and_other_lists_have_commas(run: Run, here: list[str]) -> None:
+    values = ('bounds={"strength": {"max": 0.8}}', "attest=own_photo", "labels=trial,studio 1")
+    done = shown(run, here, "set", "plan", "vip", *values)["policy"]
+    assert done["bounds"] == {"strength": {"min": None, "max": 0.8}}
+    assert (done["attest"], done["labels"]) == (["own_photo"], ["trial", "studio 1"])
+    assert shown(run, here, "set", "plan", "vip", "bounds=")["policy"]["bounds"] is None
+    wrong = run("policies", "set", "plan", "vip", "bounds=strength", *here)
+    assert wrong.status != 0
+    assert '{"strength": {"max": 0.8}}' in wrong.out + wrong.err

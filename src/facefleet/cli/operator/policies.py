@@ -117,15 +117,24 @@ def _scope(text: str) -> Scope:
 
 
 def _value(pair: str) -> tuple[str, Any]:
-    """The value of ``name=value``: numbers, lists with commas, texts."""
+    """The value of ``name=value``: numbers, lists with commas, bounds as JSON, texts."""
     name, is_given, text = pair.partition("=")
     if not is_given:
         raise OptionInvalid(f"{pair[:64]!r} is not NAME=VALUE.", field=name[:64])
-    if name in {"kinds", "options"}:
+    if name == "bounds" and text:
+        return name, _json(text)
+    if name in {"kinds", "options", "attest", "labels"}:
         return name, None if text == "" else text.split(",")
     if text.isdigit() and name not in {"tenant_rate", "key_rate"}:
         return name, int(text)
     return name, text or None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise OptionInvalid('bounds are JSON, such as {"strength": {"max": 0.8}}.', field="bounds") from None
 
 
 def _text(value: object) -> str:

@@ -28,7 +28,6 @@ from facefleet.gateway.intake.webhooks import WEBHOOK_TEXTS, WebhookIntake
 from facefleet.media.sniff import Limits
 from facefleet.observability.logs import bound, logger
 from facefleet.observability.tracing import traceparent_or_new
-from facefleet.safety.consent import attest
 from facefleet.storage.keys import batch_key
 from facefleet.tasks.batches import MAX_ITEMS, Batch, Batches
 from facefleet.tasks.ids import new_id
@@ -169,7 +168,7 @@ class BatchIntake:
     def _records(self, caller: Caller, draft: _Draft, request: Incoming) -> tuple[Batch, list[Task]]:
         """The records of the batch and of its items, when everything that can be checked is right."""
         now = self.intake.clock()
-        consent = attest(draft.texts, subject=caller.subject, now=now, rule=self.intake.consent_rule)
+        consent = self.intake.attested(draft.texts, caller, now)
         options = parse_fuse_options(draft.texts.get("options")).to_json()
         self.intake.admission.policy(caller).require(_KIND, options)
         shared, own = draft.inputs()

@@ -119,7 +119,8 @@ class Intake:
 
     def _task(self, caller: Caller, request: TaskRequest) -> Task:
         now, task_id, form, kind = self.clock(), new_id(), request.form, request.kind
-        consent = self._consent(request, caller, now)
+        # Where no picture is made nobody attests, and the record names no subject.
+        consent = self.attested(form.texts, caller, now) if KINDS[kind].consent else Consent("", now)
         policy = self.admission.policy(caller)
         policy.require(kind, request.options)
         inputs = {role: input_key(caller.tenant, task_id, role) for role in form.photos}
@@ -153,11 +154,17 @@ class Intake:
             except OutageError as error:
                 _log.warning("task.not_marked_unsent", code=error.code)
 
-    def _consent(self, request: TaskRequest, caller: Caller, now: datetime) -> Consent:
-        """The attested consent; where no picture is made nobody attests, and the record names no subject."""
-        if not KINDS[request.kind].consent:
-            return Consent("", now)
-        return attest(request.form.texts, subject=caller.subject, now=now, rule=self.consent_rule)
+    def attested(self, texts: Mapping[str, str], caller: Caller, now: datetime) -> Consent:
+        """What a request attests, as the service and the tenant's policy ask for it.
+
+        Raises:
+            ConsentRequired: Something of that is missing.
+            OptionInvalid: A text of it cannot be understood.
+            RecordsUnavailable: The policy was never read.
+        """
+        policy = self.admission.policy(caller)
+        rule = self.consent_rule.or_stricter(policy.consent)
+        return attest(texts, subject=caller.subject, now=now, rule=rule, flags=policy.attest or ())
 
     def _delete_uploads(self, task: Task) -> None:
         for key in task.inputs.values():
