@@ -243,6 +243,21 @@ def test_a_session_of_another_tab_is_taken_on(visit: Visit, guarded: Guarded) ->
     visit.fuse().finished()
 
 
+def test_signing_in_again_in_one_tab_does_for_the_others(visit: Visit, visitors: Visitor, guarded: Guarded) -> None:
+    page = visit.page
+    sign_in(page, guarded.key())
+    other = visitors(guarded.service, page.context).open().page
+    expect(other.locator("#compose")).to_be_visible()
+    page.context.clear_cookies()
+    for tab in (page, other):
+        tab.set_input_files("#source input[type=file]", visit.samples["astronaut"])
+        expect(tab.get_by_role("dialog")).to_be_visible()
+    sign_in(page, guarded.key())
+    for tab in (page, other):
+        expect(tab.get_by_role("dialog")).to_have_count(0)
+        expect(tab.locator("#source .face")).to_have_count(1)
+
+
 def test_too_many_requests_are_waited_out_in_words(visit: Visit, guarded: Guarded) -> None:
     page = visit.page
     refused = iter([True, True])

@@ -121,7 +121,8 @@ function leave() {
 /** Somebody signed in or out in another tab, or the browser brings back a page that was left. */
 function listenToTabs() {
   const look = async () => {
-    const view = await known().catch(() => present());
+    const view = await known().catch(() => undefined);
+    if (view === undefined) return; // not to be known now: the next request tells
     if (view && resume) resume(view);
     else if (view && present() && isSame(view, present())) begin(view);
     else if (view || present()) leave();
@@ -136,5 +137,5 @@ function name(badge) {
   const words = [tenant, ...roles.map((role) => say(`role_${role.replace("-", "_")}`))].join(" · ");
   badge.hidden = false;
   badge.setAttribute("aria-label", say("signedIn"));
-  badge.replaceChildren(element("p", { title: subject }, element("b", {}, subject), element("span", {}, words)), out || "");
+  badge.replaceChildren(element("p", { title: `${subject}\n${words}` }, element("b", {}, subject), element("span", {}, words)), out || "");
 }
