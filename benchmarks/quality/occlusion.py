@@ -21,10 +21,12 @@ import platformdirs
 from benchmarks.quality import faces, others, things
 from benchmarks.quality.expressions import expressed
 
-from facefleet.engine.build import build_engine
+from facefleet.engine.build import HAND, PALM, build_engine
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
+from facefleet.engine.mesh.hands import Hands
 from facefleet.engine.mesh.prepared import prepare
+from facefleet.engine.models.litert import LiteRtSession
 from facefleet.engine.models.registry import Registry
 from facefleet.engine.steps import topology
 from facefleet.engine.types import Floats, Pixels, Portrait
@@ -188,7 +190,7 @@ def _from_between(result: Floats, target: Floats, bare: Floats) -> Floats:
     return np.asarray(np.abs(result - nearest).max(axis=2), np.float32)
 
 
-def alarm(engine: Engine, shot: faces.Shot) -> tuple[str, bool]:
+def alarm(engine: Engine, hands: Hands, shot: faces.Shot) -> tuple[str, bool]:
     """What was lost of a bare face, or nothing; and whether anything was taken for a thing."""
     located = engine.faces(png(shot.pixels)).faces
     if not located:
@@ -197,7 +199,7 @@ def alarm(engine: Engine, shot: faces.Shot) -> tuple[str, bool]:
     lost = []
     seen = False
     for replaced in (False, True):
-        ready = prepare(Portrait(shot.pixels, face), replaced=replaced)
+        ready = prepare(Portrait(shot.pixels, face), replaced=replaced, hands=hands)
         if ready.covered is None:
             continue
         seen = True
@@ -283,12 +285,12 @@ def _bar(what: str, value: float, bound: float, sign: str) -> None:
     print(f"{what:44}{value:>8.1%} {sign} {bound:<6.0%}{'met' if met else 'missed'}")
 
 
-def alarms(engine: Engine, shots: list[faces.Shot], count: int, seed: int, path: Path | None) -> None:
+def alarms(engine: Engine, hands: Hands, shots: list[faces.Shot], count: int, seed: int, path: Path | None) -> None:
     """Print the figures of bare faces."""
     lost: list[tuple[faces.Shot, str]] = []
     total, seen_in = 0, 0
     for shot in clean(shots, count, seed):
-        what, seen = alarm(engine, shot)
+        what, seen = alarm(engine, hands, shot)
         total, seen_in = total + 1, seen_in + seen
         if what:
             lost.append((shot, what))
@@ -310,11 +312,12 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     registry = Registry(arguments.cache)
-    engine = build_engine(registry.pull())
+    models = registry.pull()
+    engine, hands = build_engine(models), Hands(LiteRtSession(models[PALM]), LiteRtSession(models[HAND]))
     shots = faces.shots(engine, registry.samples())
     measured(engine, shots, BUILDERS[arguments.builder], arguments.seed, arguments.sheet)
     bad = arguments.sheet.with_stem(arguments.sheet.stem + "-bare") if arguments.sheet else None
-    alarms(engine, shots, arguments.clean, arguments.seed, bad)
+    alarms(engine, hands, shots, arguments.clean, arguments.seed, bad)
 
 
 if __name__ == "__main__":

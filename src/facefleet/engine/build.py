@@ -10,6 +10,7 @@ from facefleet.engine.cache import KEPT_SECONDS, Cache
 from facefleet.engine.fusion import Engine
 from facefleet.engine.inspector import Inspector, NoInspection
 from facefleet.engine.mesh.eyelids import Eyelids
+from facefleet.engine.mesh.hands import Hands
 from facefleet.engine.mesh.swapper import MeshSwapper
 from facefleet.engine.models.litert import LiteRtSession
 from facefleet.engine.steps.detect import Detector
@@ -22,7 +23,9 @@ FULL_RANGE = "face_detection_full_range"
 SHORT_RANGE = "face_detection_short_range"
 LANDMARK = "face_landmark"
 IRIS = "iris_landmark"
-MODELS = (FULL_RANGE, SHORT_RANGE, LANDMARK, IRIS)
+PALM = "palm_detection"
+HAND = "hand_landmark"
+MODELS = (FULL_RANGE, SHORT_RANGE, LANDMARK, IRIS, PALM, HAND)
 
 
 def build_engine(
@@ -53,13 +56,13 @@ def build_engine(
         ModelLoadFailed: The runtime does not accept the weights.
     """
     chosen = [needed(models, name) for name in MODELS]
-    full, short, landmark, iris = (
+    full, short, landmark, iris, palm, hand = (
         LiteRtSession(model, interpreters=interpreters, runtime_threads=runtime_threads) for model in chosen
     )
     return Engine(
         detector=Detector(full, short),
         landmarker=Landmarker(landmark),
-        swapper=MeshSwapper(Eyelids(iris)),
+        swapper=MeshSwapper(Eyelids(iris), Hands(palm, hand)),
         ager=DetailAger(),
         inspector=inspector,
         versions={model.name: model.version for model in chosen} | dict(inspector.versions),

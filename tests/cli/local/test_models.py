@@ -50,7 +50,8 @@ def test_pull_needs_no_network_when_all_is_here(run: Run, settings: dict[str, st
     assert done.status == 0
     pulled = {row["name"]: row["files"] for row in done.document["models"]}
     assert set(pulled) == {
-        "face_detection_full_range", "face_detection_short_range", "face_landmark", "iris_landmark", "open_nsfw",
+        "face_detection_full_range", "face_detection_short_range", "face_landmark", "iris_landmark", "palm_detection",
+        "hand_landmark", "open_nsfw",
     }  # fmt: skip
     assert all(Path(path).is_file() for files in pulled.values() for path in files.values())
 

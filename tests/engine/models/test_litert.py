@@ -61,7 +61,10 @@ def mismatches(model: ModelFiles, samples: Mapping[str, Path], each: int) -> int
         return sum(threads.map(work, range(8)))
 
 
-MODELS = ("face_detection_full_range", "face_detection_short_range", "face_landmark", "iris_landmark")
+MODELS = (
+    "face_detection_full_range", "face_detection_short_range", "face_landmark", "iris_landmark", "palm_detection",
+    "hand_landmark",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODELS)

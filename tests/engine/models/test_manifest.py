@@ -19,7 +19,8 @@ def test_the_built_in_manifest_has_the_models_the_engine_needs() -> None:
     models = manifests.load().models
     required = {name for name, entry in models.items() if entry.required}
     assert required == {
-        "face_detection_full_range", "face_detection_short_range", "face_landmark", "iris_landmark", "open_nsfw",
+        "face_detection_full_range", "face_detection_short_range", "face_landmark", "iris_landmark", "palm_detection",
+        "hand_landmark", "open_nsfw",
     }  # fmt: skip
     assert {entry.licence for entry in models.values()} == {"Apache-2.0", "BSD-2-Clause"}
     assert all(entry.commercial == "yes" for entry in models.values())

@@ -6,7 +6,8 @@ a face is left, it is refused (``steps/gate.py`` has the other refusals).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 
@@ -44,6 +45,10 @@ SOFT = 0.012  # face widths
 REACH = 0.12  # face widths round a thing in which more of it is looked for by its colours
 ALIKE, UNLIKE = 2.0, 3.0  # standard deviations from the thing's colours at most, from the skin's at least
 LEAST_SPREAD = np.array([0.08, 0.03, 0.03], np.float32)  # logarithms
+SUSPECTED = 0.03  # share of the face that may faintly belong to a thing from which hands are searched for
+
+SearchForHands = Callable[[], Pixels | None]
+"""``(h, w)`` uint8 at the working size, 255 where hands are, or None where there is none."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -70,6 +75,7 @@ _WITH_BROWS = {
     Feature.NOSE: topology.NOSE_TIP + topology.NOSTRILS + (48, 278, 197),
     Feature.MOUTH: topology.LIPS_OUTER,
 }
+_BROWS = (topology.RIGHT_BROW, topology.LEFT_BROW)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,23 +87,27 @@ class Covered:
         share: Of the face that things hide.
         hidden: The features of which too much is hidden.
         blurred: The features on which it cannot be told where the thing ends.
+        by_hand: Whether hands are among the things.
+        brow_hidden: Whether hands hide a brow.
     """
 
     mask: Floats
     share: float
     hidden: tuple[Feature, ...]
     blurred: tuple[Feature, ...] = ()
+    by_hand: bool = False
+    brow_hidden: bool = False
 
     @property
     def brows(self) -> bool:
-        """Whether an eye is hidden, and its brow with it."""
-        return Feature.RIGHT_EYE in self.hidden or Feature.LEFT_EYE in self.hidden
+        """Whether a brow is hidden, by itself or with its eye."""
+        return self.brow_hidden or Feature.RIGHT_EYE in self.hidden or Feature.LEFT_EYE in self.hidden
 
     @property
     def maybe_frame(self) -> bool:
         """Whether it may be a frame of glasses: eyes alone are hidden, both, or one by what has no clear outline."""
         touched = {*self.hidden, *self.blurred}
-        return touched <= _EYES and bool(len(touched) == len(_EYES) or self.blurred)
+        return not self.by_hand and touched <= _EYES and bool(len(touched) == len(_EYES) or self.blurred)
 
     @property
     def too_much(self) -> bool:
@@ -110,7 +120,15 @@ class Covered:
         return self.too_much or bool(self.blurred)
 
 
-def find_covered(small: Pixels, points: Floats, parts: masks.Parts, pose: Pose, *, replaced: bool) -> Covered | None:
+def find_covered(
+    small: Pixels,
+    points: Floats,
+    parts: masks.Parts,
+    pose: Pose,
+    *,
+    replaced: bool,
+    hands: SearchForHands | None = None,
+) -> Covered | None:
     """What lies before a face, or None.
 
     Args:
@@ -119,19 +137,18 @@ def find_covered(small: Pixels, points: Floats, parts: masks.Parts, pose: Pose, 
         parts: Of it.
         pose: Of the head.
         replaced: Whether another face comes over it: of its features, what shows is still replaced.
+        hands: Searches for hands before it; asked where anything is suspected, since it takes time.
     """
     shown = canonical.near_side(pose.yaw, 1 - (abs(pose.yaw) - TURNED) / (HALF_TURNED - TURNED))
     if not shown.any():
         return None
     face = canonical.straightened(near(small, points), points * np.float32(scale_of(points)))
-    things = _things(face, shown, tilted=abs(pose.pitch) >= TILTED)
-    if things is None:
-        return None
+    said = judge()(face)
     limit = HIDDEN_TAKING if replaced else HIDDEN_GIVING
-    hidden = _touched(things.mask, limit)
-    blurred = _touched(things.mask, HIDDEN_GIVING) if things.sureness < CLEAR else ()
-    share = float(things.mask[canonical.inside()].mean())
-    return Covered(_laid(things.mask, hidden, small, points, parts), share, hidden, blurred)
+    things = _things(said, face, shown, tilted=abs(pose.pitch) >= TILTED)
+    covered = None if things is None else _by_things(things, limit, small, points, parts)
+    hand = hands() if hands is not None and _suspected(said) else None
+    return covered if hand is None else _with_hand(covered, hand, points, parts, replaced=replaced)
 
 
 def refuse_hidden(what: Covered | None, index: int, image: str) -> None:
@@ -168,17 +185,60 @@ class _Things:
     sureness: float
 
 
+def _suspected(said: Floats) -> bool:
+    """Whether there may be something, if not enough to be called a thing: the skin of a hand hardly differs."""
+    return float((said[canonical.inner()] > FAINT).mean()) >= SUSPECTED
+
+
+def _by_things(things: _Things, limit: float, small: Pixels, points: Floats, parts: masks.Parts) -> Covered:
+    """What things hide, features from a share on."""
+    hidden = _touched(things.mask, limit)
+    blurred = _touched(things.mask, HIDDEN_GIVING) if things.sureness < CLEAR else ()
+    share = float(things.mask[canonical.inside()].mean())
+    return Covered(_laid(things.mask, hidden, small, points, parts), share, hidden, blurred)
+
+
+def _with_hand(
+    covered: Covered | None, hand: Pixels, points: Floats, parts: masks.Parts, *, replaced: bool
+) -> Covered | None:
+    """What hands hide besides; where they end is known."""
+    limit = HIDDEN_TAKING if replaced else HIDDEN_GIVING
+    share = _share(hand, parts.face > 0)
+    if share < LEAST:
+        return covered
+    touched = {one: _share(hand, _area(chosen, points, hand.shape)) for one, chosen in _POINTS.items()}
+    hidden = tuple(feature for feature in Feature if touched[feature] > limit)
+    brows = [brow for brow in _BROWS if _share(hand, _area(brow, points, hand.shape)) > limit]
+    if brows and not replaced:
+        brows = list(_BROWS)  # those of two people make no pair
+    mask = masks.grown(hand, MARGIN * parts.width)
+    _add_hulls(mask, brows + [_WITH_BROWS[feature] for feature in hidden], points, parts.width)
+    soft = _softened(mask, parts.width)
+    by_hand = Covered(soft, share, hidden, by_hand=True, brow_hidden=bool(brows))
+    return by_hand if covered is None else _joined(by_hand, covered, touched)
+
+
+def _joined(by_hand: Covered, others: Covered, touched: dict[Feature, float]) -> Covered:
+    """Both; where a hand hides a feature, it does not matter where another thing over it ends."""
+    return replace(
+        by_hand,
+        mask=np.maximum(by_hand.mask, others.mask),
+        share=max(by_hand.share, others.share),
+        hidden=tuple(feature for feature in Feature if feature in {*by_hand.hidden, *others.hidden}),
+        blurred=tuple(feature for feature in others.blurred if touched[feature] <= HIDDEN_GIVING),
+    )
+
+
 def _touched(things: Mask, limit: float) -> tuple[Feature, ...]:
     """The features of which things hide more than a share."""
     return tuple(feature for feature, area in _areas().items() if float(things[area].mean()) > limit)
 
 
-def _things(face: Pixels, shown: Mask, *, tilted: bool) -> _Things | None:
+def _things(said: Floats, face: Pixels, shown: Mask, *, tilted: bool) -> _Things | None:
     """The connected areas that are things by all that is known of them, or None.
 
     Those of which most is not ``shown`` by the photo are left out: there, what is behind the head is in the frame.
     """
-    said = judge()(face)
     areas = [area for area in candidates(said) if float(shown[area].mean()) > SHOWN]
     if not areas:
         return None
@@ -236,10 +296,19 @@ def _laid(things: Mask, hidden: tuple[Feature, ...], small: Pixels, points: Floa
     there = cv2.remap(np.asarray(things, np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     mask = np.asarray(there > 0.4, np.uint8) * np.uint8(255)
     mask = masks.grown(_with_alike(mask, small, parts), MARGIN * width)
-    for feature in hidden:
-        hull = cv2.convexHull(np.round(points[list(_WITH_BROWS[feature]), :2]).astype(np.int32))
+    _add_hulls(mask, [_WITH_BROWS[feature] for feature in hidden], points, width)
+    return _softened(mask, width)
+
+
+def _add_hulls(mask: Pixels, hulls: list[tuple[int, ...]], points: Floats, width: float) -> None:
+    """Draw all of what is hidden in part into a mask."""
+    for chosen in hulls:
+        hull = cv2.convexHull(np.round(points[list(chosen), :2]).astype(np.int32))
         cv2.fillConvexPoly(mask, hull, 255)
         cv2.polylines(mask, [hull], True, 255, 2 * max(1, round(MARGIN * width)) + 1)
+
+
+def _softened(mask: Pixels, width: float) -> Floats:
     return masks.softened(mask, 0.5 * SOFT * width, SOFT * width + 0.3)
 
 
@@ -288,12 +357,20 @@ def _places(points: Floats, size: tuple[int, int]) -> tuple[Floats, Floats]:
     return np.ascontiguousarray(at[..., 0], np.float32), np.ascontiguousarray(at[..., 1], np.float32)
 
 
+def _share(mask: Pixels, area: Mask) -> float:
+    """Of an area, which may be outside of the picture."""
+    return float((mask[area] > 0).mean()) if area.any() else 0.0
+
+
 @cache
 def _areas() -> dict[Feature, Mask]:
     """Of each feature, in the canonical frame."""
-    areas = {}
-    for feature, chosen in _POINTS.items():
-        mask: Pixels = np.zeros((canonical.HEIGHT, canonical.WIDTH), np.uint8)
-        cv2.fillConvexPoly(mask, cv2.convexHull(np.round(canonical.points()[list(chosen)]).astype(np.int32)), 1)
-        areas[feature] = np.asarray(mask > 0)
-    return areas
+    shape = (canonical.HEIGHT, canonical.WIDTH)
+    return {feature: _area(chosen, canonical.points(), shape) for feature, chosen in _POINTS.items()}
+
+
+def _area(chosen: tuple[int, ...], points: Floats, shape: tuple[int, ...]) -> Mask:
+    """The hull of some points."""
+    mask: Pixels = np.zeros(shape, np.uint8)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points[list(chosen), :2]).astype(np.int32)), 1)
+    return np.asarray(mask > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from facefleet.engine.mesh.covered import Covered, find_covered
 from facefleet.engine.mesh.exposure import find_recovery
 from facefleet.engine.mesh.glasses import Glasses, find_glasses
 from facefleet.engine.mesh.grain import Grain, grain_of
+from facefleet.engine.mesh.hands import Hands, drawn
 from facefleet.engine.mesh.hardlight import HardLight, find_hard_light
 from facefleet.engine.mesh.motion import Detail, detail_of
 from facefleet.engine.mesh.noise import Noise, noise_of
@@ -96,13 +98,14 @@ class PreparedFace:
         return self.small.shape[1], self.small.shape[0]
 
 
-def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
+def prepare(portrait: Portrait, *, replaced: bool = True, hands: Hands | None = None) -> PreparedFace:
     """All that depends on one photo alone.
 
     Args:
         portrait: The face.
         replaced: Whether another face comes over it: then its patch stays as in the photo, to be laid over, what shows
             of hidden features is replaced, and the frame of its glasses and the tone of its print are searched for.
+        hands: Finds hands before it; None: they count only where they stand out as other things do.
     """
     face = portrait.face
     region = region_of(rim(face.landmarks[:, :2]), portrait.pixels.shape)
@@ -121,7 +124,8 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
         small, darker = recovery.recovered(small), recovery.darker
         patch = patch if replaced else recovery.recovered(patch)
     # Before hard light is taken off: the filter that does so would smear the edges of things.
-    covered = find_covered(small, points, parts, face.pose, replaced=replaced)
+    search = None if hands is None else partial(_hands_over, hands, portrait, region, size)
+    covered = find_covered(small, points, parts, face.pose, replaced=replaced, hands=search)
     solid = np.column_stack([local, face.landmarks[:, 2]])
     glasses = find_glasses(patch, solid) if covered is not None and covered.maybe_frame else None
     if covered is not None and (glasses is not None or _is_mask(covered, small, parts)):
@@ -161,12 +165,24 @@ def prepare(portrait: Portrait, *, replaced: bool = True) -> PreparedFace:
     )
 
 
+def _hands_over(hands: Hands, portrait: Portrait, region: Region, size: tuple[int, int]) -> Pixels | None:
+    """``(h, w)`` uint8 at the working size, 255 where hands lie before the face, or None."""
+    points = portrait.face.landmarks[:, :2]
+    found = hands.find(portrait.pixels, points)
+    if not found:
+        return None
+    oval = region.local(points[list(topology.OVAL)], size)
+    return np.asarray(
+        np.maximum.reduce([drawn(region.local(hand.joints, size), oval, size) for hand in found]), np.uint8
+    )
+
+
 def _shown(noise: Noise) -> Noise | None:
     return noise if noise.visible else None
 
 
 def _is_mask(covered: Covered, small: Pixels, parts: masks.Parts) -> bool:
-    return covered.share > LEAST_MASK and masks.is_mask_worn(small, parts)
+    return not covered.by_hand and covered.share > LEAST_MASK and masks.is_mask_worn(small, parts)
 
 
 def _with_things(occlusion: masks.Occlusion, covered: Covered | None) -> masks.Occlusion:

@@ -17,6 +17,7 @@ from facefleet.engine.mesh.burnt import refuse_burnt_out
 from facefleet.engine.mesh.covered import refuse_hidden
 from facefleet.engine.mesh.exposure import exposed
 from facefleet.engine.mesh.eyelids import Eyelids, kept_eyes
+from facefleet.engine.mesh.hands import Hands
 from facefleet.engine.mesh.motion import find_motion
 from facefleet.engine.mesh.noise import noise_of
 from facefleet.engine.mesh.noise_layer import with_noise
@@ -39,12 +40,14 @@ class MeshSwapper:
 
     Args:
         eyelids: Tells closed eyes of a source; None: all count as open.
+        hands: Finds hands before a face; None: they count only where they stand out as other things do.
     """
 
     steps = ("align", "warp", "colour")
 
-    def __init__(self, eyelids: Eyelids | None = None) -> None:
+    def __init__(self, eyelids: Eyelids | None = None, hands: Hands | None = None) -> None:
         self._eyelids = eyelids
+        self._hands = hands
 
     def prepare_source(self, portrait: Portrait) -> PreparedFace:
         """See ``Swapper``.
@@ -53,7 +56,7 @@ class MeshSwapper:
             FaceOccluded: Too much of the face is hidden by things before it.
             FaceOverexposed: Too much of its skin is burnt out.
         """
-        source = _usable(prepare(portrait, replaced=False), SOURCE)
+        source = _usable(prepare(portrait, replaced=False, hands=self._hands), SOURCE)
         if self._eyelids is None or source.occlusion.eyes_covered:
             return source
         size = source.region.width, source.region.height
@@ -62,7 +65,7 @@ class MeshSwapper:
 
     def prepare_target(self, portrait: Portrait) -> PreparedFace:
         """See ``Swapper``; errors as above."""
-        return _usable(prepare(portrait), TARGET)
+        return _usable(prepare(portrait, hands=self._hands), TARGET)
 
     def swap(self, source: PreparedFace, target: PreparedFace, options: FuseOptions, lap: Lap) -> Layer:
         """See ``Swapper``; of the options, ``shape`` counts."""
@@ -83,6 +86,8 @@ class MeshSwapper:
         """See ``Swapper``."""
         if self._eyelids is not None:
             self._eyelids.warm()
+        if self._hands is not None:
+            self._hands.warm()
         face = prepare(practice_portrait())  # an empty face looks hidden
         self.swap(face, face, FuseOptions(), lambda _: None)
 
