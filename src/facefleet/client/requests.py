@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request that may be sent again: it changes nothing, or it carries an idempotency key.
+    """A request that may be sent again: it changes nothing, or it carries an idempotency key; but for new API keys.
 
     Its body is a form of ``data`` and ``files``, or ``json``, or ``content``.
 

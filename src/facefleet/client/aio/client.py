@@ -12,6 +12,7 @@ import httpx
 
 from facefleet.client import arguments, requests, views
 from facefleet.client.aio.batch import AsyncBatch
+from facefleet.client.aio.keys import AsyncKeys
 from facefleet.client.aio.task import AsyncTask
 from facefleet.client.aio.template import AsyncTemplate
 from facefleet.client.aio.transport import AsyncTransport
@@ -77,6 +78,11 @@ class AsyncClient:
         """Close its connections."""
         if self._owns_http:
             await self._http.aclose()
+
+    @property
+    def keys(self) -> AsyncKeys:
+        """The API keys of your tenant: make, list, rotate, revoke them."""
+        return AsyncKeys(self._transport)
 
     async def fuse(
         self, source: Usable, target: Usable | None = None, *, consent: bool | Consent,

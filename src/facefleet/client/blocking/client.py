@@ -14,6 +14,7 @@ import httpx
 from facefleet.client import arguments, requests, views
 from facefleet.client.batches import batch_view
 from facefleet.client.blocking.batch import Batch
+from facefleet.client.blocking.keys import Keys
 from facefleet.client.blocking.task import Task
 from facefleet.client.blocking.template import Template
 from facefleet.client.blocking.transport import Transport
@@ -78,6 +79,11 @@ class Client:
         """Close its connections."""
         if self._owns_http:
             self._http.close()
+
+    @property
+    def keys(self) -> Keys:
+        """The API keys of your tenant: make, list, rotate, revoke them."""
+        return Keys(self._transport)
 
     def fuse(
         self, source: Usable, target: Usable | None = None, *, consent: bool | Consent,
