@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import socketserver
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 
 import pytest
 from tests.queue.conftest import Build, Rig
-from tests.servers import ValkeyServer, free_port
+from tests.servers import HOST, ValkeyServer, free_port
 
 from facefleet.errors.outage import QueueUnavailable
-from facefleet.queue.broker import Broker
+from facefleet.queue.broker import Broker, BrokerFacts
 from facefleet.tasks.routes import Route, routes
 
 CALLS: dict[str, Callable[[Broker], object]] = {
     "epoch": lambda broker: broker.epoch(),
     "ping": lambda broker: broker.ping(),
+    "facts": lambda broker: broker.facts(),
     "depths": lambda broker: broker.depths("stable"),
     "waiting": lambda broker: broker.waiting(Route("stable", "bulk", 0)),
     "unacknowledged": lambda broker: broker.unacknowledged(0),
@@ -138,3 +141,35 @@ def test_a_broker_that_refuses_writes_is_an_outage(build: Build, mortal: ValkeyS
         rig.broker.epoch()
     with pytest.raises(QueueUnavailable):
         rig.accept()
+
+
+class Sparse(socketserver.StreamRequestHandler):
+    """Speaks the protocol, and tells of itself only its version."""
+
+    def handle(self) -> None:
+        while head := self.rfile.readline():
+            words = [self.rfile.read(int(self.rfile.readline()[1:]) + 2)[:-2] for _ in range(int(head[1:]))]
+            answers = {
+                b"HELLO": b"%1\r\n$5\r\nproto\r\n:3\r\n",
+                b"INFO": b"$22\r\nredis_version:6.2.11\r\n\r\n",
+                b"TIME": b"*2\r\n$2\r\n42\r\n$1\r\n0\r\n",
+            }
+            self.wfile.write(answers.get(words[0].upper(), b"+OK\r\n"))
+
+
+def test_a_server_that_tells_little_of_itself_is_one_whose_settings_are_unknown() -> None:
+    with socketserver.ThreadingTCPServer((HOST, 0), Sparse) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        broker = Broker(f"redis://{HOST}:{server.server_address[1]}/0", prefix="x")
+        try:
+            assert broker.facts() == BrokerFacts("Redis 6.2.11", "unknown", 0, append_only=False, clock=42.0)
+        finally:
+            broker.close()
+            server.shutdown()
+
+
+def test_a_broker_tells_its_settings(build: Build, mortal: ValkeyServer) -> None:
+    facts = build(mortal).broker.facts()
+    assert facts.product.startswith("Valkey ")
+    assert (facts.policy, facts.max_memory, facts.append_only) == ("noeviction", 0, True)
+    assert abs(facts.clock - time.time()) < 60

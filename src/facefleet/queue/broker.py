@@ -76,9 +76,9 @@ class Broker:
             seconds, microseconds = self._redis.time()
         return BrokerFacts(
             product=_product(info),
-            policy=str(info["maxmemory_policy"]),
-            max_memory=int(info["maxmemory"]),
-            append_only=bool(info["aof_enabled"]),
+            policy=str(info.get("maxmemory_policy", "unknown")),  # not every server that speaks Redis has all of them
+            max_memory=int(info.get("maxmemory", 0)),
+            append_only=bool(info.get("aof_enabled", False)),
             clock=seconds + microseconds / 1e6,
         )
 
@@ -126,7 +126,7 @@ def _product(info: Mapping[str, object]) -> str:
     """Valkey tells its own version beside that of the Redis it is compatible with."""
     if "valkey_version" in info:
         return f"Valkey {info['valkey_version']}"
-    return f"Redis {info['redis_version']}"
+    return f"Redis {info.get('redis_version', 'of an unknown version')}"
 
 
 def _task_id(message: str) -> str:
