@@ -7,7 +7,8 @@ The small tenant sends one task after the other and reads how long each waited f
 first alone; then while 50 × as many tasks of another tenant wait in the same lane, in another shard; then with the
 flood in the small tenant's own shard, where the policy of the flooding tenant caps what waits. The bounds follow from
 the tasks' own time in the same run: of another shard, what runs and what workers have taken already goes before; of the
-same shard, the whole cap, at the rate at which tasks were begun meanwhile.
+same shard, the whole cap, what was being accepted when it was counted, and what runs, at the rate at which tasks were
+begun meanwhile.
 """
 
 from __future__ import annotations
@@ -162,9 +163,9 @@ def main() -> None:
             within = measure(service, small, photos, asked.tasks)
             seconds = (now() - since).total_seconds()
             rate = service.control.lane_counts.started(STABLE, Lane.STANDARD, since) / seconds
-        bound = (asked.backlog + slots) / rate + idle.p95
+        bound = (asked.backlog + CLIENTS + slots) / rate + idle.p95
         refused = statuses.count(HTTPStatus.TOO_MANY_REQUESTS)
-        words = f"bound {bound:.3f} (cap and slots by {rate:.1f} tasks/s), {refused} refused"
+        words = f"bound {bound:.3f} (cap, clients and slots by {rate:.1f} tasks/s), {refused} refused"
         _print(f"same shard, cap {asked.backlog}", within, words)
         database.close()
 
