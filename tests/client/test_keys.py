@@ -73,6 +73,14 @@ def test_a_key_is_asked_for_once() -> None:
     assert asked == ["/v1/keys"]
 
 
+def test_an_answer_without_a_key_is_no_new_key() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(201, json={"key_id": "1", "status": "active"})
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http, pytest.raises(ServerUnreachable):
+        Client("http://127.0.0.1:1", http=http).keys.create("shop", ["member"])
+
+
 def test_asyncio_has_the_same(door: Door) -> None:
     async def run() -> str:
         async with AsyncClient(str(door.client.base_url), key(door, "acme", Role.TENANT_ADMIN)) as client:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from facefleet.client import arguments
-from facefleet.client.parsing import parse
+from facefleet.client.parsing import malformed_response, parse
 from facefleet.client.requests import ApiRequest
 from facefleet.client.responses import Document
 from facefleet.errors.input import OptionInvalid
@@ -71,8 +71,10 @@ def key_view(document: Document) -> KeyView:
 
 def new_key(document: Document) -> NewKey:
     """A new key out of its JSON; raises as above."""
-    replaced = document.get("replaces")
-    return NewKey(str(document.get("key", "")), key_view(document), key_view(replaced) if replaced else None)
+    key, replaced = document.get("key"), document.get("replaces")
+    if not isinstance(key, str):
+        raise malformed_response(TypeError("it has no key"))
+    return NewKey(key, key_view(document), key_view(replaced) if replaced else None)
 
 
 def creation(
