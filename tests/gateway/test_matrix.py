@@ -90,9 +90,10 @@ class World:
         return {"task_id": task, "batch_id": batch, "template_id": template, "key_id": key, "upload_id": upload}
 
     def _send(self, key: str, method: str, path: str) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {key}", "Prefer": "wait=0"}
+        body = _body(method, path)
+        headers = {"Authorization": f"Bearer {key}", "Prefer": "wait=0"} | body.pop("headers", {})
         self.client.cookies.clear()  # of a sign-in a moment ago
-        return self.client.request(method, path, headers=headers, **_body(method, path))
+        return self.client.request(method, path, headers=headers, **body)
 
 
 def _body(method: str, path: str) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def _body(method: str, path: str) -> dict[str, Any]:
         digest = hashlib.sha256(PHOTO).hexdigest()
         return {"json": {"size": len(PHOTO), "type": "image/jpeg", "sha256": digest}}
     if method == "PUT" and path.startswith("/v1/uploads/"):
-        return {"content": PHOTO}
+        return {"content": PHOTO, "headers": {"Content-Type": "image/jpeg"}}
     if "/policies/" in path:
         return {"json": {}}
     return {"json": {"hold": False}} if path.endswith("/hold") else {}

@@ -172,6 +172,27 @@ def test_other_bytes_than_announced_are_refused_where_they_arrive(rig: Rig, phot
     assert rig.inputs() == []
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [{"Content-Type": "image/png"}, {"Content-Type": ""}, {"Content-Type": "application/octet-stream"}],
+    ids=["another type", "none", "any"],
+)
+def test_other_headers_than_announced_are_refused_by_either_store(
+    rig: Rig, photo: bytes, headers: dict[str, str]
+) -> None:
+    announced = rig.announce(photo)
+    assert rig.send(announced, photo, **headers).status_code in (403, 422)
+    upload = announced.json()["upload_id"]
+    refused(rig.fuse(upload, upload), 409, "upload_incomplete")
+
+
+def test_a_photo_that_does_not_say_its_size_is_refused_by_either_store(rig: Rig, photo: bytes) -> None:
+    announced = rig.announce(photo)
+    assert 400 <= rig.send(announced, iter([photo])).status_code < 500
+    upload = announced.json()["upload_id"]
+    refused(rig.fuse(upload, upload), 409, "upload_incomplete")
+
+
 def test_another_type_than_announced_is_refused(rig: Rig) -> None:
     png = picture(extension=".png")
     announced = rig.announce(png, type="image/webp")
@@ -305,6 +326,18 @@ def test_another_tenants_upload_is_as_one_that_is_not_there(door: Door, photo: b
     none = refused(rig.fuse(MISSING, MISSING), 404, "upload_not_found")
     assert one["detail"].replace(theirs.id, "") == none["detail"].replace(MISSING, "")
     refused(door.client.put(f"/v1/uploads/{theirs.id}/content", content=photo), 404, "upload_not_found")
+
+
+def test_a_request_repeated_after_its_uploads_are_over_finds_its_task_by_the_same_photos(
+    door: Door, photo: bytes
+) -> None:
+    rig, key = Rig(door, direct=False), {"Idempotency-Key": "order-18"}
+    upload = rig.upload(photo)
+    first = rig.fuse(upload, upload, **key).json()["task_id"]
+    over = foreign(door, photo, tenant="local", expires_at=now() - timedelta(seconds=1))
+    refused(rig.fuse(over.id, over.id, **key), 404, "upload_not_found")
+    again = rig.upload(photo)
+    assert rig.fuse(again, again, **key).json()["task_id"] == first
 
 
 def test_an_upload_whose_time_is_over_is_gone(door: Door, photo: bytes) -> None:

@@ -77,15 +77,20 @@ class UploadIntake:
             key, size=size, media_type=media_type.value, sha256=sha256, seconds=self.kept.total_seconds()
         )  # fmt: skip
 
-    async def receive(self, upload: Upload, stream: AsyncIterator[bytes]) -> bytes:
-        """Read the body of an upload that comes through the gateway.
+    async def receive(self, upload: Upload, headers: Mapping[str, str], stream: AsyncIterator[bytes]) -> bytes:
+        """Read the body of an upload that comes through the gateway, if its headers are those of the announcement.
+
+        A store refuses others by its signature over them, so a client that works here works there.
 
         It is held until it is whole, as a photo of a form is: to hand it to the store piece by piece would take a
         thread for as long as its client likes.
 
         Raises:
-            UploadMismatch: It has another size than was announced.
+            UploadMismatch: It has another type or size than was announced, or does not say its size.
         """
+        if why := _not_announced(upload, headers):
+            await drop(stream)
+            raise mismatch(upload, why)
         data = bytearray()
         async for chunk in stream:
             data += chunk
@@ -129,3 +134,12 @@ class UploadIntake:
     def _find(self, caller: Caller, named: UploadId) -> UploadedPhoto:
         with named.place.named():
             return UploadedPhoto(named.place, self.records.get(caller.tenant, named.id), self.limits)
+
+
+def _not_announced(upload: Upload, headers: Mapping[str, str]) -> str:
+    """What the headers of a photo say otherwise than its announcement; empty where they agree."""
+    for name, announced in (("content-length", str(upload.size)), ("content-type", upload.media_type)):
+        said = headers.get(name, "").strip().lower()
+        if said != announced:
+            return f"its {name} is {ascii(said)[:64]}, and {announced} was announced"
+    return ""

@@ -72,7 +72,7 @@ def router(intake: UploadIntake) -> APIRouter:
     async def content(upload_id: str, request: Request, caller: AsCaller) -> Response:
         """Take the photo, where the store does not take it itself."""
         upload = await run_in_threadpool(intake.records.get, caller.tenant, upload_id)
-        data = await intake.receive(upload, request.stream())
+        data = await intake.receive(upload, request.headers, request.stream())
         await run_in_threadpool(intake.keep, upload, data)
         return Response(status_code=204)
 
