@@ -30,14 +30,14 @@ def server() -> Iterator[Scripted]:
 
 
 def by_threads(url: str, call: Call) -> object:
-    with httpx.Client(trust_env=False) as http, Client(url, http=http) as client:
+    with httpx.Client(trust_env=False, verify=False) as http, Client(url, http=http) as client:
         found = call(client)
         return next(found) if inspect.isgenerator(found) else found
 
 
 def by_asyncio(url: str, call: Call) -> object:
     async def calling() -> object:
-        async with httpx.AsyncClient(trust_env=False) as http, AsyncClient(url, http=http) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=False) as http, AsyncClient(url, http=http) as client:
             found = call(client)
             return await (anext(found) if inspect.isasyncgen(found) else found)
 
@@ -180,6 +180,6 @@ async def _async_wait(client: AsyncClient, timeout: Any) -> AsyncTask:
 
 def test_events_outlive_a_server_without_streams() -> None:
     answers = in_turn(Said(200, task("running", 1)), Said(404, None), Said(200, task("succeeded", 2)))
-    with saying(answers) as server, httpx.Client(trust_env=False) as http:
+    with saying(answers) as server, httpx.Client(trust_env=False, verify=False) as http:
         found: Task = Client(server.url, http=http).task("t-1")
         assert [event.name for event in found.events()] == ["running", "succeeded"]

@@ -132,7 +132,7 @@ def test_the_client_for_asyncio_registers_and_finds_faces_too(
 ) -> None:
     async def journey() -> None:
         async with (
-            httpx.AsyncClient(trust_env=False) as http,
+            httpx.AsyncClient(trust_env=False, verify=False) as http,
             AsyncClient(str(door.client.base_url), http=http) as client,
         ):
             made = await client.register(admiral, consent=True)

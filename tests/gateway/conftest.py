@@ -88,7 +88,7 @@ def doors(data: Path, valkey: ValkeyServer) -> Iterator[Open]:
 
         def opening(store: Store | None = None, **overrides: Any) -> Door:
             queue = {"url": valkey.url, "prefix": uuid4().hex} | overrides.pop("queue", {})
-            settings = load(data=data, queue=queue, sweeper={"interval": 0.05, "grace": 60.0}, **overrides)
+            settings = load(data=data, queue=queue, sweeper={"interval": 0.25, "grace": 60.0}, **overrides)
             database = Database(settings.records_url)
             bring_to_schema(database)
             database.close()

@@ -46,7 +46,7 @@ class Reader:
 
     def read(self, base: str, path: str, headers: dict[str, str]) -> None:
         with (
-            httpx.Client(base_url=base, trust_env=False, timeout=30.0) as client,
+            httpx.Client(base_url=base, trust_env=False, verify=False, timeout=30.0) as client,
             client.stream("GET", path, headers=headers) as answer,
         ):
             self.status, self.type = answer.status_code, answer.headers.get("content-type", "")
