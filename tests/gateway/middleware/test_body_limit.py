@@ -91,7 +91,7 @@ def test_no_more_bodies_are_held_than_there_is_room_for(open_door: Open, photo: 
 
 def test_a_body_of_no_announced_length_takes_the_room_of_the_longest(open_door: Open, photo: bytes) -> None:
     door = open_door(gateway={"upload_bytes": 50_000_000})  # room for one of up to 40 MB
-    with unfinished(door, announced=15_000_000):
+    with unfinished(door, announced=15_000_000, awaited=True):
         form = httpx.Request("POST", "http://t", files={"source": photo, "target": photo}, data={"consent": "true"})
         form.read()
         headers = {"content-type": form.headers["content-type"]}
