@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system fuzz page check fix learn quality bench bench-identity bench-service bench-streams bench-batches audit lock clean
+.PHONY: help demo test system fuzz page image image-test check fix learn quality bench bench-identity bench-service bench-streams bench-batches audit lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,14 @@ page: $(VENV)/.dev ## the page in a real Chromium: trouble, signing in, keyboard
 	$(BIN)/facefleet models pull > /dev/null
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m "page or not page" tests/page $(ARGS)
+
+image: $(VENV)/.dev ## build the images of gateway and worker with podman or docker (ARGS: gateway, worker-cpu, worker-gpu)
+	$(BIN)/python -m tools.images $(ARGS)
+
+image-test: image ## run the images as a cluster does, on real servers, and kill them
+	$(BIN)/facefleet models pull > /dev/null
+	$(BIN)/facefleet samples > /dev/null
+	$(PYTEST) -s -m image tests/image $(ARGS)
 
 check: $(VENV)/.dev ## formatting, lint, types, floors, what is generated, weak spots, what the locks pin
 	$(BIN)/ruff format --check

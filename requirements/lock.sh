@@ -7,8 +7,10 @@ solve() {
         --no-emit-index-url --no-annotate --no-header --quiet "$@"
 }
 solve pyproject.toml --extra all --group dev -o requirements/dev.txt
-for extra in all gateway worker; do
-    solve pyproject.toml --extra "$extra" -c requirements/dev.txt -o "requirements/$extra.txt"
+solve pyproject.toml --extra all -c requirements/dev.txt -o requirements/all.txt
+# What the images hold; each has exactly one of the two ONNX Runtimes.
+for extra in gateway worker worker-gpu; do
+    solve pyproject.toml --extra "$extra" --extra postgres --extra tracing -c requirements/dev.txt -o "requirements/$extra.txt"
 done
 solve --group build -c requirements/dev.txt -o requirements/build.txt
 solve --group bench -c requirements/dev.txt -o requirements/bench.txt
