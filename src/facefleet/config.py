@@ -193,7 +193,8 @@ class RemotePhotos(Outbound):
 
     enabled: bool = Field(False, description="fetch them; read `docs/guides/remote-photos.md` before")
     concurrency: Count = Field(
-        16, description="photos that one gateway fetches at once; beyond it the answer is `overloaded`"
+        16,
+        description="requests that one gateway fetches for at once, half of them of one tenant; more are `overloaded`",
     )
 
 

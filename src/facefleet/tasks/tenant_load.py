@@ -59,14 +59,12 @@ class TenantLoad:
             RecordsUnavailable: The database does not answer.
         """
         with self._lock:
-            count = self._fresh(self._waiting, tenant, WAITING_SECONDS, self._count_waiting)
-            if count.total + more > limit:
-                raise BacklogFull(
-                    f"{count.total:,} of your tasks wait, and your policy allows {limit:,}; "
-                    f"try again in {RETRY_SECONDS} s.",
-                    queued=count.total, more=more, limit=limit, retry_after=RETRY_SECONDS,
-                )  # fmt: skip
-            count.total += more
+            self._room_to_wait(tenant, more, limit).total += more
+
+    def require_waiting(self, tenant: str, more: int, limit: int) -> None:
+        """Check that so many more tasks might wait, without counting them; errors as above."""
+        with self._lock:
+            self._room_to_wait(tenant, more, limit)
 
     def take_bytes(self, tenant: str, more: int, limit: int) -> None:
         """Count so many more bytes as sent today.
@@ -76,15 +74,33 @@ class TenantLoad:
             RecordsUnavailable: The database does not answer.
         """
         with self._lock:
-            count = self._fresh(self._bytes, tenant, BYTES_SECONDS, self._count_bytes)
-            if count.total + more > limit:
-                seconds = math.ceil((self._midnight() + timedelta(days=1) - self._clock()).total_seconds())
-                raise QuotaExceeded(
-                    f"You have sent {count.total:,} bytes of photos today, and {more:,} more are over the {limit:,} of "
-                    "your policy; the next day begins at 00:00 UTC.",
-                    used=count.total, more=more, limit=limit, retry_after=seconds,
-                )  # fmt: skip
-            count.total += more
+            self._room_to_send(tenant, more, limit).total += more
+
+    def require_bytes(self, tenant: str, more: int, limit: int) -> None:
+        """Check that so many more bytes might be sent, without counting them; errors as above."""
+        with self._lock:
+            self._room_to_send(tenant, more, limit)
+
+    def _room_to_wait(self, tenant: str, more: int, limit: int) -> _Count:
+        count = self._fresh(self._waiting, tenant, WAITING_SECONDS, self._count_waiting)
+        if count.total + more > limit:
+            raise BacklogFull(
+                f"{count.total:,} of your tasks wait, and your policy allows {limit:,}; "
+                f"try again in {RETRY_SECONDS} s.",
+                queued=count.total, more=more, limit=limit, retry_after=RETRY_SECONDS,
+            )  # fmt: skip
+        return count
+
+    def _room_to_send(self, tenant: str, more: int, limit: int) -> _Count:
+        count = self._fresh(self._bytes, tenant, BYTES_SECONDS, self._count_bytes)
+        if count.total + more > limit:
+            seconds = math.ceil((self._midnight() + timedelta(days=1) - self._clock()).total_seconds())
+            raise QuotaExceeded(
+                f"You have sent {count.total:,} bytes of photos today, and {more:,} more are over the {limit:,} of "
+                "your policy; the next day begins at 00:00 UTC.",
+                used=count.total, more=more, limit=limit, retry_after=seconds,
+            )  # fmt: skip
+        return count
 
     def _fresh(
         self, counts: OrderedDict[str, _Count], tenant: str, seconds: float, measure: Callable[[str], int]

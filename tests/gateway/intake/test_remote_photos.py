@@ -23,7 +23,9 @@ from tests.webhooks.receivers import Received, Receiver, Reply
 
 from facefleet.errors.base import FacefleetError
 from facefleet.gateway.intake import remote_photos
-from facefleet.gateway.intake.photos import Photo
+from facefleet.gateway.intake.fetch_slots import FetchSlots
+from facefleet.gateway.intake.multipart import Form
+from facefleet.gateway.intake.photos import Photo, PhotoUrl, Place
 from facefleet.gateway.intake.remote_photos import Fetcher
 from facefleet.gateway.memory import Holding, Memory
 from facefleet.media.sniff import Limits
@@ -158,7 +160,8 @@ def test_an_error_names_the_photo_and_never_what_came(near: Door) -> None:
         answer = near.client.post(
             "/v1/fuse",
             json={"consent": True, "sources": [{"url": server.url("/photo")}, {"url": server.url("/page?token=abc")}],
-                  "target": {"url": server.url("/photo")}},
+                  "target": {"url": server.url("/photo")},
+                  "options": {"faces": [{"source": number, "target_face": number} for number in (0, 1)]}},
         )  # fmt: skip
     told = answer.json()
     assert (answer.status_code, told["code"]) == (415, "image_type_unsupported")
@@ -347,8 +350,11 @@ def fetch(url: str, lookup: Callable[[str, int], list[str]], log: AuditLog, poli
     async def one() -> Photo:
         metrics = Metrics(CollectorRegistry())
         connector = Connector(resolver, ssl.create_default_context())
-        fetcher = Fetcher(connector, Limits(), metrics, log, asyncio.Semaphore(1))
-        return await fetcher.fetch(url, Origin("alice"), Holding(Memory(1 << 30)))
+        fetcher = Fetcher(connector, Limits(), metrics, log, FetchSlots(1))
+        form = Form({"image": PhotoUrl(Place("image"), url)}, {})
+        photo = (await fetcher.fetched(form, Origin("alice"), Holding(Memory(1 << 30)))).photos["image"]
+        assert isinstance(photo, Photo)
+        return photo
 
     resolver = Resolver(policy, lookup)
     try:

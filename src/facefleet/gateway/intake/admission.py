@@ -53,6 +53,20 @@ class Admission:
             )  # fmt: skip
         self.backlog.check(route, count)
 
+    def require_room(self, caller: Caller, route: Route) -> None:
+        """Check that one more task of a tenant would be taken, whatever its photos are; nothing is counted.
+
+        Raises:
+            LimitReached: As by ``admit``.
+            OutageError: As above.
+        """
+        self.check(route)
+        policy = self.policy(caller)
+        if policy.bytes_per_day is not None:
+            self.load.require_bytes(caller.tenant, 1, policy.bytes_per_day)
+        if policy.backlog is not None:
+            self.load.require_waiting(caller.tenant, 1, policy.backlog)
+
     def admit(self, caller: Caller, route: Route, *, photo_bytes: int, count: int = 1) -> None:
         """Take so many more tasks of a tenant, which count against its limits from now on.
 

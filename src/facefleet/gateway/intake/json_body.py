@@ -10,8 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from facefleet.assignments import SOURCE_ROLES
 from facefleet.errors.input import RequestError, UploadTooLarge
 from facefleet.gateway.intake.multipart import MAX_TEXT_BYTES, Fields, Form, drop, missing
-from facefleet.gateway.intake.photos import Given, Photo, Place, UploadId
+from facefleet.gateway.intake.photos import Given, Photo, PhotoUrl, Place, UploadId
 from facefleet.media.sniff import Limits, check_bytes, sniff
 from facefleet.strict_json import JsonRefused, is_whole, parse
 
@@ -39,23 +39,6 @@ _SHAPES: Mapping[str, tuple[type, str]] = {
 """Fields that are no text: their type, and its name."""
 
 
-Fetch = Callable[[str], Awaitable[Photo]]
-"""Fetches the photo at a URL; raises ``FacefleetError``."""
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoUrl:
-    """A photo that is still somewhere else."""
-
-    place: Place
-    url: str = field(repr=False)  # it may have secrets
-
-    async def fetched(self, fetch: Fetch) -> Photo:
-        """The photo; an error says which one it is about."""
-        with self.place.named():
-            return await fetch(self.url)
-
-
 @dataclass(frozen=True, slots=True)
 class JsonReader:
     """Reads JSON bodies.
@@ -68,16 +51,13 @@ class JsonReader:
     limits: Limits
     max_bytes: int
 
-    async def read(
-        self, stream: AsyncIterator[bytes], announced: int | None, fields: Fields, fetch: Fetch
-    ) -> Form[Given]:  # fmt: skip
-        """Read a body, and fetch the photos that it names by URL, one after the other.
+    async def read(self, stream: AsyncIterator[bytes], announced: int | None, fields: Fields) -> Form[Given]:
+        """Read a body; photos that it names are fetched by nobody yet.
 
         Args:
             stream: The body.
             announced: Its length by its header, if it has one.
             fields: What it may hold.
-            fetch: Fetches a photo.
 
         Raises:
             UploadTooLarge: It is over the limit.
@@ -87,13 +67,8 @@ class JsonReader:
         """
         body = await self._whole(stream, announced)
         if len(body) <= _INLINE_BYTES:
-            given, texts = self._parts(body, fields)
-        else:
-            given, texts = await run_in_threadpool(self._parts, body, fields)
-        photos = {
-            role: await photo.fetched(fetch) if isinstance(photo, PhotoUrl) else photo for role, photo in given.items()
-        }
-        return Form(photos, texts)
+            return self._form(body, fields)
+        return await run_in_threadpool(self._form, body, fields)
 
     async def _whole(self, stream: AsyncIterator[bytes], announced: int | None) -> bytearray:
         body, fits = bytearray(), (announced or 0) <= self.max_bytes
@@ -111,10 +86,10 @@ class JsonReader:
             )  # fmt: skip
         return body
 
-    def _parts(self, body: bytearray, fields: Fields) -> tuple[dict[str, Given | PhotoUrl], dict[str, str]]:
+    def _form(self, body: bytearray, fields: Fields) -> Form[Given]:
         document = _parse(body)
         body.clear()  # the texts of the photos are copies of it
-        photos = dict[str, Given | PhotoUrl]()
+        photos = dict[str, Given]()
         for name, most in fields.photos.items():
             for number, given in enumerate(_given(document, name, most)):
                 place = Place(name, number if most > 1 else None)
@@ -129,9 +104,9 @@ class JsonReader:
         for name in fields.needed:
             if name not in photos:
                 raise missing(name)
-        return photos, texts
+        return Form(photos, texts)
 
-    def _photo(self, place: Place, given: object) -> Given | PhotoUrl:
+    def _photo(self, place: Place, given: object) -> Given:
         name = place.name
         if not isinstance(given, dict) or len(given) != 1 or not given.keys() <= set(PHOTO_MEMBERS):
             raise RequestError(f"{name} is a photo: an object with {' or '.join(PHOTO_MEMBERS)}.")

@@ -54,6 +54,14 @@ class UploadId:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoUrl:
+    """A photo that is still somewhere else."""
+
+    place: Place
+    url: str = field(repr=False)  # it may have secrets
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """One photo that came with its request, and what its header says."""
 
@@ -128,7 +136,7 @@ class UploadedPhoto:
             raise mismatch(self.upload, f"it is {header.type.value} and {self.upload.media_type} was announced")
 
 
-Given = Photo | UploadId
+Given = Photo | UploadId | PhotoUrl
 """A photo as a request gives it."""
 Usable = Photo | UploadedPhoto
 """A photo whose size and digest are known."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +16,7 @@ from facefleet.gateway.follow.changes import Changes
 from facefleet.gateway.follow.prefer import waited
 from facefleet.gateway.intake.json_body import JsonReader, is_json
 from facefleet.gateway.intake.multipart import Fields, Form, read_form
-from facefleet.gateway.intake.photos import Usable
+from facefleet.gateway.intake.photos import Given, Photo, PhotoUrl, UploadId
 from facefleet.gateway.intake.remote_photos import Fetcher
 from facefleet.gateway.intake.tasks import Intake, TaskRequest, idempotency_key_of
 from facefleet.gateway.intake.templates import TemplateLookup
@@ -29,13 +28,14 @@ from facefleet.gateway.views import accepted, links_of, view
 from facefleet.media.sniff import Limits
 from facefleet.tasks.kinds import KINDS, Kind
 from facefleet.tasks.task import Task
+from facefleet.tasks.templates import Template
 
 
-def _no_options(_: Form[Usable]) -> Mapping[str, object]:
+def _no_options(_: Form[object]) -> Mapping[str, object]:
     return {}
 
 
-def _no_name(_: Form[Usable]) -> str:
+def _no_name(_: Form[object]) -> str:
     return ""
 
 
@@ -54,8 +54,8 @@ class Reading:
 
     kind: Kind
     fields: Fields
-    options: Callable[[Form[Usable]], Mapping[str, object]] = _no_options
-    name: Callable[[Form[Usable]], str] = _no_name
+    options: Callable[[Form[object]], Mapping[str, object]] = _no_options
+    name: Callable[[Form[object]], str] = _no_name
     wait_seconds: float = 0.0
     json: bool = False
 
@@ -133,12 +133,14 @@ class Reception:
     async def accept(self, request: Request, caller: Caller, reading: Reading) -> Task:
         """Read the request and accept its task; arguments and errors as above."""
         incoming = Incoming.of(request)
-        form = await self._form(incoming, caller, reading)
-        options, name = reading.options(form), reading.name(form)
-        webhook = await self.webhooks.read(form.texts)
+        given = await self._form(incoming, reading)
+        options, name = reading.options(given), reading.name(given)
+        webhook = await self.webhooks.read(given.texts)
+        here = await self._here(given, incoming, caller, reading.kind, options)
 
         def accept() -> Task:
-            template = self.templates.of_form(caller, form, options) if "target" in KINDS[reading.kind].roles else None
+            template = self._template(caller, reading.kind, here, options)
+            form = self.uploads.found(caller, here)
             wanted = TaskRequest(
                 kind=reading.kind, form=form, options=options, name=name, template=template, webhook=webhook,
                 idempotency_key=incoming.idempotency_key, traceparent=incoming.traceparent,
@@ -147,9 +149,30 @@ class Reception:
 
         return await run_in_threadpool(accept)
 
-    async def _form(self, incoming: Incoming, caller: Caller, reading: Reading) -> Form[Usable]:
+    async def _form(self, incoming: Incoming, reading: Reading) -> Form[Given]:
         if reading.json and is_json(incoming.content_type):
-            fetch = partial(self.fetcher.fetch, origin=caller.origin, holding=incoming.holding)
-            given = await self.json.read(incoming.stream, incoming.length, reading.fields, fetch)
-            return await run_in_threadpool(self.uploads.found, caller, given)
+            return await self.json.read(incoming.stream, incoming.length, reading.fields)
         return await read_form(incoming.content_type, incoming.stream, self.limits, reading.fields)
+
+    async def _here(
+        self, given: Form[Given], incoming: Incoming, caller: Caller, kind: Kind, options: Mapping[str, object]
+    ) -> Form[Photo | UploadId]:
+        """The form with its photos; those by URL are fetched when all that can be asked without them was."""
+        here = {role: photo for role, photo in given.photos.items() if not isinstance(photo, PhotoUrl)}
+        if len(here) == len(given.photos):
+            return Form(here, given.texts)
+
+        def ask() -> None:
+            self._template(caller, kind, given, options)
+            self.uploads.found(caller, Form(here, given.texts))
+            self.intake.require_takeable(
+                caller, kind, texts=given.texts, options=options, key=incoming.idempotency_key
+            )  # fmt: skip
+
+        await run_in_threadpool(ask)
+        return await self.fetcher.fetched(given, caller.origin, incoming.holding)
+
+    def _template(
+        self, caller: Caller, kind: Kind, form: Form[object], options: Mapping[str, object]
+    ) -> Template | None:  # fmt: skip
+        return self.templates.of_form(caller, form, options) if "target" in KINDS[kind].roles else None

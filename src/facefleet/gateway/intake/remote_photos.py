@@ -7,11 +7,10 @@ service must not be a way to read what its network can read. Every fetch is in t
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.metadata import version
 
@@ -21,8 +20,9 @@ from starlette.concurrency import run_in_threadpool
 from facefleet.config import RemotePhotos
 from facefleet.errors.base import FacefleetError, InternalError
 from facefleet.errors.input import PhotoNotFetched, PhotoUrlRefused
-from facefleet.errors.outage import Overloaded
-from facefleet.gateway.intake.photos import Photo
+from facefleet.gateway.intake.fetch_slots import FetchSlots
+from facefleet.gateway.intake.multipart import Form
+from facefleet.gateway.intake.photos import Given, Photo, PhotoUrl, UploadId
 from facefleet.gateway.memory import Holding
 from facefleet.media.sniff import Limits, check_arriving, check_bytes, sniff
 from facefleet.observability.logs import logger
@@ -37,7 +37,6 @@ from facefleet.trust import trust_of
 
 TOTAL_SECONDS = 20.0
 SILENCE_SECONDS = 5.0  # until the first byte, and between two pieces
-_RETRY_SECONDS = 1
 _LONGEST_LENGTH = 15  # digits of a Content-Length
 _REDIRECTS = (
     HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.FOUND, HTTPStatus.SEE_OTHER, HTTPStatus.TEMPORARY_REDIRECT,
@@ -55,20 +54,20 @@ _log = logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Fetches photos by URL, so many at once.
+    """Fetches the photos that requests name by URL, for so many requests at once.
 
     Attributes:
         connector: Reaches their servers; none where no photos are fetched.
         limits: Of each photo.
         audit_log: Where every fetch is written down.
-        slots: Fetches at once.
+        slots: Which requests may fetch.
     """
 
     connector: Connector | None
     limits: Limits
     metrics: Metrics
     audit_log: AuditLog
-    slots: asyncio.Semaphore = field(repr=False)
+    slots: FetchSlots
 
     @classmethod
     def build(
@@ -81,33 +80,43 @@ class Fetcher:
         """
         trust = trust_of(settings.ca_file, "remote_photos.ca_file")
         connector = Connector(resolver, trust) if settings.enabled else None
-        return cls(connector, limits, metrics, audit_log, asyncio.Semaphore(settings.concurrency))
+        return cls(connector, limits, metrics, audit_log, FetchSlots(settings.concurrency))
 
-    async def fetch(self, url: str, origin: Origin, holding: Holding) -> Photo:
-        """Fetch one photo.
+    async def fetched(self, form: Form[Given], origin: Origin, holding: Holding) -> Form[Photo | UploadId]:
+        """The form with its photos in place of their URLs, fetched one after the other.
 
         Args:
-            url: As the client gave it.
-            origin: Who asks.
+            form: As its client gave it; whatever can be refused without these photos has been.
+            origin: Who asks, and whose share of the slots it takes.
             holding: The bytes of the request, which the photo is counted among until the answer.
 
         Raises:
-            PhotoUrlRefused: Nothing is fetched from there, or at all.
+            PhotoUrlRefused: Nothing is fetched from there, or at all; ``field`` and ``number`` say which photo.
             PhotoNotFetched: Its server gives no such file, or not in time.
             ImageError: The file cannot be used.
             Overloaded: Too many are fetched just now, or there is no room for it.
             RecordsUnavailable: It could not be written down.
         """
+        photos = dict[str, Photo | UploadId]()
+        with self.slots.taken(origin.tenant):
+            for role, photo in form.photos.items():
+                photos[role] = await self._fetch(photo, origin, holding) if isinstance(photo, PhotoUrl) else photo
+        return Form(photos, form.texts)
+
+    async def _fetch(self, photo: PhotoUrl, origin: Origin, holding: Holding) -> Photo:
+        with photo.place.named():
+            connector = self._connector()
+            async with self._recorded(host_of(photo.url), origin):
+                data = await self._file(connector, photo.url, holding)
+                return Photo(data, sniff(data, self.limits))
+
+    def _connector(self) -> Connector:
         if self.connector is None:
             raise PhotoUrlRefused(
                 "This service fetches no photos; send the file itself, or ask its operator for remote photos.",
                 reason="not enabled",
             )
-        if self.slots.locked():
-            raise Overloaded("Too many photos are being fetched; try again.", retry_after=_RETRY_SECONDS)
-        async with self.slots, self._recorded(host_of(url), origin):
-            data = await self._file(self.connector, url, holding)
-            return Photo(data, sniff(data, self.limits))
+        return self.connector
 
     async def _file(self, connector: Connector, url: str, holding: Holding) -> bytes:
         request = Outgoing("GET", url, _HEADERS, TOTAL_SECONDS, SILENCE_SECONDS, _REDIRECTS)

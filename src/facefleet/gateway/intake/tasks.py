@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from facefleet.access.policy import Policy
 from facefleet.clock import Clock
 from facefleet.errors.conflict import IdempotencyConflict
 from facefleet.errors.input import RequestError
@@ -71,6 +72,25 @@ class Intake:
     admission: Admission
     consent_rule: ConsentRule
 
+    def require_takeable(
+        self, caller: Caller, kind: Kind, *, texts: Mapping[str, str], options: Mapping[str, object], key: str | None
+    ) -> None:
+        """Refuse what would be refused whatever its photos are, before somebody fetches them.
+
+        Args:
+            caller: Who asks.
+            kind: Of the task.
+            texts: Of the form.
+            options: Checked, with their defaults.
+            key: Of idempotency: a request that is repeated needs no room.
+
+        Raises:
+            FacefleetError: As ``accept``.
+        """
+        _, policy = self._permitted(caller, kind, texts, options, self.clock())
+        if not (key and self.records.of_key(caller.tenant, key)):
+            self.admission.require_room(caller, choose_route(kind, caller.tenant, lane=policy.lane))
+
     def accept(self, caller: Caller, request: TaskRequest) -> Task:
         """Make the task of a request, or find the one that an earlier request with the same idempotency key made.
 
@@ -117,12 +137,18 @@ class Intake:
             self._delete_uploads(task)
         return kept
 
+    def _permitted(
+        self, caller: Caller, kind: Kind, texts: Mapping[str, str], options: Mapping[str, object], now: datetime
+    ) -> tuple[Consent, Policy]:
+        # Where no picture is made nobody attests, and the record names no subject.
+        consent = self.attested(texts, caller, now) if KINDS[kind].consent else Consent("", now)
+        policy = self.admission.policy(caller)
+        policy.require(kind, options)
+        return consent, policy
+
     def _task(self, caller: Caller, request: TaskRequest) -> Task:
         now, task_id, form, kind = self.clock(), new_id(), request.form, request.kind
-        # Where no picture is made nobody attests, and the record names no subject.
-        consent = self.attested(form.texts, caller, now) if KINDS[kind].consent else Consent("", now)
-        policy = self.admission.policy(caller)
-        policy.require(kind, request.options)
+        consent, policy = self._permitted(caller, kind, form.texts, request.options, now)
         inputs = {role: input_key(caller.tenant, task_id, role) for role in form.photos}
         template = request.template.id if request.template else None
         if KINDS[kind].uploads is Uploads.TEMPLATE:  # the photo outlives its task

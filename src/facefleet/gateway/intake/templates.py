@@ -10,7 +10,6 @@ from facefleet.errors.conflict import TemplateFailed, TemplateNotReady
 from facefleet.errors.input import OptionInvalid, RequestError, TemplateFaceNotFound
 from facefleet.gateway.caller import Caller
 from facefleet.gateway.intake.multipart import Form, missing
-from facefleet.gateway.intake.photos import Usable
 from facefleet.tasks.templates import Template, Templates, TemplateState
 
 _PREPARING_SECONDS = 1  # it takes less, once a worker has it
@@ -22,7 +21,7 @@ class TemplateLookup:
 
     templates: Templates
 
-    def of_form(self, caller: Caller, form: Form[Usable], options: Mapping[str, Any]) -> Template | None:
+    def of_form(self, caller: Caller, form: Form[object], options: Mapping[str, Any]) -> Template | None:
         """Find the template that a form names; none where it brings a photo.
 
         Raises:

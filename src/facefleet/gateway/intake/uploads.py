@@ -13,7 +13,7 @@ from datetime import timedelta
 from facefleet.clock import Clock, now
 from facefleet.gateway.caller import Caller
 from facefleet.gateway.intake.multipart import Form, drop
-from facefleet.gateway.intake.photos import Given, UploadedPhoto, UploadId, Usable, digest_of, mismatch
+from facefleet.gateway.intake.photos import Photo, UploadedPhoto, UploadId, Usable, digest_of, mismatch
 from facefleet.gateway.parts import Parts
 from facefleet.media.sniff import ImageType, Limits, check_bytes, sniff
 from facefleet.observability.logs import logger
@@ -118,7 +118,7 @@ class UploadIntake:
         self.metrics.uploads.labels("received").inc()
         _log.info("upload.received", upload_id=upload.id, bytes=len(data))
 
-    def found(self, caller: Caller, form: Form[Given]) -> Form[Usable]:
+    def found(self, caller: Caller, form: Form[Photo | UploadId]) -> Form[Usable]:
         """The form with the uploads that it names in place of their ids.
 
         Raises:

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request, Response
 from facefleet.gateway.caller import AsCaller
 from facefleet.gateway.intake.multipart import Fields, Form
 from facefleet.gateway.intake.options import detect_options_schema, parse_detect_options
-from facefleet.gateway.intake.photos import Usable
 from facefleet.gateway.intake.reception import Reading, Reception
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS
 from facefleet.gateway.openapi import (
@@ -46,7 +45,7 @@ _BODY = form(
 _REFUSALS = refusals(*REMOTE_REFUSALS, *UPLOAD_REFUSALS, *PHOTO_REFUSALS, *INTAKE_REFUSALS)
 
 
-def _options(form: Form[Usable]) -> dict[str, object]:
+def _options(form: Form[object]) -> dict[str, object]:
     return parse_detect_options(form.texts.get("options")).to_json()
 
 

@@ -11,7 +11,6 @@ from facefleet.gateway.caller import AsCaller
 from facefleet.gateway.intake.consent import CONSENT_FIELDS
 from facefleet.gateway.intake.multipart import FUSION, Form
 from facefleet.gateway.intake.options import fuse_options_schema, parse_fuse_options
-from facefleet.gateway.intake.photos import Usable
 from facefleet.gateway.intake.reception import Reading, Reception
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS
 from facefleet.gateway.openapi import (
@@ -56,7 +55,7 @@ _BODY = form(
 _REFUSALS = refusals(*REMOTE_REFUSALS, *UPLOAD_REFUSALS, *FUSION_REFUSALS)
 
 
-def _options(form: Form[Usable]) -> dict[str, object]:
+def _options(form: Form[object]) -> dict[str, object]:
     return parse_fuse_options(form.texts.get("options"), sources=form.sources).to_json()
 
 

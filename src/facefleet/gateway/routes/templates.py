@@ -20,7 +20,6 @@ from facefleet.gateway.downloads import Downloads, Redirect
 from facefleet.gateway.follow.prefer import waited
 from facefleet.gateway.intake.consent import CONSENT_FIELDS, CONSENT_TEXTS
 from facefleet.gateway.intake.multipart import Fields, Form
-from facefleet.gateway.intake.photos import Usable
 from facefleet.gateway.intake.reception import Reading, Reception
 from facefleet.gateway.intake.webhooks import WEBHOOK_FIELDS, WEBHOOK_TEXTS
 from facefleet.gateway.openapi import (
@@ -109,7 +108,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 _REFUSALS = refusals(*PHOTO_REFUSALS, *INTAKE_REFUSALS, ConsentRequired, TemplateNotFound)
 
 
-def _name(form: Form[Usable]) -> str:
+def _name(form: Form[object]) -> str:
     name = form.texts.get("name", "")
     if len(name) > MAX_NAME or "\0" in name:
         raise OptionInvalid(f"name must have at most {MAX_NAME} characters, none of them NUL.", field="name")
