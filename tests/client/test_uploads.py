@@ -125,6 +125,26 @@ def test_one_upload_serves_many_requests(
         assert door.parts.store.get(door.records.get("local", made.id).inputs["source"]) == photo
 
 
+@pytest.mark.parametrize("where", ["store", "folder"])
+def test_a_withdrawn_upload_is_gone_and_its_tasks_go_on(
+    request: pytest.FixtureRequest, photo: bytes, where: str
+) -> None:
+    door: Door = request.getfixturevalue("direct" if where == "store" else "door")
+    with watched(door) as (client, seen):
+        upload = client.upload(photo)
+        made = client.fuse(upload, upload, consent=True)
+        client.withdraw(upload)
+        client.withdraw(upload.id)
+        assert seen.paths[-2:] == [f"DELETE /v1/uploads/{upload.id}"] * 2
+        with pytest.raises(UploadNotFound):
+            client.fuse(upload, photo, consent=True)
+        for wrong in ("", None):
+            with pytest.raises(OptionInvalid):
+                client.withdraw(wrong)  # type: ignore[arg-type]
+    assert door.parts.store.get(door.records.get("local", made.id).inputs["source"]) == photo
+    assert not [key for key in door.kept() if "/uploads/" in key]
+
+
 def test_several_sources_keep_their_order(door: Door, photo: bytes) -> None:
     with watched(door) as (client, _):
         second = client.upload(photo)

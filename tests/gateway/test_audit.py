@@ -144,7 +144,7 @@ _ELSEWHERE = {
     ("POST", "/v1/tasks/{task_id}/webhooks/{delivery_id}/replay"), ("POST", "/v1/operator/tasks/{task_id}/requeue"),
     ("DELETE", "/v1/operator/lanes/{lane}/pause"), ("DELETE", "/v1/operator/maintenance"),
     ("DELETE", "/v1/operator/policies/{scope}/{name}"),
-    ("PUT", "/v1/uploads/{upload_id}/content"),
+    ("PUT", "/v1/uploads/{upload_id}/content"), ("DELETE", "/v1/uploads/{upload_id}"),
 }  # fmt: skip
 
 

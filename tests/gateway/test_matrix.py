@@ -51,6 +51,7 @@ ANSWERS: Mapping[tuple[str, str], int | str] = {
     ("GET", "/v1/tasks/{task_id}/result"): "result_unavailable", ("HEAD", "/v1/tasks/{task_id}/result"): 410,
     ("POST", "/v1/tasks/{task_id}/webhooks/{delivery_id}/replay"): "delivery_not_found",
     ("POST", "/v1/uploads"): 201, ("PUT", "/v1/uploads/{upload_id}/content"): 204,
+    ("DELETE", "/v1/uploads/{upload_id}"): 204,
     ("POST", "/v1/session"): 201, ("DELETE", "/v1/session"): 204,
 }  # fmt: skip
 # What is told of something that is another tenant's, by the parameter that names it.

@@ -82,6 +82,12 @@ OpenRig = Callable[..., Rig]
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.needs_server)])
 def open_rig(request: pytest.FixtureRequest, open_door: Open) -> OpenRig:
+    return rigs(request, open_door)
+
+
+def rigs(request: pytest.FixtureRequest, open_door: Open) -> OpenRig:
+    """Opens gateways on the kind of store that a parameter names."""
+
     def opening(**overrides: Any) -> Rig:
         if request.param == "folder":
             return Rig(open_door(**overrides), direct=False)

@@ -194,6 +194,11 @@ def template(template_id: str, part: str = "", method: str = "GET", **more: Any)
     return ApiRequest(method, f"/v1/templates/{_in_path('template_id', template_id)}{part}", **more)
 
 
+def withdrawal(upload_id: str) -> ApiRequest:
+    """``DELETE /v1/uploads/{id}``."""
+    return ApiRequest("DELETE", f"/v1/uploads/{_in_path('upload', upload_id)}")
+
+
 def of_batch(batch_id: str, part: str = "", method: str = "GET", **more: Any) -> ApiRequest:
     """A request about one batch."""
     return ApiRequest(method, f"/v1/batches/{_in_path('batch_id', batch_id)}{part}", **more)

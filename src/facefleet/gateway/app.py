@@ -202,7 +202,7 @@ def create(settings: Settings, parts: Parts) -> FastAPI:
     _serve(app, batch_routes(batch_intake, batches, parts.store, audit_log, retention))
     _serve(app, faces_routes(reception))
     _serve(app, template_routes(reception, templates, parts.records, parts.store, audit_log, retention))
-    _serve(app, upload_routes(upload_intake))
+    _serve(app, upload_routes(upload_intake, retention))
     _serve(app, task_routes(parts.records, parts.store, audit_log, changes, queue_position))
     _serve(app, event_routes(parts.records, changes, queue_position))
     _serve(app, listing_routes(Listing(parts.database), queue_position))

@@ -102,6 +102,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
     _post("/v1/uploads", Permission.TASKS_CREATE, body=Body.SMALL),
     _put("/v1/uploads/{upload_id}/content", Permission.TASKS_CREATE, Body.PHOTO),
+    _delete("/v1/uploads/{upload_id}", Permission.TASKS_CREATE),
 
     _get("/v1/tasks", Permission.TASKS_READ),
     _get("/v1/tasks/{task_id}", Permission.TASKS_READ),

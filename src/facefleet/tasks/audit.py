@@ -30,6 +30,7 @@ class Action(StrEnum):
     TEMPLATE_READ = "template.read"
     TEMPLATE_DELETE = "template.delete"
     UPLOAD_CREATE = "upload.create"
+    UPLOAD_DELETE = "upload.delete"
     UPLOAD_ERASE = "upload.erase"  # with everything else of its tenant or subject
     BATCH_CREATE = "batch.create"
     BATCH_READ = "batch.read"

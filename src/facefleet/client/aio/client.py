@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import date, datetime
 from types import TracebackType
 from typing import Unpack
@@ -28,6 +28,7 @@ from facefleet.client.templates import template_view
 from facefleet.client.uploads import UPLOAD_FROM_BYTES
 from facefleet.client.views import AuditEntry, Upload, Usage
 from facefleet.errors.input import OptionInvalid
+from facefleet.errors.lookup import UploadNotFound
 from facefleet.options import FuseChoices
 
 
@@ -141,6 +142,19 @@ class AsyncClient:
             FacefleetError: The server refuses.
         """
         return await self._uploader.upload(content("photo", photo))
+
+    async def withdraw(self, upload: Upload | str) -> None:
+        """Have the server delete an upload, before its time is over; tasks that named it keep copies of their own.
+
+        Args:
+            upload: It, or its id; one that is gone already is no error.
+
+        Raises:
+            ServerUnreachable: The server does not answer.
+            FacefleetError: The server refuses.
+        """
+        with suppress(UploadNotFound):  # the answer to an earlier attempt may be lost
+            await self._transport.send(requests.withdrawal(upload.id if isinstance(upload, Upload) else upload))
 
     async def task(self, task_id: str) -> AsyncTask:
         """A task by its id.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import date, datetime
 from types import TracebackType
 from typing import Unpack
@@ -29,6 +29,7 @@ from facefleet.client.templates import template_view
 from facefleet.client.uploads import UPLOAD_FROM_BYTES
 from facefleet.client.views import AuditEntry, Upload, Usage
 from facefleet.errors.input import OptionInvalid
+from facefleet.errors.lookup import UploadNotFound
 from facefleet.options import FuseChoices
 
 
@@ -142,6 +143,19 @@ class Client:
             FacefleetError: The server refuses.
         """
         return self._uploader.upload(content("photo", photo))
+
+    def withdraw(self, upload: Upload | str) -> None:
+        """Have the server delete an upload, before its time is over; tasks that named it keep copies of their own.
+
+        Args:
+            upload: It, or its id; one that is gone already is no error.
+
+        Raises:
+            ServerUnreachable: The server does not answer.
+            FacefleetError: The server refuses.
+        """
+        with suppress(UploadNotFound):  # the answer to an earlier attempt may be lost
+            self._transport.send(requests.withdrawal(upload.id if isinstance(upload, Upload) else upload))
 
     def task(self, task_id: str) -> Task:
         """A task by its id.

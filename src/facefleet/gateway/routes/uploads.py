@@ -1,4 +1,4 @@
-"""Serves ``/v1/uploads``: a photo is announced, sent to the store by its client, and then named by a request."""
+"""Serves ``/v1/uploads``: a photo is announced, sent to the store by its client, named by requests, and withdrawn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from facefleet.gateway.intake.uploads import UploadIntake
 from facefleet.gateway.openapi import PHOTO, PHOTO_REFUSALS, refusals
 from facefleet.media.sniff import ImageType
 from facefleet.storage.presign import SignedUpload
+from facefleet.tasks.audit import Action
 from facefleet.tasks.uploads import Upload
+from facefleet.upkeep.retention import Retention
 
 PATH = "/v1/uploads"
 _BODY = {
@@ -49,7 +51,7 @@ class UploadView(BaseModel):
     expires_at: datetime = Field(description="until when it can be sent, and named by requests")
 
 
-def router(intake: UploadIntake) -> APIRouter:
+def router(intake: UploadIntake, retention: Retention) -> APIRouter:
     """The routes of uploads."""
     routes = APIRouter(tags=["uploads"])
 
@@ -74,6 +76,20 @@ def router(intake: UploadIntake) -> APIRouter:
         upload = await run_in_threadpool(intake.records.get, caller.tenant, upload_id)
         data = await intake.receive(upload, request.headers, request.stream())
         await run_in_threadpool(intake.keep, upload, data)
+        return Response(status_code=204)
+
+    @routes.delete(
+        f"{PATH}/{{upload_id}}", status_code=204,
+        responses=refusals(UploadNotFound, RecordsUncertain, StoreUnavailable),
+    )  # fmt: skip
+    async def withdraw(upload_id: str, caller: AsCaller) -> Response:
+        """Withdraw an upload, whether its photo has come or not; tasks that named it have copies of their own."""
+
+        def withdrawn() -> None:
+            upload = intake.records.get(caller.tenant, upload_id)
+            retention.delete_upload(upload, Action.UPLOAD_DELETE, caller.origin)
+
+        await run_in_threadpool(withdrawn)
         return Response(status_code=204)
 
     return routes
