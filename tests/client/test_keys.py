@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -59,6 +60,19 @@ def test_what_cannot_be_is_the_servers_error_or_told_before(admin: Client) -> No
         admin.keys.get("")
     with pytest.raises(FacefleetError):
         admin.keys.create("shop", ["emperor"])
+
+
+@pytest.mark.parametrize("expiry", ["2100-01-01T00:00:00Z", date(2100, 1, 1), 4_102_444_800])
+def test_an_expiry_that_is_no_datetime_is_told_before_anything_is_sent(expiry: Any) -> None:
+    async def run() -> None:
+        async with AsyncClient("http://127.0.0.1:1") as client:
+            await client.keys.create("shop", ["member"], expires_at=expiry)
+
+    with Client("http://127.0.0.1:1") as client, pytest.raises(OptionInvalid) as blocking:
+        client.keys.create("shop", ["member"], expires_at=expiry)
+    with pytest.raises(OptionInvalid) as awaited:
+        asyncio.run(run())
+    assert blocking.value.detail == awaited.value.detail == {"option": "expires_at"}
 
 
 def test_a_key_is_asked_for_once() -> None:

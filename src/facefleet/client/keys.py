@@ -89,6 +89,11 @@ def creation(
     if permissions is not None:
         body["permissions"] = arguments.several("permissions", permissions)
     if expires_at is not None:
+        if not isinstance(expires_at, datetime):
+            raise OptionInvalid(
+                f"expires_at must be a datetime with its time zone, not {type(expires_at).__name__}.",
+                option="expires_at",
+            )
         body["expires_at"] = expires_at.isoformat()
     return ApiRequest("POST", "/v1/keys", json=body | ({"test": True} if test else {}))
 
