@@ -6,15 +6,19 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 from tests.tasks.fakes import FakeClock, a_task
 
 from facefleet.access.policy import Policy, Scope, TenantPolicy
+from facefleet.access.policy_lookup import FRESH_SECONDS, PolicyLookup
 from facefleet.access.policy_records import PolicyRecords
 from facefleet.errors.limits import BacklogFull, QuotaExceeded
+from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks.audit import Action, Origin
 from facefleet.tasks.records.audit_log import AuditFilter, AuditLog
 from facefleet.tasks.records.repository import TaskRepository
 from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import policies
 from facefleet.tasks.tenant_load import BYTES_SECONDS, WAITING_SECONDS, TenantLoad
 
 OPS = Origin("ops", "platform")
@@ -47,6 +51,33 @@ def test_a_policy_is_set_changed_and_cleared_with_an_entry_each(database: Databa
     assert Counter((one.action, one.tenant) for one in entries) == {
         (Action.POLICY_CLEAR, "acme"): 1, (Action.POLICY_SET, "acme"): 2, (Action.POLICY_SET, ""): 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "field"),
+    [({"body": {"backlog": 6, "mood": "good"}}, "mood"), ({"body": {"backlog": 6, "lane": "rocket"}}, "lane"),
+     ({"scope": "planet"}, "scope")],
+)  # fmt: skip
+def test_what_a_newer_build_wrote_leaves_the_policies_that_were_read_last(
+    database: Database, clock: FakeClock, written: dict[str, object], field: str
+) -> None:
+    records, monotonic = PolicyRecords(database, clock), Monotonic()
+    records.put(Scope.TENANT, "acme", TenantPolicy(backlog=5), OPS)
+    lookup = PolicyLookup(None, records.all, monotonic)
+    assert lookup.of_tenant("acme").backlog == 5
+    with database.write() as connection:
+        connection.execute(update(policies).values(written))
+    monotonic.now += FRESH_SECONDS
+    assert lookup.of_tenant("acme").backlog == 5
+    with pytest.raises(RecordsUnavailable, match="newer build") as unknown:
+        records.all()
+    assert (unknown.value.detail["name"], unknown.value.detail["fields"]) == ("acme", [field])
+    with pytest.raises(RecordsUnavailable):
+        PolicyLookup(None, records.all, monotonic).of_tenant("acme")
+    records.put(Scope.TENANT, "acme", TenantPolicy(backlog=7), OPS)
+    if field != "scope":
+        monotonic.now += FRESH_SECONDS
+        assert lookup.of_tenant("acme").backlog == 7
 
 
 def test_waiting_tasks_count_against_their_own_tenant(database: Database, clock: FakeClock) -> None:

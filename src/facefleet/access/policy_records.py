@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from facefleet.access.policy import SHAPES, Policy, Scope
 from facefleet.clock import Clock
+from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks.audit import Action, Origin
 from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.tables.database import Database
@@ -45,7 +47,11 @@ class PolicyRecords:
         self._clock = clock
 
     def all(self) -> list[StoredPolicy]:
-        """Those that are set, by scope and name."""
+        """Those that are set, by scope and name.
+
+        Raises:
+            RecordsUnavailable: As above; or a row has what this build does not know, since a newer one wrote it.
+        """
         with self._database.read() as connection:
             rows = connection.execute(select(policies).order_by(policies.c.scope, policies.c.name)).mappings()
             return [_stored(row) for row in rows]
@@ -73,8 +79,23 @@ class PolicyRecords:
 
 
 def _stored(row: RowMapping) -> StoredPolicy:
-    policy = SHAPES[Scope(row["scope"])].model_validate(row["body"])
-    return StoredPolicy(Scope(row["scope"]), row["name"], policy, row["changed_by"], row["changed_at"])
+    try:
+        scope = Scope(row["scope"])
+        policy = SHAPES[scope].model_validate(row["body"])
+    except ValidationError as error:
+        fields = sorted({".".join(map(str, one["loc"])) for one in error.errors(include_input=False)})
+        raise _not_understood(row, fields) from None
+    except ValueError:
+        raise _not_understood(row, ["scope"]) from None
+    return StoredPolicy(scope, row["name"], policy, row["changed_by"], row["changed_at"])
+
+
+def _not_understood(row: RowMapping, fields: list[str]) -> RecordsUnavailable:
+    return RecordsUnavailable(
+        f"The policy of the {row['scope']} {row['name']} has what this build does not know ({', '.join(fields)}); "
+        "a newer build wrote it: replace this program, too.",
+        scope=row["scope"], name=row["name"], fields=fields,
+    )  # fmt: skip
 
 
 def _one(scope: Scope, name: str) -> ColumnElement[bool]:
