@@ -6,6 +6,7 @@ import asyncio
 import socket
 import statistics
 import time
+from contextlib import ExitStack
 from threading import Thread
 
 import httpx
@@ -125,7 +126,7 @@ def test_a_request_names_its_host_once(door: Door, hosts: bytes) -> None:
 
 
 SLOW = 200
-SLOW_SECONDS = 1.0
+SLOW_SECONDS = 3.0  # a busy machine takes a second to connect them all
 
 
 def answered(client: socket.socket) -> bytes:
@@ -150,18 +151,17 @@ def hung_up(client: socket.socket) -> bool:
 
 def test_slow_heads_stop_nobody_else_and_are_hung_up_on(open_door: Open) -> None:
     door = open_door(gateway={"head_timeout": SLOW_SECONDS})
-    clients = [connected(door) for _ in range(SLOW)]
-    began = time.monotonic()
-    for client in clients:
-        client.sendall(HEAD + b"X-Slow: ")
-    assert door.client.get("/healthz").status_code == 200
-    while time.monotonic() - began < SLOW_SECONDS / 2:  # a byte now and then buys no time
-        for client in clients:
-            client.sendall(b"x")
-        time.sleep(0.1)
-    for client in clients:
-        assert answered(client).startswith(b"HTTP/1.1 408 ")
-        client.close()
+    with ExitStack() as stack:
+        began, clients = time.monotonic(), []
+        for _ in range(SLOW):
+            clients.append(stack.enter_context(connected(door)))
+            clients[-1].sendall(HEAD + b"X-Slow: ")  # at once: who says nothing at all is hung up on without an answer
+        assert door.client.get("/healthz").status_code == 200
+        while time.monotonic() - began < SLOW_SECONDS / 4:  # a byte now and then buys no time
+            for client in clients:
+                client.sendall(b"x")
+            time.sleep(0.1)
+        assert [answered(client)[:13] for client in clients] == [b"HTTP/1.1 408 "] * SLOW
     assert door.client.get("/healthz").status_code == 200
 
 
