@@ -186,6 +186,15 @@ def test_what_is_no_rate_is_refused(text: object) -> None:
         read_policy(Scope.PLAN, {"tenant_rate": text})
 
 
+@pytest.mark.parametrize(
+    ("rates", "reason"),
+    [({"emperor": "1/1s"}, "viewer"), ({"viewer": "often"}, "600/60s"), ({"viewer": 5}, "600/60s")],
+)
+def test_rates_by_role_name_a_role_and_a_rate(rates: dict[str, Any], reason: str) -> None:
+    with pytest.raises(OptionInvalid, match=f"role_rates.*{reason}"):
+        read_policy(Scope.PLAN, {"role_rates": rates})
+
+
 def test_an_operators_policy_is_refused_with_every_reason() -> None:
     with pytest.raises(OptionInvalid) as refused:
         read_policy(Scope.PLAN, {"plan": "vip", "backlog": -1})

@@ -70,6 +70,19 @@ def test_keys_of_one_tenant_share_its_rate_and_other_tenants_have_their_own(open
     assert statuses(door, key(door, "other"), 3) == [200, 200, 200]
 
 
+def test_a_viewer_is_told_to_wait_before_a_member_of_the_same_tenant(open_door: Open, tmp_path: Path) -> None:
+    file = tmp_path / "policies.toml"
+    file.write_text(f'[tenants.studio.role_rates]\nviewer = "1/{LONG}s"\n')
+    settings = UNLIMITED | {"key": f"3/{LONG}s", "roles": {"viewer": f"2/{LONG}s"}}
+    door = open_door(auth={"keys": True, **TOKENS}, rate_limits=settings, policies={"file": str(file)})
+    assert statuses(door, key(door, "acme", Role.VIEWER), 3) == [200, 200, 429]
+    assert statuses(door, key(door, "acme", Role.MEMBER), 4) == [200, 200, 200, 429]
+    assert statuses(door, key(door, "studio", Role.VIEWER), 2) == [200, 429]
+    assert statuses(door, key(door, "studio", Role.VIEWER, Role.MEMBER), 4) == [200, 200, 200, 429]
+    shown = ask(door, key(door, "studio", Role.MEMBER), "/v1/policy").json()["policy"]
+    assert (shown["role_rates"], shown["key_rate"]) == ({"viewer": f"1/{LONG}s"}, None)
+
+
 def test_the_policy_of_a_tenant_has_rates_of_its_own(open_door: Open, tmp_path: Path) -> None:
     file = tmp_path / "policies.toml"
     file.write_text(f'[tenants.small]\nkey_rate = "1/{LONG}s"\n')

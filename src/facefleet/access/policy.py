@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -10,6 +10,7 @@ from pydantic import Field, FilePath, ValidationError, field_validator
 
 from facefleet.access.option_bounds import Bounds, check_bounds, require_within
 from facefleet.access.rates import Rate, Rates
+from facefleet.access.roles import Role
 from facefleet.config import Share
 from facefleet.errors.input import OptionInvalid
 from facefleet.errors.limits import PolicyForbids
@@ -26,6 +27,7 @@ _LONGEST_SECONDS = 10 * 365 * 86_400
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._:-]{0,63}$")]
 Kept = Annotated[int, Field(gt=0, le=_LONGEST_SECONDS)]
 _OPTIONS = FuseOptions.table()
+_NO_RATE = frozenset({"string_pattern_mismatch", "string_type"})  # pydantic's names of what a text can be refused for
 
 
 class Policy(Section):
@@ -35,6 +37,9 @@ class Policy(Section):
     batch_lane: Lane = Field(Lane.BULK, description="lane of its batches")
     tenant_rate: RateText | None = Field(None, description="requests of the whole tenant, such as `600/60s`")
     key_rate: RateText | None = Field(None, description="requests with one key, or of one subject with tokens")
+    role_rates: dict[Role, RateText] | None = Field(
+        None, description="role → the same for those who have it, in place of `key_rate`"
+    )
     concurrency: Count | None = Field(
         None, description="tasks that run at once, over all workers; of the plan that operators gave it"
     )
@@ -81,7 +86,11 @@ class Policy(Section):
     @property
     def rates(self) -> Rates:
         """How often it may ask."""
-        return Rates(Rate.parse_or_none(self.tenant_rate or ""), Rate.parse_or_none(self.key_rate or ""))
+        return Rates(
+            Rate.parse_or_none(self.tenant_rate or ""),
+            Rate.parse_or_none(self.key_rate or ""),
+            {role: Rate.parse(text) for role, text in (self.role_rates or {}).items()},
+        )
 
     def require(self, kind: Kind, options: Mapping[str, Any]) -> None:
         """Check that a task may be made.
@@ -198,16 +207,17 @@ def read_policy(scope: Scope, values: Mapping[str, Any]) -> Policy:
         return SHAPES[scope].model_validate(values)
     except ValidationError as error:
         fields = [
-            {"field": ".".join(map(str, e["loc"])), "reason": _reason(e["loc"][0], e)}
+            {"field": ".".join(map(str, e["loc"])), "reason": _reason(e["loc"], e)}
             for e in error.errors(include_input=False, include_url=False)
         ]
         reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in fields)
         raise OptionInvalid(f"{reasons}.", fields=fields) from None
 
 
-def _reason(name: int | str, invalid: Mapping[str, Any]) -> str:
+def _reason(place: Sequence[int | str], invalid: Mapping[str, Any]) -> str:
     """Why a value is refused; of a rate, how it is written."""
-    return "write requests/seconds, such as 600/60s" if str(name).endswith("_rate") else reason_of(invalid)
+    is_rate = str(place[0]).endswith("_rate") or (place[0] == "role_rates" and invalid["type"] in _NO_RATE)
+    return "write requests/seconds, such as 600/60s" if is_rate else reason_of(invalid)
 
 
 def check_name(name: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
+from facefleet.access.roles import Role
 from facefleet.rate_settings import RATE
 
 
@@ -48,10 +50,23 @@ class Rates:
     Attributes:
         tenant: All of its requests together.
         key: The requests with one API key, or of one subject of tokens.
+        roles: Role → the same for those who have it, in place of ``key``.
     """
 
     tenant: Rate | None = None
     key: Rate | None = None
+    roles: Mapping[Role, Rate] = field(default_factory=dict)
+
+    def of(self, roles: Collection[Role], usual: Rates) -> Rates:
+        """The rates of somebody with these roles: by role, else by key, and where neither is here, the usual ones.
+
+        Of several roles the one counts that allows most.
+        """
+        keys = [self.roles.get(role) or self.key or usual.roles.get(role) or usual.key for role in roles]
+        keys = keys or [self.key or usual.key]
+        limited = [rate for rate in keys if rate is not None]
+        most = max(limited, key=lambda rate: rate.count / rate.seconds) if len(limited) == len(keys) else None
+        return Rates(self.tenant or usual.tenant, most)
 
 
 UNLIMITED = Rates()

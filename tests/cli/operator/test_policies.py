@@ -71,6 +71,8 @@ def test_bounds_are_json_and_other_lists_have_commas(run: Run, here: list[str]) 
     assert done["bounds"] == {"strength": {"min": None, "max": 0.8}}
     assert (done["attest"], done["labels"]) == (["own_photo"], ["trial", "studio 1"])
     assert shown(run, here, "set", "plan", "vip", "bounds=")["policy"]["bounds"] is None
+    by_role = shown(run, here, "set", "plan", "vip", 'role_rates={"viewer": "60/60s"}')["policy"]["role_rates"]
+    assert by_role == {"viewer": "60/60s"}
     wrong = run("policies", "set", "plan", "vip", "bounds=strength", *here)
     assert wrong.status != 0
     assert '{"strength": {"max": 0.8}}' in wrong.out + wrong.err

@@ -34,6 +34,8 @@ ValuesArgument = Annotated[
 ScopeArgument = Annotated[str, typer.Argument(metavar="tenant|plan", help="Whose policy.", show_default=False)]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Of the tenant or plan.", show_default=False)]
 
+_TABLES = {"bounds": '{"strength": {"max": 0.8}}', "role_rates": '{"viewer": "60/60s"}'}  # values that are JSON
+
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
@@ -117,12 +119,12 @@ def _scope(text: str) -> Scope:
 
 
 def _value(pair: str) -> tuple[str, Any]:
-    """The value of ``name=value``: numbers, lists with commas, bounds as JSON, texts."""
+    """The value of ``name=value``: numbers, lists with commas, tables as JSON, texts."""
     name, is_given, text = pair.partition("=")
     if not is_given:
         raise OptionInvalid(f"{pair[:64]!r} is not NAME=VALUE.", field=name[:64])
-    if name == "bounds" and text:
-        return name, _json(text)
+    if name in _TABLES and text:
+        return name, _json(name, text)
     if name in {"kinds", "options", "attest", "labels"}:
         return name, None if text == "" else text.split(",")
     if text.isdigit() and name not in {"tenant_rate", "key_rate"}:
@@ -130,11 +132,11 @@ def _value(pair: str) -> tuple[str, Any]:
     return name, text or None
 
 
-def _json(text: str) -> Any:
+def _json(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        raise OptionInvalid('bounds are JSON, such as {"strength": {"max": 0.8}}.', field="bounds") from None
+        raise OptionInvalid(f"{name} is JSON, such as {_TABLES[name]}.", field=name) from None
 
 
 def _text(value: object) -> str:

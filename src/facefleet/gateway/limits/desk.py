@@ -17,7 +17,8 @@ from starlette.concurrency import run_in_threadpool
 
 from facefleet.access.policy_lookup import PolicyLookup
 from facefleet.access.principal import CredentialKind, Principal
-from facefleet.access.rates import Rate, Rates
+from facefleet.access.rates import UNLIMITED, Rate, Rates
+from facefleet.access.roles import Role
 from facefleet.config import Settings
 from facefleet.errors.limits import RateLimited
 from facefleet.errors.outage import OutageError, QueueUnavailable
@@ -66,7 +67,9 @@ class RateDesk:
             holds = settings.auth.required or name in limits.model_fields_set
             return Rate.parse_or_none(getattr(limits, name)) if holds else None
 
-        rates = Rates(rate("tenant"), rate("key"))
+        rates = Rates(
+            rate("tenant"), rate("key"), {Role(name): Rate.parse(text) for name, text in limits.roles.items()}
+        )
         queue = settings.queue
         limiter = SharedLimiter(queue.url.get_secret_value(), prefix=queue.prefix)
         rates_of = partial(_rates_of, policies, rates)
@@ -148,9 +151,8 @@ async def _rates_of(policies: PolicyLookup, usual: Rates, principal: Principal) 
     try:
         policy = policies.of(principal) if policies.fresh else await run_in_threadpool(policies.of, principal)
     except OutageError:
-        return usual
-    own = policy.rates
-    return Rates(own.tenant or usual.tenant, own.key or usual.key)
+        return UNLIMITED.of(principal.roles, usual)
+    return policy.rates.of(principal.roles, usual)
 
 
 def _network(source: str) -> str:
