@@ -21,12 +21,11 @@ import platformdirs
 from benchmarks.quality import faces, others, things
 from benchmarks.quality.expressions import expressed
 
-from facefleet.engine.build import HAND, PALM, build_engine
+from facefleet.engine.build import build_engine, build_hands
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
 from facefleet.engine.mesh.hands import Hands
 from facefleet.engine.mesh.prepared import prepare
-from facefleet.engine.models.litert import LiteRtSession
 from facefleet.engine.models.registry import Registry
 from facefleet.engine.steps import topology
 from facefleet.engine.types import Floats, Pixels, Portrait
@@ -313,7 +312,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     registry = Registry(arguments.cache)
     models = registry.pull()
-    engine, hands = build_engine(models), Hands(LiteRtSession(models[PALM]), LiteRtSession(models[HAND]))
+    engine, hands = build_engine(models), build_hands(models)
     shots = faces.shots(engine, registry.samples())
     measured(engine, shots, BUILDERS[arguments.builder], arguments.seed, arguments.sheet)
     bad = arguments.sheet.with_stem(arguments.sheet.stem + "-bare") if arguments.sheet else None

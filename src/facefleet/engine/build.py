@@ -10,7 +10,7 @@ from facefleet.engine.cache import KEPT_SECONDS, Cache
 from facefleet.engine.fusion import Engine
 from facefleet.engine.inspector import Inspector, NoInspection
 from facefleet.engine.mesh.eyelids import Eyelids
-from facefleet.engine.mesh.hands import Hands
+from facefleet.engine.mesh.hands import GLANCE_SIDE, Hands
 from facefleet.engine.mesh.swapper import MeshSwapper
 from facefleet.engine.models.litert import LiteRtSession
 from facefleet.engine.steps.detect import Detector
@@ -56,19 +56,30 @@ def build_engine(
         ModelLoadFailed: The runtime does not accept the weights.
     """
     chosen = [needed(models, name) for name in MODELS]
-    full, short, landmark, iris, palm, hand = (
-        LiteRtSession(model, interpreters=interpreters, runtime_threads=runtime_threads) for model in chosen
+    full, short, landmark, iris = (
+        LiteRtSession(model, interpreters=interpreters, runtime_threads=runtime_threads) for model in chosen[:4]
     )
+    hands = build_hands(models, interpreters=interpreters, runtime_threads=runtime_threads)
     return Engine(
         detector=Detector(full, short),
         landmarker=Landmarker(landmark),
-        swapper=MeshSwapper(Eyelids(iris), Hands(palm, hand)),
+        swapper=MeshSwapper(Eyelids(iris), hands),
         ager=DetailAger(),
         inspector=inspector,
         versions={model.name: model.version for model in chosen} | dict(inspector.versions),
         limits=limits,
         cache=Cache(cache_bytes, cache_seconds),
         clock=clock,
+    )
+
+
+def build_hands(models: Mapping[str, ModelFiles], *, interpreters: int = 1, runtime_threads: int = 1) -> Hands:
+    """What finds hands before faces; arguments and errors as above."""
+    palms, joints = needed(models, PALM), needed(models, HAND)
+    return Hands(
+        LiteRtSession(palms, interpreters=interpreters, runtime_threads=runtime_threads, side=GLANCE_SIDE),
+        LiteRtSession(palms, interpreters=interpreters, runtime_threads=runtime_threads),
+        LiteRtSession(joints, interpreters=interpreters, runtime_threads=runtime_threads),
     )
 
 

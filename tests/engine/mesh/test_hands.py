@@ -10,12 +10,13 @@ import pytest
 from tests.engine.conftest import Photo
 from tests.engine.pictures import png
 
-from facefleet.engine.build import HAND, PALM
+from facefleet.engine.build import HAND, PALM, build_hands
 from facefleet.engine.codec.image import decode
 from facefleet.engine.fusion import Engine
-from facefleet.engine.mesh.hands import Hand, Hands, drawn
+from facefleet.engine.mesh.hands import GLANCE_SIDE, Hand, Hands, drawn
 from facefleet.engine.mesh.prepared import prepare
 from facefleet.engine.models.litert import LiteRtSession
+from facefleet.engine.models.session import Tensor
 from facefleet.engine.steps.topology import LEFT_BROW, OVAL, RIGHT_BROW
 from facefleet.engine.types import Face, Floats, ModelFiles, Pixels, Portrait
 
@@ -24,7 +25,7 @@ BARE = ("astronaut", "grace_hopper", "portrait_man", "smiling_woman", "surprised
 
 @pytest.fixture(scope="module")
 def hands(models: Mapping[str, ModelFiles]) -> Hands:
-    return Hands(LiteRtSession(models[PALM]), LiteRtSession(models[HAND]))
+    return build_hands(models)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +120,26 @@ def test_the_arm_is_drawn_only_from_a_wrist_before_the_face() -> None:
     assert inside[150, 100] == 255
     assert beside[150, 100] == 0
     assert beside[60, 100] == 255
+
+
+def test_the_detector_runs_at_its_full_input_only_where_half_of_it_hints_at_a_hand(
+    models: Mapping[str, ModelFiles], engine: Engine, photo: Photo, forehead: Portrait
+) -> None:
+    class Counting(LiteRtSession):
+        runs = 0
+
+        def run(self, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+            self.runs += 1
+            return super().run(batch)
+
+    palms = Counting(models[PALM])
+    glance, joints = LiteRtSession(models[PALM], side=GLANCE_SIDE), LiteRtSession(models[HAND])
+    hands = Hands(glance, palms, joints)
+    for name in BARE:
+        hands.find(decode(photo(name)).pixels, engine.faces(photo(name)).faces[0].landmarks[:, :2])
+    assert palms.runs == 0
+    assert len(hands.find(forehead.pixels, forehead.face.landmarks[:, :2])) == 1
+    assert palms.runs == 1
 
 
 def test_hands_are_not_searched_for_where_nothing_is_suspected(engine: Engine, photo: Photo) -> None:

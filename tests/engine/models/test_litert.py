@@ -10,6 +10,7 @@ import pytest
 
 from facefleet.engine.models.litert import LiteRtSession
 from facefleet.engine.models.session import ImageModel, Session
+from facefleet.engine.models.smaller import for_side
 from facefleet.engine.types import ModelFiles
 from facefleet.errors.model import ModelLoadFailed
 
@@ -128,3 +129,43 @@ def test_weights_that_are_not_there_are_refused(tmp_path: Path) -> None:
 def test_a_model_of_no_file_is_refused() -> None:
     with pytest.raises(ModelLoadFailed):
         LiteRtSession(ModelFiles("none", "1", {}))
+
+
+def test_a_model_rewritten_for_its_own_side_is_the_same_file(models: Mapping[str, ModelFiles]) -> None:
+    palms = weights(models["palm_detection"])
+    assert for_side(palms, 192) == palms
+    changed = np.frombuffer(palms, np.uint8) != np.frombuffer(for_side(palms, 96), np.uint8)
+    assert 0 < changed.sum() <= 16  # two maps, two sides each
+
+
+def test_a_model_for_half_its_side_sees_the_same_at_half_the_places(
+    models: Mapping[str, ModelFiles], samples: Mapping[str, Path]
+) -> None:
+    whole = ImageModel(LiteRtSession(models["palm_detection"]))
+    half = ImageModel(LiteRtSession(models["palm_detection"], side=96))
+    assert (whole.size, half.size) == (192, 96)
+    image = cv2.imread(str(samples["bearded_man"]))
+    assert image is not None
+    small = cv2.resize(image, (96, 96), interpolation=cv2.INTER_AREA)
+    framed = cv2.copyMakeBorder(small, 0, 96, 0, 96, cv2.BORDER_CONSTANT)
+    scores = [
+        next(each for each in model.run((pixels[None, :, :, ::-1] / 255).astype(np.float32)) if each.shape[-1] == 1)
+        for model, pixels in ((whole, framed), (half, small))
+    ]
+    assert scores[1].size == scores[0].size // 4
+    fine = [score[0, : 2 * side * side].reshape(side, side, 2) for score, side in zip(scores, (24, 12), strict=True)]
+    assert np.abs(fine[0][:6, :6] - fine[1][:6, :6]).mean() < 0.25 * fine[0].std()
+
+
+def test_a_side_that_does_not_suit_the_maps_is_refused(models: Mapping[str, ModelFiles]) -> None:
+    with pytest.raises(ValueError, match="100 px from 192 px"):
+        for_side(weights(models["palm_detection"]), 100)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_damaged_file_is_refused_for_another_side_as_well(
+    models: Mapping[str, ModelFiles], tmp_path: Path, share: float
+) -> None:
+    whole = weights(models["palm_detection"])
+    with pytest.raises(ModelLoadFailed):
+        LiteRtSession(damaged(models["palm_detection"], tmp_path, whole[: int(share * len(whole))]), side=96)

@@ -16,6 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from facefleet.engine.models.quiet import without_note
 from facefleet.engine.models.session import Tensor, TensorSpec
+from facefleet.engine.models.smaller import for_side
 from facefleet.engine.types import ModelFiles
 from facefleet.errors.model import ModelLoadFailed
 
@@ -27,14 +28,17 @@ class LiteRtSession:
         model: One ``.tflite`` file.
         interpreters: How many callers can run at once.
         runtime_threads: Threads each interpreter may use.
+        side: px, of the square image that it shall take; None: as the file has it.
 
     Raises:
         ModelLoadFailed: The file is missing, damaged, or not one model of one file.
     """
 
-    def __init__(self, model: ModelFiles, *, interpreters: int = 1, runtime_threads: int = 1) -> None:
+    def __init__(
+        self, model: ModelFiles, *, interpreters: int = 1, runtime_threads: int = 1, side: int | None = None
+    ) -> None:
         self.model = model
-        self._all = [_load(model, runtime_threads) for _ in range(interpreters)]
+        self._all = [_load(model, runtime_threads, side) for _ in range(interpreters)]
         first = self._all[0]
         self.inputs, self._input_indices = _specs(first.get_input_details())
         self.outputs, self._output_indices = _specs(first.get_output_details())
@@ -84,7 +88,7 @@ def _specs(details: list[dict[str, Any]]) -> tuple[tuple[TensorSpec, ...], dict[
     return specs, {one["name"]: one["index"] for one in details}
 
 
-def _load(model: ModelFiles, threads: int) -> Any:
+def _load(model: ModelFiles, threads: int, side: int | None) -> Any:
     paths = list(model.files.values())
     if len(paths) != 1:
         raise ModelLoadFailed(
@@ -95,10 +99,23 @@ def _load(model: ModelFiles, threads: int) -> Any:
         # From memory, not from the path: a file replaced under a running worker must not change what it computes.
         weights = paths[0].read_bytes()
         with without_note():
-            interpreter = Interpreter(model_content=weights, num_threads=threads)
+            interpreter = _interpreter(weights, threads) if side is None else _smaller(weights, threads, side)
             interpreter.allocate_tensors()
     except (OSError, RuntimeError, ValueError) as error:
         raise _load_failed(model, error) from error
+    return interpreter
+
+
+def _interpreter(weights: bytes, threads: int) -> Any:
+    return Interpreter(model_content=weights, num_threads=threads)
+
+
+def _smaller(weights: bytes, threads: int, side: int) -> Any:
+    """An interpreter of the same model for square images of another side."""
+    _interpreter(weights, threads)  # verifies the file, which is then read without
+    interpreter = _interpreter(for_side(weights, side), threads)
+    (image,) = interpreter.get_input_details()
+    interpreter.resize_tensor_input(image["index"], [1, side, side, int(image["shape"][3])])
     return interpreter
 
 
