@@ -12,7 +12,15 @@ from typing import Any, NoReturn
 
 
 class JsonRefused(ValueError):
-    """Why a text is not taken, as the end of a sentence that begins with what it is; callers make their own errors."""
+    """Why a text is not taken, as the end of a sentence that begins with what it is; callers make their own errors.
+
+    Attributes:
+        name: Of the member that is there twice; empty where that is not why.
+    """
+
+    def __init__(self, why: str, name: str = "") -> None:
+        super().__init__(why)
+        self.name = name
 
 
 def parse(data: bytes | bytearray) -> Any:
@@ -47,12 +55,12 @@ def is_whole(text: str) -> bool:
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose names are there once: two readers could take different ones."""
     found = dict(pairs)
+    if not all(is_whole(name) for name in found):
+        raise JsonRefused("has a name with half of a character")
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise JsonRefused(f"has the name {ascii(twice)[:64]} twice in one object")
-    if not all(is_whole(name) for name in found):
-        raise JsonRefused("has a name with half of a character")
+        raise JsonRefused(f"has the name {ascii(twice)[:64]} twice in one object", twice[:64])
     return found
 
 

@@ -86,6 +86,7 @@ class _Draft:
             raise RequestError(
                 "A batch is one source for many targets, or one target for many sources.",
                 sources=len(sources), targets=len(targets) + len(self.template_ids),
+                field="target" if targets else "template_id",
             )  # fmt: skip
         shared = {"target": targets[0].key} if targets else {}
         return shared, [{"source": source} for source in sources]

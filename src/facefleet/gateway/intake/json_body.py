@@ -145,7 +145,8 @@ def _parse(body: bytearray) -> dict[str, Any]:
     try:
         document = parse(body)
     except JsonRefused as error:
-        raise RequestError(f"The body {error}.") from None
+        named = {"field": error.name} if error.name else {}
+        raise RequestError(f"The body {error}.", **named) from None
     if not isinstance(document, dict):
         raise RequestError("The JSON body is an object; its members are the fields of the form.")
     return document
@@ -178,13 +179,8 @@ def _text(name: str, value: object) -> str:
     if not isinstance(value, shape):
         raise RequestError(f"{name} is {words}.", field=name)
     text = value if isinstance(value, str) else json.dumps(value)
-    _require_text(text, f"The field {name}")
+    if not is_whole(text):
+        raise RequestError(f"The field {name} has half of a character.", field=name)
     if len(text.encode()) > MAX_TEXT_BYTES:
         raise RequestError(f"The field {name} is over {MAX_TEXT_BYTES:,} bytes.", field=name)
     return text
-
-
-def _require_text(text: str, what: str) -> None:
-    """Refuse half of a character, which nothing behind this can keep."""
-    if not is_whole(text):
-        raise RequestError(f"{what} has half of a character.")

@@ -153,7 +153,7 @@ def _boundary(content_type: str, fields: Fields) -> bytes:
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         names = ", ".join([*fields.photos, *fields.texts])
-        raise RequestError(f"Send a multipart/form-data body; its fields are {names}.")
+        raise RequestError(f"Send a multipart/form-data body; its fields are {names}.", header="content-type")
     return bytes(boundary)
 
 
@@ -186,7 +186,7 @@ class _Reader:
                 },
             )
         except FormParserError:
-            raise RequestError("The multipart boundary is longer than 256 characters.") from None
+            raise RequestError("The multipart boundary is longer than 256 characters.", header="content-type") from None
 
     def feed(self, chunk: bytes) -> list[Part]:
         """Parse the next bytes of the body; gives the parts that end in them."""

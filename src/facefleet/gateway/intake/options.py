@@ -102,8 +102,12 @@ def parse_fuse_options(text: str | None, sources: int = 1) -> FuseOptions:
         ]
         reasons = "; ".join(f"{one['field']}: {one['reason']}" for one in invalid)
         raise OptionInvalid(f"{reasons}.", fields=invalid) from None
-    options = FuseOptions.of_json(body.model_dump())
-    check_sources(options.faces, sources)
+    try:
+        options = FuseOptions.of_json(body.model_dump())
+        check_sources(options.faces, sources)
+    except OptionInvalid as error:
+        error.detail["field"] = f"options.{error.detail['option']}"
+        raise
     return options
 
 

@@ -142,9 +142,9 @@ Usable = Photo | UploadedPhoto
 """A photo whose size and digest are known."""
 
 
-def mismatch(upload: Upload, why: str) -> UploadMismatch:
-    """The refusal of a photo that is not what was announced."""
-    return UploadMismatch(f"The uploaded file is another one: {why}.", upload_id=upload.id)
+def mismatch(upload: Upload, why: str, **where: str) -> UploadMismatch:
+    """The refusal of a photo that is not what was announced; ``where`` names a header that tells it."""
+    return UploadMismatch(f"The uploaded file is another one: {why}.", upload_id=upload.id, **where)
 
 
 def _header_of(chunks: Iterator[bytes], size: int, limits: Limits) -> Header:

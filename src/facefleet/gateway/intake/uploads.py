@@ -13,7 +13,7 @@ from datetime import timedelta
 from facefleet.clock import Clock, now
 from facefleet.gateway.caller import Caller
 from facefleet.gateway.intake.multipart import Form, drop
-from facefleet.gateway.intake.photos import Photo, UploadedPhoto, UploadId, Usable, digest_of, mismatch
+from facefleet.gateway.intake.photos import Photo, Place, UploadedPhoto, UploadId, Usable, digest_of, mismatch
 from facefleet.gateway.parts import Parts
 from facefleet.media.sniff import ImageType, Limits, check_bytes, sniff
 from facefleet.observability.logs import logger
@@ -62,7 +62,8 @@ class UploadIntake:
             ImageTooLargeBytes: It is over the limit of a photo.
             OutageError: Records or store are away.
         """
-        check_bytes(size, self.limits)
+        with Place("size").named():
+            check_bytes(size, self.limits)
         announced_at = self.clock()
         upload = Upload(
             id=new_id(), tenant=caller.tenant, subject=caller.subject, size=size, media_type=media_type.value,
@@ -88,9 +89,11 @@ class UploadIntake:
         Raises:
             UploadMismatch: It has another type or size than was announced, or does not say its size.
         """
-        if why := _not_announced(upload, headers):
-            await drop(stream)
-            raise mismatch(upload, why)
+        for name, announced in (("content-length", str(upload.size)), ("content-type", upload.media_type)):
+            said = headers.get(name, "").strip().lower()
+            if said != announced:
+                await drop(stream)
+                raise mismatch(upload, f"its {name} is {ascii(said)[:64]}, and {announced} was announced", header=name)
         data = bytearray()
         async for chunk in stream:
             data += chunk
@@ -134,12 +137,3 @@ class UploadIntake:
     def _find(self, caller: Caller, named: UploadId) -> UploadedPhoto:
         with named.place.named():
             return UploadedPhoto(named.place, self.records.get(caller.tenant, named.id), self.limits)
-
-
-def _not_announced(upload: Upload, headers: Mapping[str, str]) -> str:
-    """What the headers of a photo say otherwise than its announcement; empty where they agree."""
-    for name, announced in (("content-length", str(upload.size)), ("content-type", upload.media_type)):
-        said = headers.get(name, "").strip().lower()
-        if said != announced:
-            return f"its {name} is {ascii(said)[:64]}, and {announced} was announced"
-    return ""
