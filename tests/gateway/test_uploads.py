@@ -362,29 +362,6 @@ def test_an_address_of_the_store_is_over_in_time(open_door: Open, seaweed: Seawe
     wait_until(lambda: rig.send(announced, photo).status_code == 403, "the address is over", 15)
 
 
-def test_what_nobody_used_in_time_is_collected_and_what_was_used_is_not(open_rig: OpenRig, photo: bytes) -> None:
-    rig = open_rig(retention={"uploads": 2.0, "interval": 0.1})
-    upload, waiting = rig.upload(photo), rig.announce(photo).json()["upload_id"]
-    assert rig.fuse(upload, upload).status_code == 202
-    wait_until(lambda: [key for key in rig.door.kept() if "/uploads/" in key] == [], "it is collected", 20)
-    records = UploadRecords(rig.door.parts.database, now)
-    wait_until(lambda: records.kept([upload, waiting]) == {}, "it is forgotten", 20)
-    assert len(rig.inputs()) == 2
-    assert 'facefusion_deleted_total{what="upload"}' in rig.door.client.get("/metrics").text
-
-
-def test_an_announcement_and_its_end_are_in_the_audit_log(open_door: Open, photo: bytes) -> None:
-    door = open_door(retention={"uploads": 0.2, "interval": 0.1})
-    upload = Rig(door, direct=False).announce(photo).json()["upload_id"]
-
-    def actions() -> set[str]:
-        with door.parts.database.read() as connection:
-            rows = connection.exec_driver_sql("SELECT action FROM audit WHERE object = ?", (upload,))
-            return {row[0] for row in rows}
-
-    wait_until(lambda: actions() == {"upload.create", "upload.expire"}, "both are written down", 20)
-
-
 _SAID = st.fixed_dictionaries(
     {},
     optional={

@@ -1,4 +1,4 @@
-"""Uploads that are withdrawn before their time is over, on a real S3 service and in a folder."""
+"""How uploads end, on a real S3 service and in a folder: they are withdrawn, or their time is over."""
 
 from __future__ import annotations
 
@@ -7,20 +7,28 @@ from datetime import timedelta
 
 import pytest
 from obstore.store import MemoryStore
+from sqlalchemy import update
 from tests.gateway.conftest import Door, Open, Work
 from tests.gateway.test_erasure import Away
-from tests.gateway.test_uploads import MISSING, Rig, foreign, refused, rigs
+from tests.gateway.test_uploads import MISSING, OpenRig, Rig, foreign, refused, rigs
+from tests.servers import wait_until
 from tests.tasks.fakes import FakeClock
 
 from facefleet import config
 from facefleet.clock import now
+from facefleet.tasks.tables.table import uploads
+from facefleet.tasks.uploads import UploadRecords
 from facefleet.upkeep.retention import Retention
 
 
 @pytest.fixture(params=["folder", pytest.param("s3", marks=pytest.mark.needs_server)])
-def rig(request: pytest.FixtureRequest, open_door: Open) -> Rig:
-    made: Rig = rigs(request, open_door)()
-    return made
+def open_rig(request: pytest.FixtureRequest, open_door: Open) -> OpenRig:
+    return rigs(request, open_door)
+
+
+@pytest.fixture
+def rig(open_rig: OpenRig) -> Rig:
+    return open_rig()
 
 
 def uploaded(rig: Rig) -> list[str]:
@@ -100,3 +108,27 @@ def test_while_the_store_is_away_an_upload_is_not_forgotten(open_door: Open, pho
     store.away = False
     assert rig.door.client.delete(f"/v1/uploads/{upload}").status_code == 204
     assert uploaded(rig) == []
+
+
+def test_what_nobody_used_in_time_is_collected_and_what_was_used_is_not(open_rig: OpenRig, photo: bytes) -> None:
+    rig = open_rig(retention={"interval": 0.1})
+    upload, waiting = rig.upload(photo), rig.announce(photo).json()["upload_id"]
+    assert rig.fuse(upload, upload).status_code == 202
+    assert len(uploaded(rig)) == 1, "its time is not over"
+    with rig.door.parts.database.write() as connection:  # it ends now, however long all this took
+        connection.execute(update(uploads).values(expires_at=now()))
+    wait_until(lambda: uploaded(rig) == [], "it is collected", 20)
+    records = UploadRecords(rig.door.parts.database, now)
+    wait_until(lambda: records.kept([upload, waiting]) == {}, "it is forgotten", 20)
+    assert len(rig.inputs()) == 2
+    assert 'facefusion_deleted_total{what="upload"}' in rig.door.client.get("/metrics").text
+
+
+def test_an_announcement_and_its_end_are_in_the_audit_log(open_door: Open, photo: bytes) -> None:
+    door = open_door(retention={"uploads": 0.2, "interval": 0.1})
+    upload = Rig(door, direct=False).announce(photo).json()["upload_id"]
+    wait_until(
+        lambda: [action for action, *_ in actions(door, upload)] == ["upload.create", "upload.expire"],
+        "both are written down",
+        20,
+    )
