@@ -33,7 +33,10 @@ def test_one_source_goes_into_many_targets_and_the_results_come_as_one_file(
     assert (made["total"], made["status"], made["counts"]["queued"]) == (3, "queued", 3)
     assert answer.headers["location"] == made["links"]["self"]
     assert len(door.kept()) == 4, "what the items share is kept once"
-    early = ZipFile(io.BytesIO(door.client.get(made["links"]["results"]).content))
+    archive = door.client.get(made["links"]["results"])
+    assert archive.headers["content-disposition"] == f'attachment; filename="{made["batch_id"]}.zip"'
+    assert "no-store" in archive.headers["cache-control"]
+    early = ZipFile(io.BytesIO(archive.content))
     assert early.namelist() == ["results.json"]
     work(door)
     shown = door.client.get(made["links"]["self"]).json()

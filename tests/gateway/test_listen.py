@@ -125,6 +125,37 @@ def test_a_request_names_its_host_once(door: Door, hosts: bytes) -> None:
         assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
 
 
+_SMUGGLED = b"GET /v1/usage HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Content-Length: 5\r\nContent-Length: 0\r\n",
+        b"Content-Length: 0, 5\r\n",
+        b"Content-Length: +5\r\n",
+        b"Content-Length: 0x5\r\n",
+        b"Content-Length: -5\r\n",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b"Transfer-Encoding : chunked\r\n",
+        b"Content-Length : 5\r\n",
+        b"X: a\nTransfer-Encoding: chunked\r\n",
+        b"X: a\rb\r\n",
+    ],
+)
+def test_a_body_whose_length_two_readers_could_read_differently_is_refused(door: Door, headers: bytes) -> None:
+    """Request smuggling: what one program takes for a body the next one would take for a request (RFC 9112, 11.2)."""
+    with connected(door) as client:
+        head = b"PUT /v1/operator/maintenance HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n"
+        client.sendall(head + b"0\r\n\r\n" + _SMUGGLED)
+        answer = answered(client)
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert answer.count(b"HTTP/1.1 ") == 1, "nothing behind it is answered"
+
+
 SLOW = 200
 SLOW_SECONDS = 3.0  # a busy machine takes a second to connect them all
 

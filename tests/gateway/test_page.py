@@ -156,6 +156,9 @@ def test_the_wheel_carries_the_page(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
     subprocess.run([*command, str(tmp_path), str(root)], check=True, capture_output=True, timeout=120)
     (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"facefleet"}, "the package and what is said of it"
+    assert not [name for name in names if any(part.startswith(".") for part in name.split("/"))]
     place = "facefleet/gateway/web/"
-    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith(place)}
+    packed = {name for name in names if name.startswith(place)}
     assert {name.removeprefix(place) for name in packed} == set(texts())

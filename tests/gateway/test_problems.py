@@ -8,10 +8,12 @@ import re
 from typing import Any
 
 import pytest
-from tests.gateway.conftest import Door, picture
+from structlog.testing import capture_logs
+from tests.gateway.conftest import Door, Open, picture
 
 from facefleet.errors.base import FacefleetError
 from facefleet.errors.tree import tree
+from facefleet.storage.folder import FolderStore
 
 
 def test_a_problem_names_its_occurrence_its_documentation_and_its_field(door: Door) -> None:
@@ -50,6 +52,30 @@ def test_every_method_of_an_address_is_named_where_another_is_refused(door: Door
     answer = door.client.patch("/v1/tasks/0")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert set(answer.headers["allow"].split(", ")) == {"GET", "DELETE"}
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/tasks", "/v1/fuse", "/metrics", "/nowhere"])
+def test_nothing_is_traced_back_to_whoever_asks(shared_door: Door, path: str) -> None:
+    answer = shared_door.client.request("TRACE", path, headers={"X-Secret": "hunter2"})
+    assert answer.status_code in (404, 405)
+    assert "hunter2" not in answer.text
+
+
+def test_a_bug_is_told_without_the_inside_and_logged_with_it(
+    open_door: Open, photo: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("the inside of the service")
+
+    monkeypatch.setattr(FolderStore, "put", broken)
+    door = open_door()
+    with capture_logs() as lines:
+        answer = door.submit(source=photo, target=photo)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert not re.search("inside|ZeroDivision|Traceback|\\.py", answer.text)
+    (logged,) = [line for line in lines if line["event"] == "request.internal_error"]
+    assert isinstance(logged["exc_info"], ZeroDivisionError)
+    assert door.client.get("/v1/tasks").status_code == 200, "the gateway goes on"
 
 
 def test_each_code_has_its_place_on_the_page_of_errors(door: Door) -> None:

@@ -39,6 +39,7 @@ def test_an_answer_protects_the_browser_that_shows_it(shared_door: Door, method:
     answer = shared_door.client.request(method, path)
     assert answer.status_code == status
     assert protection(answer) == {name: [value] for name, value in PROTECTION.items()}
+    assert not {"server", "x-powered-by", "via"} & set(answer.headers), "what it is made of is not told"
 
 
 def test_a_page_keeps_its_own_policy_and_has_one_only(shared_door: Door) -> None:
