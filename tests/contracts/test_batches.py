@@ -212,6 +212,28 @@ def test_a_tenant_has_its_own_age(batches: Batches, database: Database, clock: F
     assert {task.id for task in of_tasks.with_old_inputs(shorter)} == {item.id for item in items}
 
 
+def test_a_plan_has_its_own_age_and_a_tenant_comes_before_it(
+    batches: Batches, database: Database, clock: FakeClock
+) -> None:
+    batch, _ = added(batches, clock, 1, plan="vip")
+    old, _ = added(batches, clock, 1)
+    for one in (batch, old):
+        batches.cancel("acme", one.id, ORIGIN)
+    clock.advance(5000)
+    of_tasks = RetentionRecords(database, clock)
+
+    def due(age: Age) -> set[str]:
+        found = {str(task.batch) for task in of_tasks.with_old_inputs(age)}
+        assert {one.id for one in batches.with_old_inputs(age)} == found
+        return found
+
+    assert due(Age(HOUR, plans={"vip": 2 * HOUR})) == {old.id}, "of an earlier release: it names no plan"
+    assert due(Age(2 * HOUR, plans={"vip": HOUR, "trial": HOUR / 2})) == {batch.id}
+    assert due(Age(2 * HOUR, {"acme": HOUR}, {"vip": 3 * HOUR})) == {batch.id, old.id}
+    assert due(Age(2 * HOUR, {"acme": HOUR}, {"vip": HOUR}, {("acme", "vip"): 2 * HOUR})) == {old.id}
+    assert due(Age(2 * HOUR, {"acme": HOUR}, {}, {("other", "vip"): 2 * HOUR})) == {batch.id, old.id}
+
+
 def test_a_row_goes_when_its_uploads_and_the_last_record_of_an_item_have_gone(
     batches: Batches, database: Database, clock: FakeClock
 ) -> None:

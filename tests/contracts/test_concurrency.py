@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, FakeClock, a_task
 
 from facefleet.tasks.records.claims import LONGEST_WAIT, SHORTEST_WAIT, Postponed
 from facefleet.tasks.tables.database import Database
+from facefleet.tasks.tables.table import row_of, tasks
 from facefleet.tasks.task import Task
 
 
@@ -17,7 +19,7 @@ def waiting(records: AllRecords, clock: FakeClock, count: int, tenant: str = "ac
     return [records.add(a_task(clock.now, tenant=tenant), origin=ORIGIN) for _ in range(count)]
 
 
-def two_of_acme(tenant: str) -> int | None:
+def two_of_acme(tenant: str, _: str | None) -> int | None:
     return 2 if tenant == "acme" else None
 
 
@@ -48,13 +50,34 @@ def test_a_task_over_the_cap_waits_and_spends_nothing(database: Database, clock:
     assert claimed(records, third) is not None
 
 
+def test_the_plan_of_the_record_decides_and_one_of_an_earlier_release_has_none(
+    database: Database, clock: FakeClock
+) -> None:
+    records = AllRecords(database, clock)
+    first, of_plan, planless = (a_task(clock.now, plan=plan) for plan in (None, "trial", None))
+    with database.write() as connection:  # as gateways of an earlier release go on writing them
+        for task in (first, of_plan, planless):
+            row = row_of(task)
+            connection.execute(insert(tasks).values({n: v for n, v in row.items() if n != "plan" or v is not None}))
+
+    def one_of_trial(tenant: str, plan: str | None) -> int | None:
+        return 1 if (tenant, plan) == ("acme", "trial") else None
+
+    assert records.claim(first.id, LEASE, {}, cap=one_of_trial) is not None
+    with pytest.raises(Postponed):
+        records.claim(of_plan.id, LEASE, {}, cap=one_of_trial)
+    old = records.claim(planless.id, LEASE, {}, cap=one_of_trial)
+    assert old is not None
+    assert (old.plan, records.get("acme", of_plan.id).plan) == (None, "trial")
+
+
 def test_the_more_wait_the_later_each_asks_again(database: Database, clock: FakeClock) -> None:
     records = AllRecords(database, clock)
-    tasks = waiting(records, clock, 12)
-    for task in tasks[:2]:
+    many = waiting(records, clock, 12)
+    for task in many[:2]:
         claimed(records, task)
-    assert claimed(records, tasks[2]) is None
-    assert records.get("acme", tasks[2].id).run_at == clock.now + timedelta(seconds=2.5)
+    assert claimed(records, many[2]) is None
+    assert records.get("acme", many[2].id).run_at == clock.now + timedelta(seconds=2.5)
     assert timedelta(seconds=2.5) < LONGEST_WAIT
 
 

@@ -72,7 +72,7 @@ def test_every_field_survives_the_round_trip(records: AllRecords, clock: FakeClo
         batch="b1", item=7, template="t1", output={"faces": [{"index": 0}]},
         inspections=[{"role": "source", "check": "nsfw", "score": 0.0123, "verdict": "allowed"}],
         bytes_in=3_000_000_000, bytes_out=5_000_000_000, seconds=1.5,
-        credential="key-1", digests={"source": "e" * 64},
+        credential="key-1", digests={"source": "e" * 64}, plan="vip",
     )  # fmt: skip
     blank = a_task(clock())
     same = [f.name for f in fields(Task) if getattr(task, f.name) == getattr(blank, f.name)]

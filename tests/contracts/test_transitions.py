@@ -36,7 +36,7 @@ class Everybody:
 
 def find_no_place(all_: Everybody, task: Task) -> None:
     with suppress(Postponed):
-        all_.records.claim(task.id, LEASE, {}, cap=lambda _: 0)
+        all_.records.claim(task.id, LEASE, {}, cap=lambda *_: 0)
 
 
 MADE: dict[Change, Callable[[Everybody, Task], object]] = {

@@ -8,13 +8,16 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import select
+from tests.access.issuer import claims, shared, sign
 from tests.gateway.conftest import Door, Open
+from tests.gateway.test_access import TOKENS
 from tests.servers import wait_until
 
 from facefleet.access import policy_lookup
 from facefleet.access.key_maker import KeyRequest
 from facefleet.access.permissions import Permission
 from facefleet.access.roles import Role
+from facefleet.clock import now
 from facefleet.tasks.audit import Origin
 from facefleet.tasks.tables.table import tasks
 
@@ -66,6 +69,24 @@ def test_a_plan_decides_about_the_lane_and_a_change_is_followed(opened: Door, ph
     assert lanes == ["standard"]
     admin = key(opened, "acme", Role.TENANT_ADMIN)
     assert ask(opened, admin, "GET", "/v1/policy").json()["policy"]["lane"] == "interactive"
+
+
+def test_the_plan_of_a_token_is_kept_with_every_task(open_door: Open, photo: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "policies.toml"
+    file.write_text('[plans.vip]\nlane = "interactive"\nbatch_lane = "standard"\n')
+    door = open_door(auth={"keys": True, **TOKENS}, policies={"file": file})
+    token, files = sign(claims(now(), plan="vip"), shared(), "HS256"), [("source", photo), ("target", photo)]
+    ask(door, token, "POST", "/v1/faces", files={"image": photo})
+    ask(door, token, "POST", "/v1/templates", files={"image": photo}, data={"name": "one", "consent": "true"})
+    for path in ("/v1/fuse", "/v1/batches"):
+        for credential in (token, key(door, "acme", Role.MEMBER)):
+            assert ask(door, credential, "POST", path, files=files, data={"consent": "true"}).status_code == 202
+    with door.parts.database.read() as connection:
+        rows = connection.execute(select(tasks.c.kind, tasks.c.lane, tasks.c.plan)).all()
+    assert {tuple(row) for row in rows} == {
+        ("detect", "interactive", "vip"), ("template", "interactive", "vip"),
+        ("fuse", "interactive", "vip"), ("fuse", "standard", "vip"), ("fuse", "standard", None), ("fuse", "bulk", None),
+    }  # fmt: skip
 
 
 def test_a_full_backlog_is_the_tenants_own_and_keeps_nothing(opened: Door, photo: bytes) -> None:

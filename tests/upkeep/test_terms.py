@@ -37,8 +37,15 @@ def test_default_plan_and_tenant_come_before_them() -> None:
     )
     terms = terms_of(KEPT, policies)
     assert terms.inputs == Age(seconds(10))
-    assert terms.results == Age(seconds(5), {"studio": seconds(500), "short": seconds(500), "unset": seconds(20)})
-    assert terms.rows == Age(seconds(30), {"studio": seconds(600), "short": seconds(1)})
+    assert terms.results == Age(
+        seconds(5), {"studio": seconds(500), "short": seconds(500), "unset": seconds(20)}, {"archive": seconds(500)}
+    )
+    assert terms.rows == Age(
+        seconds(30),
+        {"studio": seconds(600), "short": seconds(1), "unset": seconds(30)},
+        {"archive": seconds(600)},
+        {("unset", "archive"): seconds(600)},
+    )
 
 
 @pytest.mark.parametrize("value", [0, -1, 1e99, 10 * 365 * 86_400 + 1])

@@ -47,7 +47,9 @@ class Bench:
     metrics: Metrics
     database: Database
 
-    def queue(self, source: bytes, target: bytes, *more_sources: bytes, **options: object) -> Task:
+    def queue(
+        self, source: bytes, target: bytes, *more_sources: bytes, plan: str | None = None, **options: object
+    ) -> Task:
         """A committed task with its uploads."""
         task_id, now = new_id(), self.clock()
         photos = dict(zip(SOURCE_ROLES, (source, *more_sources), strict=False)) | {"target": target}
@@ -57,6 +59,7 @@ class Bench:
         task = Task.new(
             id=task_id, tenant="acme", subject="tester", kind=Kind.FUSE, route=choose_route(Kind.FUSE, "acme"),
             options=options, inputs=inputs, consent=Consent("tester", now), now=now, deadline=timedelta(hours=1),
+            plan=plan,
         )  # fmt: skip
         self.records.add(task)
         return task

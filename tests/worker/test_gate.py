@@ -133,8 +133,8 @@ def test_a_tenant_may_be_stricter_than_the_service_and_nobody_elses_photos_suffe
     build: Build, models: Mapping[str, ModelFiles], classifier: OpenNsfw, photos: tuple[bytes, bytes]
 ) -> None:
     bench = build(engine=gated(models, classifier, 0.5))
-    strict, other = bench.queue(*photos), bench.queue(*photos)
-    replace(bench.runner, policies=lambda: Policies(default=Policy(nsfw_allow=0.0)))(strict.id)
+    strict, other = bench.queue(*photos, plan="strict"), bench.queue(*photos)
+    replace(bench.runner, policies=lambda: Policies(plans={"strict": Policy(nsfw_allow=0.0)}))(strict.id)
     failed = bench.read(strict)
     assert failed.failure is not None
     assert (failed.failure.code, failed.failure.detail) == ("content_rejected", {"check": "nsfw", "field": "source"})

@@ -183,7 +183,7 @@ class Batches:
 
     def with_old_inputs(self, age: Age) -> list[Batch]:
         """Batches all of whose items were rejected or ended so long ago, none of them held."""
-        old = age.reached(tasks.c.finished_at, tasks.c.tenant, self._clock())
+        old = age.reached(tasks.c.finished_at, tasks.c.tenant, self._clock(), tasks.c.plan)
         recent = and_(not_(old), not_(rejected()))
         needs = or_(tasks.c.state.in_(UNFINISHED), tasks.c.hold == true(), recent)
         needed = exists(select(tasks.c.id).where(tasks.c.batch == batches.c.id, needs).correlate(batches))

@@ -91,6 +91,7 @@ class Task:
         seconds: s taken by the run that succeeded.
         credential: Id of the key or token that its subject showed.
         digests: Role → SHA-256 that the photo was announced with, where nobody has seen all of it yet.
+        plan: That the token of its subject named, by which policies are looked up; records of old have none.
     """
 
     id: str
@@ -139,6 +140,7 @@ class Task:
     seconds: float = 0.0
     credential: str | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
+    plan: str | None = None
 
     @classmethod
     def new(
@@ -147,7 +149,7 @@ class Task:
         idempotency_key: str | None = None, request_digest: str | None = None, traceparent: str | None = None,
         webhook: Webhook | None = None, bytes_in: int = 0, template: str | None = None,
         batch: str | None = None, item: int | None = None, credential: str | None = None,
-        digests: Mapping[str, str] | None = None,
+        digests: Mapping[str, str] | None = None, plan: str | None = None,
     ) -> Task:  # fmt: skip
         """A queued task that may run at once."""
         return cls(
@@ -155,7 +157,7 @@ class Task:
             options=options, inputs=inputs, consent=consent, created_at=now, run_at=now, deadline_at=now + deadline,
             idempotency_key=idempotency_key, request_digest=request_digest, traceparent=traceparent,
             webhook=webhook, bytes_in=bytes_in, template=template, batch=batch, item=item,
-            credential=credential, digests=digests or {},
+            credential=credential, digests=digests or {}, plan=plan,
         )  # fmt: skip
 
     def sent(self, at: datetime, epoch: str | None) -> Task:

@@ -181,7 +181,7 @@ class Templates:
 
     def discarded(self, age: Age) -> list[Template]:
         """Templates whose photo can be deleted: it was deleted, rejected, or failed longer than ``age`` ago."""
-        old = age.reached(tasks.c.finished_at, tasks.c.tenant, self._clock())
+        old = age.reached(tasks.c.finished_at, tasks.c.tenant, self._clock(), tasks.c.plan)
         failed = and_(templates.c.state == TemplateState.FAILED.value, ~_retryable(old))
         gone = or_(templates.c.deleted_at.is_not(None), failed)
         return self._select(and_(templates.c.object != "", gone), limit=CHUNK)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from facefleet import config
 from facefleet.access.policy import Policies, Policy
 from facefleet.tasks.records.ages import Age
+
+_K = TypeVar("_K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +25,24 @@ class Terms:
 
 
 def terms_of(kept: config.Retention, policies: Policies) -> Terms:
-    """The terms of all tenants.
-
-    A record does not tell which plan the token of its task named: a plan counts for the tenants that operators gave it.
-    """
+    """The terms of all tenants, and of the plans that records name."""
     of_tenants = {name: policies.of(name, None) for name in policies.tenants}
+    of_plans = {name: policies.of("", name) for name in policies.plans}
+    of_pairs = {(name, plan): policies.of(name, plan) for name in of_tenants for plan in of_plans}
 
     def age(seconds: float, keep: Callable[[Policy], float | None]) -> Age:
+        def ages(of: Mapping[_K, Policy]) -> dict[_K, timedelta]:
+            return {name: timedelta(seconds=keep(policy) or seconds) for name, policy in of.items()}
+
         usual = timedelta(seconds=keep(policies.default) or seconds)
-        own = {name: timedelta(seconds=keep(policy) or seconds) for name, policy in of_tenants.items()}
-        return Age(usual, {name: one for name, one in own.items() if one != usual})
+        own, plans = ages(of_tenants), {name: one for name, one in ages(of_plans).items() if one != usual}
+        return Age(
+            usual,
+            # Where a plan has an age, every tenant that has a policy is named: its own comes before the plan's.
+            own={name: one for name, one in own.items() if plans or one != usual},
+            plans=plans,
+            pairs={(name, plan): one for (name, plan), one in ages(of_pairs).items() if one != own[name]},
+        )
 
     return Terms(
         inputs=age(kept.inputs, lambda policy: policy.keep_inputs),

@@ -107,14 +107,15 @@ class Runner:
         with span("claim"):
             task = self.claims.claim(
                 task_id, self.leases.lease, lease.models, suspect=suspect, kinds=self.handlers.keys(),
-                cap=lambda tenant: policies.of(tenant, None).concurrency,
+                cap=lambda tenant, plan: policies.of(tenant, plan).concurrency,
             )  # fmt: skip
         if task is None:
             return False
         current().set(tenant=task.tenant, kind=task.kind.value, fence=task.fence, lane=task.route.lane)
         with bound(tenant=task.tenant, kind=task.kind.value, fence=task.fence), self.leases.hold(task) as hold:
             _log.info("task.claimed", failures=task.failures, lost=task.lost, alone=suspect)
-            self._run_measured(Run(task, lease.engine, hold, Timings(), policies.of(task.tenant, None).nsfw_allow))
+            nsfw_allow = policies.of(task.tenant, task.plan).nsfw_allow
+            self._run_measured(Run(task, lease.engine, hold, Timings(), nsfw_allow))
         return True
 
     def _run_measured(self, run: Run) -> None:

@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect
 from tests.races import upgrade_twice_at_once
 from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 
 from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks.tables import schema
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import audit, metadata, tasks
+from facefleet.tasks.tables.table import audit, metadata, row_of, tasks
 from facefleet.tasks.tables.upgrade import configuration, upgrade
 
 
@@ -96,6 +97,19 @@ def test_a_program_works_on_the_schema_of_a_later_release(database: Database) ->
     run = records.claim(task.id, LEASE, {})
     assert run is not None
     assert records.succeed(run, "key", "image/png", {})
+
+
+def test_a_task_of_before_the_plans_is_one_without_a_plan(database: Database) -> None:
+    config, task = configuration(), a_task()
+    with database.exclusive() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0011")
+        earlier = {name: value for name, value in row_of(task).items() if name != "plan"}
+        connection.execute(insert(tasks).values(earlier))
+    with pytest.raises(RecordsUnavailable, match="0011"):
+        schema.require_current(database)
+    upgrade(database)
+    assert AllRecords(database, FakeClock()).get(task.tenant, task.id) == task
 
 
 def test_a_migration_that_fails_leaves_nothing_behind(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

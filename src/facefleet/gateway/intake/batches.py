@@ -185,6 +185,7 @@ class BatchIntake:
             Task.new, tenant=batch.tenant, subject=batch.subject, kind=_KIND, route=self._route(caller),
             options=options, consent=consent, now=now, deadline=self.deadline, webhook=draft.webhook, batch=batch.id,
             traceparent=traceparent_or_new(request.traceparent), credential=batch.credential,
+            plan=caller.principal.plan,
         )  # fmt: skip
         items = []
         for number, photos in enumerate(own):

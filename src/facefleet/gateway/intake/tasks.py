@@ -157,7 +157,7 @@ class Intake:
         task = Task.new(
             id=task_id, tenant=caller.tenant, subject=caller.subject, credential=caller.credential, kind=kind,
             route=choose_route(kind, caller.tenant, lane=policy.lane), options=request.options, inputs=inputs,
-            consent=consent, template=template,
+            consent=consent, template=template, plan=caller.principal.plan,
             now=now, deadline=self.deadline, idempotency_key=request.idempotency_key,
             request_digest=_digest(request, consent), traceparent=traceparent_or_new(request.traceparent),
             webhook=request.webhook, bytes_in=sum(photo.size for photo in form.photos.values()),

@@ -67,8 +67,8 @@ _FAIL = _worker(Change.FAIL, *HELD, **ENDED, **ERROR, inspections=param("inspect
 _RETRY = _worker(Change.RETRY, *HELD, **BACK_IN_QUEUE, **ERROR, failures=tasks.c.failures + param("spent"))
 
 
-Cap = Callable[[str], int | None]
-"""How many tasks of a tenant may run at once; None: as many as there are workers for."""
+Cap = Callable[[str, str | None], int | None]
+"""How many tasks of a tenant may run at once, for a task of this plan; None: as many as there are workers for."""
 
 
 class Postponed(Exception):
@@ -80,7 +80,7 @@ class Postponed(Exception):
         self.cap = cap
 
 
-def no_cap(_: str) -> None:
+def no_cap(_: str, __: str | None) -> None:
     """Every tenant may have as many tasks running as there are workers for."""
 
 
@@ -114,7 +114,7 @@ class Claims(Records):
             with self._writer.transaction(undoable=True) as transaction:
                 rows = transaction.change(_CLAIMS[suspect], task_id=task_id, **values)
                 for row in rows:
-                    _require_place(transaction.connection, row["tenant"], cap)
+                    _require_place(transaction.connection, row["tenant"], cap(row["tenant"], row["plan"]))
         except Postponed as full:
             self._writer.change(_POSTPONE, task_id=task_id, run_at=now + self._wait(full))
             raise
@@ -214,13 +214,12 @@ class Claims(Records):
         return self._writer.change(wanted, task_id=task.id, fence=task.fence, **values) is not None
 
 
-def _require_place(connection: Connection, tenant: str, cap: Cap) -> None:
+def _require_place(connection: Connection, tenant: str, places: int | None) -> None:
     """Check, within the transaction of a claim, that no more tasks of the tenant run than may; it is one of them.
 
     SQLite has one writer. On PostgreSQL the claims of one tenant take turns from here to their commit, so each counts
     what those before it have committed.
     """
-    places = cap(tenant)
     if places is None:
         return
     take_lock(connection, _CAP_LOCK, of=tenant)

@@ -115,7 +115,7 @@ class RetentionRecords(Records):
             return [task_of(row) for row in connection.execute(ended.limit(CHUNK)).mappings()]
 
     def _due(self, age: Age) -> ColumnElement[bool]:
-        return age.reached(tasks.c.finished_at, tasks.c.tenant, self._clock())
+        return age.reached(tasks.c.finished_at, tasks.c.tenant, self._clock(), tasks.c.plan)
 
     def _expiry(self, action: Action, task: Task) -> Entry:
         return SERVICE.entry(action, self._clock(), task.id, tenant=task.tenant)

@@ -116,6 +116,7 @@ tasks = Table(
     Column("consent_reference", String(255)),
     Column("consent_own_photo", Boolean, nullable=False, server_default=false()),
     Column("consent_guardian", Boolean, nullable=False, server_default=false()),
+    Column("plan", String(64)),
     UniqueConstraint("tenant", "idempotency_key", name="uq_tasks_idempotency"),
     Index("ix_tasks_tenant", "tenant", "id"),
     Index("ix_tasks_state_lease", "state", "lease_until"),
@@ -363,7 +364,7 @@ def row_of(task: Task) -> dict[str, Any]:
         "output": dict(task.output) if task.output is not None else None,
         "inspections": list(task.inspections) if task.inspections is not None else None,
         "bytes_in": task.bytes_in, "bytes_out": task.bytes_out, "seconds": task.seconds,
-        "credential": task.credential, "digests": dict(task.digests) or None,
+        "credential": task.credential, "digests": dict(task.digests) or None, "plan": task.plan,
     }  # fmt: skip
 
 
@@ -386,7 +387,7 @@ def task_of(row: RowMapping) -> Task:
         batch=row["batch"], item=row["item"], template=row["template"], output=row["output"],
         inspections=row["inspections"],
         bytes_in=row["bytes_in"], bytes_out=row["bytes_out"], seconds=row["seconds"],
-        credential=row["credential"], digests=row["digests"] or {},
+        credential=row["credential"], digests=row["digests"] or {}, plan=row["plan"],
     )  # fmt: skip
 
 
