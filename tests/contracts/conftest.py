@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,17 +29,16 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 @pytest.fixture(params=["memory", "file", pytest.param("postgresql", marks=pytest.mark.needs_server)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An empty database with the schema of this release."""
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.new_records()
-    else:
-        url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path / 'records.db'}"
-    opened = Database(url)
-    try:
+    with _records(request, tmp_path) as url, closing(Database(url)) as opened:
         bring_to_schema(opened)
         yield opened
-    finally:
-        opened.close()
+
+
+def _records(request: pytest.FixtureRequest, folder: Path) -> AbstractContextManager[str]:
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return server.lent_records()
+    return nullcontext("sqlite://" if request.param == "memory" else f"sqlite:///{folder / 'records.db'}")
 
 
 @pytest.fixture
