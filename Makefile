@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system fuzz page image image-test check fix learn quality bench bench-identity bench-service bench-streams bench-batches audit lock clean
+.PHONY: help demo test system fuzz page image image-test sbom check fix learn quality bench bench-identity bench-service bench-streams bench-batches audit lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ image-test: image ## run the images as a cluster does, on real servers, and kill
 	$(BIN)/facefleet models pull > /dev/null
 	$(BIN)/facefleet samples > /dev/null
 	$(PYTEST) -s -m image tests/image $(ARGS)
+
+sbom: $(VENV)/.dev ## list what each lock pins as CycloneDX in out/sbom (ARGS="--image facefleet-gateway": what an image holds)
+	$(BIN)/python -m tools.sbom $(ARGS)
 
 check: $(VENV)/.dev ## formatting, lint, types, floors, what is generated, weak spots, what the locks pin
 	$(BIN)/ruff format --check
