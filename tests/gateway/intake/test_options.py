@@ -79,6 +79,14 @@ def test_choices_that_do_not_fit_are_refused_at_the_door(shared_door: Door, opti
     assert shared_door.kept() == []
 
 
+@pytest.mark.parametrize("path", ["/v1/fuse", "/v1/faces"])
+def test_an_option_that_is_there_twice_is_refused_by_name(shared_door: Door, path: str) -> None:
+    photos = {"source": picture(), "target": picture()} if path == "/v1/fuse" else {"image": picture()}
+    form = {"options": '{"tiles": true, "tiles": false}'} | ({"consent": "true"} if path == "/v1/fuse" else {})
+    answer = shared_door.client.post(path, files=photos, data=form)
+    assert (answer.status_code, answer.json()["field"]) == (422, "options.tiles")
+
+
 def test_six_sources_are_taken_and_seven_are_not(door: Door) -> None:
     options = {"faces": [{"source": number, "target_face": number} for number in range(6)]}
     assert send(door, options, 6).status_code == 202

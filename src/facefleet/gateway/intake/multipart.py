@@ -153,7 +153,10 @@ def _boundary(content_type: str, fields: Fields) -> bytes:
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
         names = ", ".join([*fields.photos, *fields.texts])
-        raise RequestError(f"Send a multipart/form-data body; its fields are {names}.", header="content-type")
+        raise RequestError(
+            f"Send a multipart/form-data body, or JSON where it is taken; a form's fields are {names}.",
+            header="content-type",
+        )
     return bytes(boundary)
 
 

@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, create_model, field_validator
 
+from facefleet import strict_json
 from facefleet.assignments import MAX_ASSIGNMENTS, MAX_SOURCES, check_sources
 from facefleet.errors.input import OptionInvalid
 from facefleet.option_values import Flag, Index, Number
 from facefleet.options import Assignments, DetectOptions, FuseOptions, Option, Options
 from facefleet.section import reason_of
+from facefleet.strict_json import JsonRefused
 
 _FaceIndex = Annotated[int, Field(ge=0, le=1000)]
 _STRICT = ConfigDict(extra="forbid", strict=True)
@@ -94,7 +96,7 @@ def parse_fuse_options(text: str | None, sources: int = 1) -> FuseOptions:
         OptionInvalid: Not a JSON object, an unknown option, a value out of its range, or choices that contradict.
     """
     try:
-        body = _FUSE.model_validate_json(text or "{}")
+        body = _FUSE.model_validate_json(_strict(text))
     except ValidationError as error:
         invalid = [
             {"field": ".".join(("options", *map(str, e["loc"][:1]))), "reason": reason_of(e)}
@@ -111,6 +113,20 @@ def parse_fuse_options(text: str | None, sources: int = 1) -> FuseOptions:
     return options
 
 
+def _strict(text: str | None) -> str:
+    """The text, which other readers take for the same.
+
+    Raises:
+        OptionInvalid: They may not: a name is there twice, say; what is no JSON at all is left to the reader's words.
+    """
+    try:
+        strict_json.parse((text or "{}").encode(errors="surrogatepass"))
+    except JsonRefused as error:
+        if error.name:
+            raise OptionInvalid(f"The text of options {error}.", field=f"options.{error.name}") from None
+    return text or "{}"
+
+
 def parse_detect_options(text: str | None) -> DetectOptions:
     """The options of a search for faces, with their defaults.
 
@@ -118,6 +134,6 @@ def parse_detect_options(text: str | None) -> DetectOptions:
         OptionInvalid: Not a JSON object, an unknown option, or a value that is none.
     """
     try:
-        return DetectOptions.of_json(_DETECT.model_validate_json(text or "{}").model_dump())
+        return DetectOptions.of_json(_DETECT.model_validate_json(_strict(text)).model_dump())
     except ValidationError:
         raise OptionInvalid("options has one option: tiles, true or false.", field="options") from None
