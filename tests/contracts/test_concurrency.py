@@ -11,7 +11,8 @@ from tests.tasks.fakes import LEASE, ORIGIN, AllRecords, FakeClock, a_task
 
 from facefleet.tasks.records.claims import LONGEST_WAIT, SHORTEST_WAIT, Postponed
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import row_of, tasks
+from facefleet.tasks.tables.rows import row_of
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.task import Task
 
 

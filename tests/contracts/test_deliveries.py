@@ -23,7 +23,8 @@ from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.operator_records import OperatorRecords
 from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import row_of, tasks
+from facefleet.tasks.tables.rows import row_of
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.task import Task, Webhook
 from facefleet.tasks.transitions import State
 

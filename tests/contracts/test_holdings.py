@@ -12,7 +12,8 @@ from facefleet.tasks.holdings import TABLES, Holder, Holding, Holdings, TenantHo
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.retention_records import RetentionRecords
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import metadata, row_of, tasks
+from facefleet.tasks.tables.rows import row_of
+from facefleet.tasks.tables.table import metadata, tasks
 from facefleet.tasks.task import Task
 
 

@@ -28,7 +28,8 @@ from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.seals import SEALER_LOCK, Seals
 from facefleet.tasks.tables import schema
 from facefleet.tasks.tables.database import Database, try_lock
-from facefleet.tasks.tables.table import row_of, tasks
+from facefleet.tasks.tables.rows import row_of
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.tables.upgrade import upgrade
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State

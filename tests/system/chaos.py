@@ -32,7 +32,8 @@ from facefleet.storage.keys import ALL_TENANTS
 from facefleet.storage.opening import open_store
 from facefleet.storage.store import Store
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import task_of, tasks
+from facefleet.tasks.tables.rows import task_of
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.tables.upgrade import upgrade
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State

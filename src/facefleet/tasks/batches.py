@@ -26,7 +26,8 @@ from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.pages import Page, before, page_of
 from facefleet.tasks.records.retention_records import erasure, rejected
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import batches, deliveries, task_of, tasks
+from facefleet.tasks.tables.rows import task_of
+from facefleet.tasks.tables.table import batches, deliveries, tasks
 from facefleet.tasks.task import Json, Task
 from facefleet.tasks.transitions import UNFINISHED, Actor, Change, State
 

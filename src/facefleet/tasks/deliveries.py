@@ -24,7 +24,8 @@ from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.records.changes import param, params
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import deliveries, task_of, tasks
+from facefleet.tasks.tables.rows import task_of
+from facefleet.tasks.tables.table import deliveries, tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 

@@ -37,7 +37,8 @@ from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.records.pages import Page, before, page_of
 from facefleet.tasks.records.retention_records import rejected
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import consent_columns, consent_of, tasks, templates
+from facefleet.tasks.tables.rows import consent_columns, consent_of
+from facefleet.tasks.tables.table import tasks, templates
 from facefleet.tasks.task import Consent, Failure, Json, Task
 from facefleet.tasks.transitions import UNFINISHED, State
 

@@ -18,7 +18,8 @@ from tests.tasks.fakes import LEASE, AllRecords, FakeClock, a_task
 from facefleet.errors.outage import RecordsUnavailable
 from facefleet.tasks.tables import schema
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import audit, metadata, row_of, tasks
+from facefleet.tasks.tables.rows import row_of
+from facefleet.tasks.tables.table import audit, metadata, tasks
 from facefleet.tasks.tables.upgrade import configuration, upgrade
 
 

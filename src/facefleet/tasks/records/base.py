@@ -8,7 +8,8 @@ from facefleet.clock import Clock
 from facefleet.tasks.records.changes import OnCommit, RecordWriter, ignore_commit
 from facefleet.tasks.records.chunks import CHUNK
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import task_of, tasks
+from facefleet.tasks.tables.rows import task_of
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.task import Task
 
 

@@ -19,7 +19,8 @@ from facefleet.tasks.audit import Entry
 from facefleet.tasks.events import Wake
 from facefleet.tasks.records.audit_log import write_entry
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import row_of, tasks
+from facefleet.tasks.tables.rows import row_of
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.task import Failure, Task
 from facefleet.tasks.transitions import TRANSITIONS, Actor, Change, State, Transition
 

@@ -28,7 +28,8 @@ from facefleet.tasks.records.changes import (
     statement,
 )
 from facefleet.tasks.tables.database import take_lock
-from facefleet.tasks.tables.table import task_of, tasks
+from facefleet.tasks.tables.rows import task_of
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.task import SUSPECT_LOST, Json, Task
 from facefleet.tasks.transitions import Actor, Change, State
 

@@ -12,7 +12,8 @@ from facefleet.tasks.ids import ID
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.records.pages import Page, before, checked_cursor, page_of
 from facefleet.tasks.tables.database import Database
-from facefleet.tasks.tables.table import task_of, tasks
+from facefleet.tasks.tables.rows import task_of
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import State
 

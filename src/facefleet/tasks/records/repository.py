@@ -15,7 +15,8 @@ from facefleet.tasks.ids import is_id
 from facefleet.tasks.kinds import Kind
 from facefleet.tasks.records.base import Records
 from facefleet.tasks.records.changes import ENDED, param, params, statement
-from facefleet.tasks.tables.table import task_of, tasks
+from facefleet.tasks.tables.rows import task_of
+from facefleet.tasks.tables.table import tasks
 from facefleet.tasks.task import Task
 from facefleet.tasks.transitions import Actor, Change, State
 
