@@ -70,13 +70,13 @@ def relight(warped: Pixels, below: Pixels, weight: Floats, width: float) -> Reli
     base = _enlarged(fine[1], size)
     pixels = np.asarray(warped, np.float32)
     share = _skin_share(warped, weight)
-    offset = tint * (gain * _brightness(pixels) * share)[..., None]
+    offset = _times(tint, gain * _brightness(pixels) * share)
     gain *= 1 - share * np.float32(1 - colourfulness)
-    lit = pixels * gain[..., None] + offset
+    lit = np.asarray(cv2.add(_times(pixels, gain), offset), np.float32)
     headroom = _headroom(lit, below)
-    contrast = _contrast(lit * headroom[..., None], below, base, weight)
+    contrast = _contrast(lit[..., 1] * headroom, below[..., 1], base[..., 1], weight)
     headroom *= np.float32(contrast)
-    offset *= headroom[..., None]
+    offset = _times(offset, headroom)
     offset += base * np.float32(1 - contrast)
     return Relight(gain * headroom, offset)
 
@@ -110,7 +110,7 @@ def _weighted(pixels: Pixels, weight: Floats) -> Floats:
     """``(h / 4, w / 4, 4)``: the channels times the weight, and the weight."""
     height, width = weight.shape
     size = max(8, width // _LIGHT_SHRINK), max(8, height // _LIGHT_SHRINK)
-    weighted = cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA) * weight[..., None]
+    weighted = _times(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2BGRA), np.uint8), weight)
     shrunk = cv2.resize(weighted, size, interpolation=cv2.INTER_AREA)  # the fourth channel is 255 · weight
     return np.asarray(shrunk, np.float32)
 
@@ -122,6 +122,12 @@ def _low(weighted: Floats, sigma: float) -> Floats:
     low = cv2.GaussianBlur(weighted, (0, 0), max(0.5, sigma))
     total = low[..., 3:] / np.float32(255) + np.float32(_CONTINUED)
     return np.asarray((low[..., :3] + np.float32(_CONTINUED) * mean) / total + 1, np.float32)
+
+
+def _times(pixels: Pixels | Floats, factor: Floats) -> Floats:
+    """``(h, w, C)`` float32 of ``(h, w, C)`` and ``(h, w)``; NumPy is slow along a short last axis."""
+    wide = cv2.merge([factor] * pixels.shape[2])
+    return np.asarray(cv2.multiply(pixels, wide, dtype=cv2.CV_32F), np.float32)
 
 
 def _brightness(pixels: Floats) -> Floats:
@@ -185,7 +191,6 @@ def _headroom(lit: Floats, below: Pixels) -> Floats:
 
 
 def _contrast(lit: Floats, below: Pixels, base: Floats, weight: Floats) -> float:
-    """Detail of the target over that of the source, of the green channel."""
-    green = base[..., 1]
-    own, other = (float((np.square(pixels[..., 1] - green) * weight).sum()) + 1e-3 for pixels in (lit, below))
+    """Detail of the target over that of the source; each ``(h, w)``, the green channel."""
+    own, other = (float((np.square(pixels - base) * weight).sum()) + 1e-3 for pixels in (lit, below))
     return float(np.clip(np.sqrt(other / own), CONTRAST_LOW, CONTRAST_HIGH))
