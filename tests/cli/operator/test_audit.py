@@ -49,7 +49,7 @@ def test_what_was_changed_is_named_and_the_status_is_1(run: Run, tmp_path: Path,
         connection.exec_driver_sql(f"UPDATE audit SET actor = 'mallory' WHERE id = '{victim.id}'")
     done = run("audit", "verify", "--data", tmp_path)
     assert (done.status, f"edited         Entry {victim.id} was changed." in done.out) == (1, True)
-    cut = run("audit", "verify", "--seal", "5f0c", "--data", tmp_path, "--json")
+    cut = run("audit", "verify", "--seal", "5f" * 32, "--data", tmp_path, "--json")
     assert cut.status == 1
     assert {(one["fault"], one["entry"]) for one in cut.document["findings"]} == {
         ("edited", victim.id), ("truncated", None),
@@ -63,3 +63,8 @@ def test_an_operator_s_command_is_written_down_with_the_user(run: Run, tmp_path:
     assert (newest.action, newest.object, newest.actor) == ("lane.pause", "stable.bulk", f"cli:{getpass.getuser()}")
     assert (newest.address, newest.actor_tenant, newest.tenant) == (None, "", "")
     database.close()
+
+
+def test_a_seal_with_a_slip_of_the_pen_is_no_log_that_was_cut_off(run: Run, tmp_path: Path) -> None:
+    refused = run("audit", "verify", "--seal", "5f0c", "--data", tmp_path)
+    assert (refused.status, "64 hexadecimal digits" in refused.err) == (2, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,11 +22,23 @@ app = typer.Typer(help="Read the audit log, and find out whether it was changed.
 app.command("list")(list_entries)
 
 
+def _is_hash(text: str | None) -> str | None:
+    """A hash in hexadecimal digits: a slip of the pen must not look like a log that was cut off."""
+    if text is not None and not re.fullmatch("[0-9a-f]{64}", text):
+        raise typer.BadParameter("a seal's hash has 64 hexadecimal digits")
+    return text
+
+
 @app.command("verify")
 def verify(
     seal: Annotated[
         str | None,
-        typer.Option("--seal", metavar="HASH", help="Of an `audit.sealed` line in a gateway's log; it must be there."),
+        typer.Option(
+            "--seal",
+            metavar="HASH",
+            callback=_is_hash,
+            help="Of an `audit.sealed` line in a gateway's log; it must be there.",
+        ),
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
