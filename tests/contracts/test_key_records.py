@@ -181,7 +181,8 @@ def test_nobody_hands_out_more_than_they_have(
     [
         ({"tenant": "../other"}, "tenant"), ({"tenant": ""}, "tenant"), ({"tenant": "a" * 65}, "tenant"),
         ({"name": ""}, "name"), ({"name": "a" * 256}, "name"), ({"name": "a\0"}, "name"), ({"name": "\ud800"}, "name"),
-        ({"roles": frozenset()}, "roles"), ({"expires_at": FakeClock().now}, "expires_at"),
+        ({"roles": frozenset()}, "roles"), ({"scope": frozenset({Permission.AUDIT_READ})}, "permissions"),
+        ({"expires_at": FakeClock().now}, "expires_at"),
     ],
 )  # fmt: skip
 def test_a_bad_request_names_its_field(maker: KeyMaker, changes: dict[str, Any], field: str) -> None:

@@ -9,7 +9,7 @@ from facefleet.access.api_key import ApiKey
 from facefleet.access.key_records import KeyRecords
 from facefleet.access.keys import KeyHasher, KeyText, new_key
 from facefleet.access.permissions import Permission
-from facefleet.access.roles import Role
+from facefleet.access.roles import Role, permissions_of
 from facefleet.clock import Clock
 from facefleet.errors.access import NotPermitted
 from facefleet.errors.input import OptionInvalid
@@ -125,5 +125,7 @@ def _check(request: KeyRequest, now: datetime) -> None:
         raise OptionInvalid(f"name must have 1 to {LONGEST_NAME} printable characters.", field="name")
     if not request.roles:
         raise OptionInvalid(f"A key needs a role; roles are {', '.join(Role)}.", field="roles")
+    if request.scope is not None and not request.scope & permissions_of(request.roles):
+        raise OptionInvalid("No role of the key has any of these permissions.", field="permissions")
     if request.expires_at is not None and request.expires_at <= now:
         raise OptionInvalid("A key cannot expire before it is made.", field="expires_at")
