@@ -72,7 +72,7 @@ class AsyncUploader:
         except _NO_UPLOADS:
             pass
         except InputError as error:
-            error.detail.setdefault("field", field)
+            error.detail["field"] = field  # of ours: the server names one of its announcement
             raise
         except ServerUnreachable as error:
             if error.detail.get("of") != "store":

@@ -73,7 +73,7 @@ class Uploader:
         except _NO_UPLOADS:
             pass
         except InputError as error:
-            error.detail.setdefault("field", field)
+            error.detail["field"] = field  # of ours: the server names one of its announcement
             raise
         except ServerUnreachable as error:
             if error.detail.get("of") != "store":
