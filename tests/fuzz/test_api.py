@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import pytest
 from tests.access.issuer import AUDIENCE, ISSUER, SECRET, claims, shared, sign
-from tests.gateway.conftest import Door, Open, door, open_door
+from tests.gateway.conftest import UNLIMITED, Door, Open, door, open_door
 
 from facefleet.access.key_maker import KeyRequest
 from facefleet.access.permissions import Permission
@@ -89,7 +89,7 @@ def test_the_api_keeps_what_openapi_promises(door: Door) -> None:
 
 
 def test_so_it_does_for_whoever_manages_keys(open_door: Open) -> None:
-    door = open_door(auth={"keys": True})
+    door = open_door(auth={"keys": True}, rate_limits=UNLIMITED)
     desk = door.parts.access.keys
     assert desk is not None
     request = KeyRequest(tenant="acme", name="fuzz", roles=frozenset({Role.TENANT_ADMIN}))
@@ -103,7 +103,8 @@ def test_so_it_does_for_whoever_manages_keys(open_door: Open) -> None:
 @pytest.mark.parametrize("role", Role)
 def test_so_it_does_for_a_token_of_every_role(open_door: Open, role: Role) -> None:
     """Whatever a role may not do is refused as OpenAPI says, and nothing that it sends is an error of the service."""
-    door = open_door(auth={"keys": True, "token_issuer": ISSUER, "token_audience": AUDIENCE, "token_secret": SECRET})
+    auth = {"keys": True, "token_issuer": ISSUER, "token_audience": AUDIENCE, "token_secret": SECRET}
+    door = open_door(auth=auth, rate_limits=UNLIMITED)
     content = claims(now(), roles=[role.value], exp=int(now().timestamp()) + 3_600)
     token = sign(content, shared(), "HS256")
     assert door.client.get("/openapi.json", headers={"Authorization": f"Bearer {token}"}).status_code == 200
