@@ -20,6 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 BASE = "docker.io/library/debian:12-slim"
 TARGETS = ("gateway", "worker-cpu", "worker-gpu")
+USUAL = ("gateway", "worker-cpu")
 _SUITE = "bookworm"
 _OCI = "org.opencontainers.image"
 _PULL_SECONDS = 120
@@ -156,11 +157,21 @@ def _git(*arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def wanted_targets(arguments: Sequence[str] | None = None) -> list[str]:
+    """The targets of a command line, by default those that run anywhere; ends the program where one is unknown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "targets", nargs="*", metavar="TARGET", help=f"{', '.join(TARGETS)}; default: {', '.join(USUAL)}"
+    )
+    wanted: list[str] = parser.parse_args(arguments).targets
+    if unknown := set(wanted).difference(TARGETS):
+        parser.error(f"there is no target {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
+    return wanted or list(USUAL)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build what is asked for; status 1 where that cannot be done here."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("targets", nargs="*", choices=[*TARGETS, []], default=["gateway", "worker-cpu"])
-    wanted = parser.parse_args(arguments).targets
+    wanted = wanted_targets(arguments)
     try:
         engine = find_engine()
         epoch = int(_git("log", "-1", "--format=%ct"))
