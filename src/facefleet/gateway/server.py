@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
-from wsgiref.simple_server import WSGIRequestHandler
 
 import uvicorn
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -20,6 +19,7 @@ from facefleet.errors.input import ConfigInvalid
 from facefleet.gateway.http_protocol import HttpProtocol, ServerConfig
 from facefleet.gateway.tls import OwnCertificate
 from facefleet.gateway_settings import Gateway
+from facefleet.observability.scrapes import QuietHandler
 
 OPEN_FILES = 65_536
 _BACKLOG = 2048  # clients that wait to be accepted
@@ -134,7 +134,7 @@ def metrics_served(registry: CollectorRegistry, listener: socket.socket | None) 
     if listener is None:
         yield
         return
-    server = ThreadingWSGIServer(listener.getsockname()[:2], _NoRequestLog, bind_and_activate=False)
+    server = ThreadingWSGIServer(listener.getsockname()[:2], QuietHandler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener
     server.server_name, server.server_port = listener.getsockname()[:2]  # what binding would have set
@@ -147,11 +147,6 @@ def metrics_served(registry: CollectorRegistry, listener: socket.socket | None) 
     finally:
         server.shutdown()
         thread.join()
-
-
-class _NoRequestLog(WSGIRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: scrapes come every few seconds."""
 
 
 def listen(host: str, port: int, setting: str = "gateway.port") -> socket.socket:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from threading import Thread
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from facefleet.errors.input import ConfigInvalid
+from facefleet.observability.scrapes import QuietHandler
 
 
 class Probe:
@@ -34,7 +35,7 @@ class Probe:
         self._checks = {"/healthz": alive, "/readyz": ready}
         self._metrics = make_wsgi_app(registry)
         try:
-            self._server = make_server(host, port, self._respond, handler_class=_NoRequestLog)
+            self._server = make_server(host, port, self._respond, handler_class=QuietHandler)
         except OSError as error:
             raise ConfigInvalid(
                 f"The address of the worker's probe, {host}:{port}, cannot be used: {error.strerror}.",
@@ -60,8 +61,3 @@ class Probe:
         status = "404 Not Found" if check is None else "200 OK" if check() else "503 Service Unavailable"
         start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
         return [status.partition(" ")[2].encode()]
-
-
-class _NoRequestLog(WSGIRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: probes come every few seconds, and a line for each would hide those of tasks."""
