@@ -18,7 +18,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from facefleet.config import Settings, environment
 from facefleet.gateway.server import Listeners
 from facefleet.launcher.loopback import http_status
-from facefleet.launcher.supervisor import ManagedProcess, Supervisor, processes
+from facefleet.launcher.supervisor import ManagedProcess, Supervisor, process_count
 from facefleet.observability.logs import configure, logger
 from facefleet.observability.metrics import SHARED_FOLDER
 
@@ -49,7 +49,7 @@ class Gateways:
             tempfile.TemporaryDirectory(prefix="facefleet-gateway-") as folder,
             closing(Listeners.open(self._settings.gateway)) as listeners,
         ):
-            wanted = processes(self._settings.gateway.processes)
+            wanted = process_count(self._settings.gateway.processes)
             first, *others = [self._process(number, listeners, Path(folder)) for number in range(1, wanted + 1)]
             try:
                 # What keeps one from starting keeps all: the first shows it, and makes what is made once.

@@ -30,7 +30,7 @@ _PR_SET_PDEATHSIG = 1
 _log = logger(__name__)
 
 
-def processes(wanted: int) -> int:
+def process_count(wanted: int) -> int:
     """How many processes to run: as many as wanted, or one for each core that this process may use where that is 0."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return wanted or cores

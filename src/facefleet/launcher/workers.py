@@ -17,7 +17,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from facefleet.config import Settings, environment
 from facefleet.launcher.loopback import HOST, free_ports, http_status
-from facefleet.launcher.supervisor import ManagedProcess, Supervisor, processes
+from facefleet.launcher.supervisor import ManagedProcess, Supervisor, process_count
 from facefleet.observability.logs import logger
 from facefleet.observability.metrics import SHARED_FOLDER
 from facefleet.worker.probe import Probe
@@ -94,7 +94,7 @@ class Workers:
         return probe
 
     def _processes(self, folder: Path) -> list[ManagedProcess]:
-        wanted = processes(self._settings.worker.processes)
+        wanted = process_count(self._settings.worker.processes)
         self._ports = {f"worker {n}": port for n, port in enumerate(free_ports(*[0] * wanted), 1)}
         return [self._process(name, port, folder) for name, port in self._ports.items()]
 

@@ -23,12 +23,11 @@ def gateway(
     ] = None,
 ) -> None:
     """Run the gateway. Records, objects and queue come from the settings; run `facefleet migrate` first."""
-    from facefleet.launcher.supervisor import PRIVATE
-    from facefleet.launcher.supervisor import processes as count
+    from facefleet.launcher.supervisor import PRIVATE, process_count
 
     os.umask(PRIVATE)
     settings = start.settings(gateway={"host": host, "port": port, "processes": processes}, log_level="info")
-    if count(settings.gateway.processes) > 1 and not listeners:
+    if process_count(settings.gateway.processes) > 1 and not listeners:
         _supervise(settings)
         return
     with start.loading():

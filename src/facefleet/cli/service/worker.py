@@ -19,12 +19,11 @@ def worker(
     threads: Annotated[int | None, typer.Option(min=1, help="Tasks at once in each process.")] = None,
 ) -> None:
     """Run a worker. Records, objects and queue come from the settings; run `facefleet migrate` first."""
-    from facefleet.launcher.supervisor import PRIVATE
-    from facefleet.launcher.supervisor import processes as count
+    from facefleet.launcher.supervisor import PRIVATE, process_count
 
     os.umask(PRIVATE)
     settings = start.settings(worker={"processes": processes, "threads": threads}, log_level="info")
-    if count(settings.worker.processes) > 1:
+    if process_count(settings.worker.processes) > 1:
         _supervise(settings)
         return
     with start.loading():
