@@ -169,9 +169,10 @@ class BatchIntake:
     def _records(self, caller: Caller, draft: _Draft, request: Incoming) -> tuple[Batch, list[Task]]:
         """The records of the batch and of its items, when everything that can be checked is right."""
         now = self.intake.clock()
-        consent = self.intake.attested(draft.texts, caller, now)
+        policy = self.intake.admission.policy(caller)
+        consent = self.intake.attested(draft.texts, caller, policy, now)
         options = parse_fuse_options(draft.texts.get("options")).to_json()
-        self.intake.admission.policy(caller).require(_KIND, options)
+        policy.require(_KIND, options)
         shared, own = draft.inputs()
         templates = self._ready_templates(caller, draft, options)
         one = templates[0] if len(templates) == 1 else None

@@ -140,9 +140,9 @@ class Intake:
     def _permitted(
         self, caller: Caller, kind: Kind, texts: Mapping[str, str], options: Mapping[str, object], now: datetime
     ) -> tuple[Consent, Policy]:
-        # Where no picture is made nobody attests, and the record names no subject.
-        consent = self.attested(texts, caller, now) if KINDS[kind].consent else Consent("", now)
         policy = self.admission.policy(caller)
+        # Where no picture is made nobody attests, and the record names no subject.
+        consent = self.attested(texts, caller, policy, now) if KINDS[kind].consent else Consent("", now)
         policy.require(kind, options)
         return consent, policy
 
@@ -180,15 +180,13 @@ class Intake:
             except OutageError as error:
                 _log.warning("task.not_marked_unsent", code=error.code)
 
-    def attested(self, texts: Mapping[str, str], caller: Caller, now: datetime) -> Consent:
-        """What a request attests, as the service and the tenant's policy ask for it.
+    def attested(self, texts: Mapping[str, str], caller: Caller, policy: Policy, now: datetime) -> Consent:
+        """What a request attests, as the service and the policy of its tenant ask for it.
 
         Raises:
             ConsentRequired: Something of that is missing.
             OptionInvalid: A text of it cannot be understood.
-            RecordsUnavailable: The policy was never read.
         """
-        policy = self.admission.policy(caller)
         rule = self.consent_rule.or_stricter(policy.consent)
         return attest(texts, subject=caller.subject, now=now, rule=rule, flags=policy.attest or ())
 
